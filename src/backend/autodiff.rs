@@ -1,0 +1,150 @@
+//! Hand-written backward passes.
+
+use burn::backend::Autodiff;
+use burn::backend::tensor::FloatTensor;
+use burn_autodiff::checkpoint::base::Checkpointer;
+use burn_autodiff::checkpoint::strategy::CheckpointStrategy;
+use burn_autodiff::grads::Gradients;
+use burn_autodiff::ops::{Backward, Ops, OpsKind};
+
+use super::ops::Backend;
+
+impl<B: Backend, C: CheckpointStrategy> Backend for Autodiff<B, C> {
+    fn row_dot(a: FloatTensor<Self>, b: FloatTensor<Self>, antennas: usize) -> FloatTensor<Self> {
+        #[derive(Debug)]
+        struct RowDot;
+        impl<B: Backend> Backward<B, 2> for RowDot {
+            type State = (FloatTensor<B>, FloatTensor<B>, usize);
+            fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+                let [na, nb] = ops.parents;
+                let g = grads.consume::<B>(&ops.node);
+                let (a, b, antennas) = ops.state;
+                if let Some(n) = na {
+                    grads.register::<B>(n.id, B::row_scale(b, g.clone(), antennas));
+                }
+                if let Some(n) = nb {
+                    grads.register::<B>(n.id, B::row_scale(a, g, antennas));
+                }
+            }
+        }
+        let ((a, na), (b, nb)) = (a.into_parts(), b.into_parts());
+        match RowDot.prepare::<C>([na, nb]).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => {
+                let out = B::row_dot(a.clone(), b.clone(), antennas);
+                prep.finish((a, b, antennas), out)
+            }
+            OpsKind::UnTracked(prep) => prep.finish(B::row_dot(a, b, antennas)),
+        }
+    }
+
+    fn row_scale(z: FloatTensor<Self>, c: FloatTensor<Self>, antennas: usize) -> FloatTensor<Self> {
+        #[derive(Debug)]
+        struct RowScale;
+        impl<B: Backend> Backward<B, 2> for RowScale {
+            type State = (FloatTensor<B>, FloatTensor<B>, usize);
+            fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+                let [nz, nc] = ops.parents;
+                let g = grads.consume::<B>(&ops.node);
+                let (z, c, antennas) = ops.state;
+                if let Some(n) = nc {
+                    grads.register::<B>(n.id, B::row_dot(z, g.clone(), antennas));
+                }
+                if let Some(n) = nz {
+                    grads.register::<B>(n.id, B::row_scale(g, c, antennas));
+                }
+            }
+        }
+        let ((z, nz), (c, nc)) = (z.into_parts(), c.into_parts());
+        match RowScale.prepare::<C>([nz, nc]).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => {
+                let out = B::row_scale(z.clone(), c.clone(), antennas);
+                prep.finish((z, c, antennas), out)
+            }
+            OpsKind::UnTracked(prep) => prep.finish(B::row_scale(z, c, antennas)),
+        }
+    }
+
+    fn row_onsager(
+        z: FloatTensor<Self>,
+        t: FloatTensor<Self>,
+        r: FloatTensor<Self>,
+        antennas: usize,
+    ) -> FloatTensor<Self> {
+        #[derive(Debug)]
+        struct RowOnsager;
+        impl<B: Backend> Backward<B, 3> for RowOnsager {
+            type State = (FloatTensor<B>, FloatTensor<B>, FloatTensor<B>, usize);
+            fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
+                let g = grads.consume::<B>(&ops.node);
+                let (z, t, r, antennas) = ops.state;
+                let (gz, gt, gr) = B::row_onsager_backward(z, t, r, g, antennas);
+                for (node, gradient) in ops.parents.into_iter().zip([gz, gt, gr]) {
+                    if let Some(n) = node {
+                        grads.register::<B>(n.id, gradient);
+                    }
+                }
+            }
+        }
+        let ((z, nz), (t, nt), (r, nr)) = (z.into_parts(), t.into_parts(), r.into_parts());
+        match RowOnsager.prepare::<C>([nz, nt, nr]).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => {
+                let out = B::row_onsager(z.clone(), t.clone(), r.clone(), antennas);
+                prep.finish((z, t, r, antennas), out)
+            }
+            OpsKind::UnTracked(prep) => prep.finish(B::row_onsager(z, t, r, antennas)),
+        }
+    }
+
+    fn row_onsager_backward(
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: usize,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        unreachable!("a backward pass runs on the inner backend; second derivatives are not supported")
+    }
+
+    fn covariance_score(
+        gamma: FloatTensor<Self>,
+        s: FloatTensor<Self>,
+        y: FloatTensor<Self>,
+        antennas: usize,
+        noise_var: f64,
+    ) -> FloatTensor<Self> {
+        #[derive(Debug)]
+        struct CovarianceScore;
+        impl<B: Backend> Backward<B, 3> for CovarianceScore {
+            type State = (FloatTensor<B>, FloatTensor<B>, FloatTensor<B>, usize, f64);
+            fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
+                let g = grads.consume::<B>(&ops.node);
+                let (gamma, s, y, antennas, noise_var) = ops.state;
+                let (ggamma, gs, gy) = B::covariance_score_backward(gamma, s, y, g, antennas, noise_var);
+                for (node, gradient) in ops.parents.into_iter().zip([ggamma, gs, gy]) {
+                    if let Some(n) = node {
+                        grads.register::<B>(n.id, gradient);
+                    }
+                }
+            }
+        }
+        let ((gamma, ng), (s, ns), (y, ny)) = (gamma.into_parts(), s.into_parts(), y.into_parts());
+        match CovarianceScore.prepare::<C>([ng, ns, ny]).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => {
+                let out = B::covariance_score(gamma.clone(), s.clone(), y.clone(), antennas, noise_var);
+                prep.finish((gamma, s, y, antennas, noise_var), out)
+            }
+            OpsKind::UnTracked(prep) => prep.finish(B::covariance_score(gamma, s, y, antennas, noise_var)),
+        }
+    }
+
+    fn covariance_score_backward(
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: usize,
+        _: f64,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        unreachable!("a backward pass runs on the inner backend; second derivatives are not supported")
+    }
+}

@@ -1,0 +1,118 @@
+//! The two float types of the kernels, and safe matrix products on slices.
+
+use num_complex::Complex;
+
+/// `f32` or `f64`.
+pub trait Element:
+    num_traits::Float + num_traits::NumAssign + std::iter::Sum + burn::tensor::Element + bytemuck::Pod + Send + Sync
+{
+    /// As f64, exactly.
+    fn wide(self) -> f64;
+    /// From f64, rounded.
+    fn narrow(value: f64) -> Self;
+}
+
+impl Element for f32 {
+    fn wide(self) -> f64 {
+        f64::from(self)
+    }
+    fn narrow(value: f64) -> Self {
+        value as f32
+    }
+}
+
+impl Element for f64 {
+    fn wide(self) -> f64 {
+        self
+    }
+    fn narrow(value: f64) -> Self {
+        value
+    }
+}
+
+/// A strided view of a matrix in a slice.
+#[derive(Clone, Copy)]
+pub struct View<'a, T> {
+    /// The storage.
+    pub data: &'a [T],
+    /// Rows.
+    pub rows: usize,
+    /// Columns.
+    pub columns: usize,
+    /// Distance of neighbouring rows.
+    pub row_stride: usize,
+    /// Distance of neighbouring columns.
+    pub column_stride: usize,
+    /// Use the complex conjugate.
+    pub conj: bool,
+}
+
+impl<'a, T> View<'a, T> {
+    /// Row-major `[rows, columns]`.
+    pub fn new(data: &'a [T], rows: usize, columns: usize) -> Self {
+        Self { data, rows, columns, row_stride: columns, column_stride: 1, conj: false }
+    }
+    /// Transposed.
+    pub fn t(self) -> Self {
+        Self {
+            rows: self.columns,
+            columns: self.rows,
+            row_stride: self.column_stride,
+            column_stride: self.row_stride,
+            ..self
+        }
+    }
+    /// Conjugate transposed.
+    pub fn h(self) -> Self {
+        Self { conj: !self.conj, ..self.t() }
+    }
+    fn check(&self) {
+        if self.rows > 0 && self.columns > 0 {
+            let last = (self.rows - 1) * self.row_stride + (self.columns - 1) * self.column_stride;
+            assert!(last < self.data.len(), "matrix view leaves its storage");
+        }
+    }
+}
+
+/// `out = keep * out + a b` with `out` row-major `[a.rows, b.columns]`, single-threaded.
+fn product<T: Copy + 'static>(out: &mut [T], a: View<T>, b: View<T>, one: T, keep: bool) {
+    a.check();
+    b.check();
+    assert_eq!(a.columns, b.rows, "inner dimensions differ");
+    assert!(out.len() >= a.rows * b.columns, "product does not fit its storage");
+    // SAFETY: the views were checked against their slices, the output against its length, and `out` is borrowed
+    // mutably, so it aliases neither operand; T is one of the four types that gemm implements.
+    unsafe {
+        gemm::gemm(
+            a.rows,
+            b.columns,
+            a.columns,
+            out.as_mut_ptr(),
+            1,
+            b.columns as isize,
+            keep,
+            a.data.as_ptr(),
+            a.column_stride as isize,
+            a.row_stride as isize,
+            b.data.as_ptr(),
+            b.column_stride as isize,
+            b.row_stride as isize,
+            one,
+            one,
+            false,
+            a.conj,
+            b.conj,
+            gemm::Parallelism::None,
+        );
+    }
+}
+
+/// Real `out (+)= a b`.
+pub fn matmul<T: Element>(out: &mut [T], a: View<T>, b: View<T>, keep: bool) {
+    product(out, a, b, T::one(), keep);
+}
+
+/// Complex `out (+)= a b`.
+pub fn cmatmul<T: Element>(out: &mut [Complex<T>], a: View<Complex<T>>, b: View<Complex<T>>, keep: bool) {
+    product(out, a, b, Complex::new(T::one(), T::zero()), keep);
+}

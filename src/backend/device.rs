@@ -1,0 +1,245 @@
+//! Which device runs the tensors.
+
+use burn::tensor::Device;
+
+/// `--backend`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[value(rename_all = "lower")]
+pub enum BackendChoice {
+    /// A real GPU where there is one, else the CPU (flex, else ndarray).
+    Auto,
+    /// The CPU, multi-threaded.
+    Flex,
+    /// The CPU on the ndarray crate.
+    NdArray,
+    /// Any GPU, on the graphics API that wgpu prefers; accepts software adapters.
+    Wgpu,
+    /// A GPU through Vulkan.
+    Vulkan,
+    /// A GPU through Metal (macOS).
+    Metal,
+    /// A GPU through DirectX 12 (Windows).
+    Dx12,
+}
+
+impl BackendChoice {
+    /// The name as spelled on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Flex => "flex",
+            Self::NdArray => "ndarray",
+            Self::Wgpu => "wgpu",
+            Self::Vulkan => "vulkan",
+            Self::Metal => "metal",
+            Self::Dx12 => "dx12",
+        }
+    }
+}
+
+/// A graphics adapter that wgpu can reach.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Adapter {
+    /// Name of the card, or of the software renderer.
+    pub name: String,
+    /// Graphics API: "Vulkan", "Metal", "Dx12", "Gl".
+    pub api: String,
+    /// Driver and its version.
+    pub driver: String,
+    /// "DiscreteGpu", "IntegratedGpu", "VirtualGpu", "Cpu" (software) or "Other".
+    pub kind: String,
+}
+
+impl Adapter {
+    /// Software renderers compute correctly and slowly.
+    pub fn is_software(&self) -> bool {
+        self.kind == "Cpu"
+    }
+}
+
+/// Why no device could be had.
+#[derive(Debug, thiserror::Error)]
+pub enum BackendError {
+    /// The build lacks the backend.
+    #[error("backend {backend} is not in this build (compiled: {compiled}); build with --features {feature}")]
+    NotCompiled {
+        /// What was asked for.
+        backend: &'static str,
+        /// What there is.
+        compiled: String,
+        /// What to add.
+        feature: &'static str,
+    },
+    /// No adapter answers.
+    #[error("backend {backend}: no usable graphics adapter ({message}); try --backend flex, or install a driver (on Linux mesa-vulkan-drivers has a software one)")]
+    NoAdapter {
+        /// What was asked for.
+        backend: &'static str,
+        /// What the driver said.
+        message: String,
+    },
+}
+
+/// A chosen device.
+#[derive(Debug, Clone)]
+pub struct Chosen {
+    /// Where tensors live (without autodiff).
+    pub device: Device,
+    /// Backend by name.
+    pub name: &'static str,
+    /// Adapter, for GPUs.
+    pub adapter: Option<Adapter>,
+    /// One line for the user: what was chosen and why.
+    pub note: String,
+}
+
+/// Backends in this build.
+pub fn compiled() -> Vec<&'static str> {
+    let mut names = Vec::new();
+    if cfg!(feature = "flex") {
+        names.push("flex");
+    }
+    if cfg!(feature = "ndarray") {
+        names.push("ndarray");
+    }
+    if cfg!(feature = "wgpu") {
+        names.push("wgpu");
+    }
+    names
+}
+
+/// Every adapter of every graphics API; empty where there is none or the build has no wgpu.
+pub fn adapters() -> Vec<Adapter> {
+    #[cfg(feature = "wgpu")]
+    {
+        use burn_wgpu::wgpu;
+        let instance = wgpu::Instance::default();
+        let found = cubecl::future::block_on(instance.enumerate_adapters(wgpu::Backends::all()));
+        found
+            .iter()
+            .map(|a| {
+                let info = a.get_info();
+                Adapter {
+                    name: info.name,
+                    api: format!("{:?}", info.backend),
+                    driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
+                    kind: format!("{:?}", info.device_type),
+                }
+            })
+            .collect()
+    }
+    #[cfg(not(feature = "wgpu"))]
+    Vec::new()
+}
+
+/// Opens the device of a choice; under `auto` a missing or software adapter falls back to the CPU.
+///
+/// # Errors
+/// [`BackendError`] when the build or the machine lacks what was asked for by name.
+pub fn choose(choice: BackendChoice) -> Result<Chosen, BackendError> {
+    match choice {
+        BackendChoice::Auto => {
+            #[cfg(feature = "wgpu")]
+            if let Some(adapter) = adapters().iter().find(|a| !a.is_software() && a.api != "Gl") {
+                match gpu(BackendChoice::Wgpu) {
+                    Ok(mut chosen) => {
+                        chosen.note = format!("backend wgpu on {} ({}), chosen by auto", adapter.name, adapter.api);
+                        return Ok(chosen);
+                    }
+                    Err(e) => {
+                        let mut chosen = cpu()?;
+                        chosen.note = format!("{}; a GPU was found but could not be opened: {e}", chosen.note);
+                        return Ok(chosen);
+                    }
+                }
+            }
+            let mut chosen = cpu()?;
+            let why = if !cfg!(feature = "wgpu") {
+                "this build has no wgpu"
+            } else {
+                "no hardware graphics adapter found"
+            };
+            chosen.note = format!("{}, chosen by auto: {why}", chosen.note);
+            Ok(chosen)
+        }
+        BackendChoice::Flex => {
+            #[cfg(feature = "flex")]
+            return Ok(plain(Device::flex(), "flex"));
+            #[cfg(not(feature = "flex"))]
+            Err(not_compiled("flex", "flex"))
+        }
+        BackendChoice::NdArray => {
+            #[cfg(feature = "ndarray")]
+            return Ok(plain(Device::ndarray(), "ndarray"));
+            #[cfg(not(feature = "ndarray"))]
+            Err(not_compiled("ndarray", "ndarray"))
+        }
+        gpu_choice => gpu(gpu_choice),
+    }
+}
+
+#[cfg(any(feature = "flex", feature = "ndarray"))]
+fn plain(device: Device, name: &'static str) -> Chosen {
+    Chosen { device, name, adapter: None, note: format!("backend {name} (CPU)") }
+}
+
+#[allow(dead_code)]
+fn not_compiled(backend: &'static str, feature: &'static str) -> BackendError {
+    BackendError::NotCompiled { backend, compiled: compiled().join(", "), feature }
+}
+
+fn cpu() -> Result<Chosen, BackendError> {
+    #[cfg(feature = "flex")]
+    return Ok(plain(Device::flex(), "flex"));
+    #[cfg(all(not(feature = "flex"), feature = "ndarray"))]
+    return Ok(plain(Device::ndarray(), "ndarray"));
+    #[cfg(not(any(feature = "flex", feature = "ndarray")))]
+    Err(not_compiled("flex", "flex"))
+}
+
+#[cfg(feature = "wgpu")]
+fn gpu(choice: BackendChoice) -> Result<Chosen, BackendError> {
+    use burn_wgpu::WgpuBackend;
+    let (api, shown) = match choice {
+        BackendChoice::Vulkan => (WgpuBackend::Vulkan, Some("Vulkan")),
+        BackendChoice::Metal => (WgpuBackend::Metal, Some("Metal")),
+        BackendChoice::Dx12 => (WgpuBackend::Dx12, Some("Dx12")),
+        _ => (WgpuBackend::Auto, None),
+    };
+    let missing = |message: String| BackendError::NoAdapter { backend: choice.name(), message };
+    // Ask first: creating a tensor without an adapter would panic inside the runtime.
+    let found = adapters();
+    let fits = |a: &&Adapter| shown.map_or(a.api != "Gl", |api| a.api == api);
+    let adapter = found
+        .iter()
+        .filter(fits)
+        .min_by_key(|a| match a.kind.as_str() {
+            "DiscreteGpu" => 0,
+            "IntegratedGpu" => 1,
+            "VirtualGpu" => 2,
+            "Other" => 3,
+            _ => 4,
+        })
+        .cloned()
+        .ok_or_else(|| missing("none is installed for this graphics API".into()))?;
+    // A selector can be initialised once in a process; later calls reuse the device.
+    static OPENED: std::sync::Mutex<Vec<(BackendChoice, Device)>> = std::sync::Mutex::new(Vec::new());
+    let mut opened = OPENED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let device = match opened.iter().find(|(c, _)| *c == choice) {
+        Some((_, device)) => device.clone(),
+        None => {
+            let device =
+                Device::wgpu_options().graphics_api(api).init().map_err(|e| missing(e.to_string()))?;
+            opened.push((choice, device.clone()));
+            device
+        }
+    };
+    let software = if adapter.is_software() { ", a software renderer: correct and slow" } else { "" };
+    let note = format!("backend {} on {} ({}{software})", choice.name(), adapter.name, adapter.api);
+    Ok(Chosen { device, name: choice.name(), adapter: Some(adapter), note })
+}
+
+#[cfg(not(feature = "wgpu"))]
+fn gpu(choice: BackendChoice) -> Result<Chosen, BackendError> {
+    Err(not_compiled(choice.name(), "wgpu"))
+}

@@ -1,0 +1,112 @@
+//! Flex: the CPU bodies straight on burn's storage.
+
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Flex, TensorMetadata};
+use burn::tensor::{DType, TensorData};
+use burn_flex::FlexTensor;
+
+use super::cpu::{self, CovarianceShape, Element, RowShape};
+use super::ops::Backend;
+
+type F = FloatTensor<Flex>;
+
+fn rows(z: &F, antennas: usize) -> RowShape {
+    let shape = z.shape();
+    RowShape { frames: shape[0] / antennas, antennas, columns: shape[1] / 2 }
+}
+
+fn tensor<T: Element>(data: Vec<T>, shape: [usize; 2]) -> F {
+    FlexTensor::from_data(TensorData::new(data, shape))
+}
+
+/// Runs the body for the dtype of the first tensor; all tensors are made contiguous first.
+macro_rules! typed {
+    ($first:ident $(, $other:ident)*; $body:ident::<T>($($arg:expr),*)) => {{
+        let $first = $first.to_contiguous();
+        $(let $other = $other.to_contiguous();)*
+        match $first.dtype() {
+            DType::F64 => $body::<f64>($(&$arg),*),
+            _ => $body::<f32>($(&$arg),*),
+        }
+    }};
+}
+
+fn dot<T: Element>(a: &F, b: &F, m: &usize) -> F {
+    let shape = rows(a, *m);
+    tensor(cpu::row_dot::<T>(a.storage(), b.storage(), shape), [shape.frames, shape.columns])
+}
+
+fn scale<T: Element>(z: &F, c: &F, m: &usize) -> F {
+    let shape = rows(z, *m);
+    tensor(cpu::row_scale::<T>(z.storage(), c.storage(), shape), [shape.frames * m, 2 * shape.columns])
+}
+
+fn onsager<T: Element>(z: &F, t: &F, r: &F, m: &usize) -> F {
+    let (shape, l) = (rows(z, *m), r.shape()[1] / 2);
+    tensor(cpu::row_onsager::<T>(z.storage(), t.storage(), r.storage(), shape, l), [shape.frames * m, 2 * l])
+}
+
+fn onsager_backward<T: Element>(z: &F, t: &F, r: &F, g: &F, m: &usize) -> (F, F, F) {
+    let (shape, l) = (rows(z, *m), r.shape()[1] / 2);
+    let (gz, gt, gr) =
+        cpu::row_onsager_backward::<T>(z.storage(), t.storage(), r.storage(), g.storage(), shape, l);
+    (
+        tensor(gz, [shape.frames * m, 2 * shape.columns]),
+        tensor(gt, [shape.frames, shape.columns]),
+        tensor(gr, [shape.frames * m, 2 * l]),
+    )
+}
+
+fn covariance_shape(gamma: &F, s: &F, antennas: usize) -> CovarianceShape {
+    let (g, s) = (gamma.shape(), s.shape());
+    CovarianceShape { frames: g[0], antennas, columns: g[1], length: s[0] / 2 }
+}
+
+fn covariance<T: Element>(gamma: &F, s: &F, y: &F, m: &usize, noise_var: &f64) -> F {
+    let shape = covariance_shape(gamma, s, *m);
+    let out = cpu::covariance_score::<T>(gamma.storage(), s.storage(), y.storage(), shape, *noise_var);
+    tensor(out, [shape.frames, 2 * shape.columns])
+}
+
+fn covariance_backward<T: Element>(gamma: &F, s: &F, y: &F, g: &F, m: &usize, noise_var: &f64) -> (F, F, F) {
+    let shape = covariance_shape(gamma, s, *m);
+    let (a, b, c) = cpu::covariance_score_backward::<T>(
+        gamma.storage(),
+        s.storage(),
+        y.storage(),
+        g.storage(),
+        shape,
+        *noise_var,
+    );
+    (
+        tensor(a, [shape.frames, shape.columns]),
+        tensor(b, [2 * shape.length, shape.columns]),
+        tensor(c, [shape.frames * m, 2 * shape.length]),
+    )
+}
+
+impl Backend for Flex {
+    fn row_dot(a: F, b: F, antennas: usize) -> F {
+        typed!(a, b; dot::<T>(a, b, antennas))
+    }
+
+    fn row_scale(z: F, c: F, antennas: usize) -> F {
+        typed!(z, c; scale::<T>(z, c, antennas))
+    }
+
+    fn row_onsager(z: F, t: F, r: F, antennas: usize) -> F {
+        typed!(z, t, r; onsager::<T>(z, t, r, antennas))
+    }
+
+    fn row_onsager_backward(z: F, t: F, r: F, g: F, antennas: usize) -> (F, F, F) {
+        typed!(z, t, r, g; onsager_backward::<T>(z, t, r, g, antennas))
+    }
+
+    fn covariance_score(gamma: F, s: F, y: F, antennas: usize, noise_var: f64) -> F {
+        typed!(gamma, s, y; covariance::<T>(gamma, s, y, antennas, noise_var))
+    }
+
+    fn covariance_score_backward(gamma: F, s: F, y: F, g: F, antennas: usize, noise_var: f64) -> (F, F, F) {
+        typed!(gamma, s, y, g; covariance_backward::<T>(gamma, s, y, g, antennas, noise_var))
+    }
+}

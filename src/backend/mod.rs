@@ -1,0 +1,36 @@
+//! Devices, and the project's own fused tensor kernels.
+//!
+//! burn dispatches every operation at run time, so a model is written once and a [`Device`](burn::tensor::Device)
+//! value chooses where it runs ([`choose`]). [`Backend`] adds the kernels that burn does not have:
+//!
+//! | kernel | computes | cost per frame |
+//! |---|---|---|
+//! | [`row_dot`] | `Re <a_k, b_k>` over the antennas of every row k: row energies | one pass |
+//! | [`row_scale`] | `c_k z_k`: the shrink of every row | one pass |
+//! | [`row_onsager`] | `(sum_k t_k z_k z_k^H) r`: the matrix Onsager term, never forming the K Jacobians | `K M^2` |
+//! | [`covariance_score`] | leave-one-out covariance statistics of all K sequences | `L^2 K` |
+//!
+//! The first three make up the AMP denoiser ([`row_shrink`]): between them stand only tensors of `[frames, K]`, which
+//! stay burn primitives, so the posterior can be row-wise, section-wise or learned without touching a kernel.
+//! One fused kernel with one packed output was the alternative; burn's custom operations have a single output, and
+//! unpacking it costs a zero-filled buffer per part in the backward pass.
+//!
+//! Each kernel has a default body of burn primitives (the specification), a fast CPU body (gemm, SIMD, rayon over
+//! frames) for Flex and NdArray and a hand-written backward for Autodiff; `row_dot` and `row_scale` have CubeCL kernels.
+
+mod autodiff;
+mod cpu;
+#[cfg(feature = "wgpu")]
+mod cube;
+mod device;
+#[cfg(feature = "flex")]
+mod flex;
+#[cfg(feature = "ndarray")]
+mod ndarray;
+mod ops;
+mod shrink;
+mod spec;
+
+pub use device::{Adapter, BackendChoice, BackendError, Chosen, adapters, choose, compiled};
+pub use ops::{Backend, covariance_score, row_dot, row_onsager, row_scale};
+pub use shrink::{RowShrink, ShrinkRule, row_shrink, section_posterior};

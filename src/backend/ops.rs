@@ -1,0 +1,112 @@
+//! The extension trait and its typed front doors.
+
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Dispatch, backend_extension};
+use burn::tensor::Tensor;
+
+use super::spec;
+
+/// burn's backend plus the project's fused kernels.
+///
+/// Stacked layout throughout: a complex `[frames, antennas M, K]` array is a real tensor `[frames * M, 2K]` whose first
+/// K columns are real parts and whose last K columns are imaginary parts.
+#[backend_extension(
+    Flex: cfg(feature = "flex"),
+    NdArray: cfg(feature = "ndarray"),
+    Cube: cfg(feature = "wgpu"),
+    Autodiff
+)]
+pub trait Backend: burn::backend::Backend {
+    /// See [`row_dot`]; `a`, `b` `[F*M, 2K]` -> `[F, K]`.
+    fn row_dot(a: FloatTensor<Self>, b: FloatTensor<Self>, antennas: usize) -> FloatTensor<Self> {
+        spec::row_dot::<Self>(a, b, antennas)
+    }
+
+    /// See [`row_scale`]; `z [F*M, 2K]`, `c [F, K]` -> `[F*M, 2K]`.
+    fn row_scale(z: FloatTensor<Self>, c: FloatTensor<Self>, antennas: usize) -> FloatTensor<Self> {
+        spec::row_scale::<Self>(z, c, antennas)
+    }
+
+    /// See [`row_onsager`]; `z [F*M, 2K]`, `t [F, K]`, `r [F*M, 2L]` -> `[F*M, 2L]`.
+    fn row_onsager(
+        z: FloatTensor<Self>,
+        t: FloatTensor<Self>,
+        r: FloatTensor<Self>,
+        antennas: usize,
+    ) -> FloatTensor<Self> {
+        spec::row_onsager::<Self>(z, t, r, antennas)
+    }
+
+    /// Gradients of [`Backend::row_onsager`] with respect to z, t and r, for the gradient `g [F*M, 2L]` of its output.
+    fn row_onsager_backward(
+        z: FloatTensor<Self>,
+        t: FloatTensor<Self>,
+        r: FloatTensor<Self>,
+        g: FloatTensor<Self>,
+        antennas: usize,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        spec::row_onsager_backward::<Self>(z, t, r, g, antennas)
+    }
+
+    /// See [`covariance_score`]; `gamma [F, K]`, `s [2L, K]`, `y [F*M, 2L]` -> `[F, 2K]`.
+    fn covariance_score(
+        gamma: FloatTensor<Self>,
+        s: FloatTensor<Self>,
+        y: FloatTensor<Self>,
+        antennas: usize,
+        noise_var: f64,
+    ) -> FloatTensor<Self> {
+        spec::covariance_score::<Self>(gamma, s, y, antennas, noise_var)
+    }
+
+    /// Gradients of [`Backend::covariance_score`] with respect to gamma, s and y, for the gradient `g [F, 2K]`.
+    fn covariance_score_backward(
+        gamma: FloatTensor<Self>,
+        s: FloatTensor<Self>,
+        y: FloatTensor<Self>,
+        g: FloatTensor<Self>,
+        antennas: usize,
+        noise_var: f64,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        spec::covariance_score_backward::<Self>(gamma, s, y, g, antennas, noise_var)
+    }
+}
+
+/// Real inner products of the rows of two stacked arrays over the antennas: `sum_m Re(conj(a_mk) b_mk)`.
+///
+/// `a`, `b` `[F*M, 2K]` -> `[F, K]`. `row_dot(z, z)` are the row energies `||z_k||^2`.
+pub fn row_dot(a: Tensor<2>, b: Tensor<2>, antennas: usize) -> Tensor<2> {
+    Tensor::from_dispatch(Dispatch::row_dot(a.into_dispatch(), b.into_dispatch(), antennas))
+}
+
+/// Scales row k of every frame by one real weight: `x_mk = c_k z_mk`.
+///
+/// `z [F*M, 2K]`, `c [F, K]` -> `[F*M, 2K]`.
+pub fn row_scale(z: Tensor<2>, c: Tensor<2>, antennas: usize) -> Tensor<2> {
+    Tensor::from_dispatch(Dispatch::row_scale(z.into_dispatch(), c.into_dispatch(), antennas))
+}
+
+/// Applies `J = sum_k t_k z_k z_k^H` (M x M, Hermitian) to the residual: row m of the result is `sum_m' J_mm' r_m'`.
+///
+/// `z [F*M, 2K]`, `t [F, K]`, `r [F*M, 2L]` -> `[F*M, 2L]`. This is the rank-one part of the matrix Onsager term of
+/// Theorem 1 (paper A): `R (sum_i J_i)^T` in the layout with one antenna a row.
+pub fn row_onsager(z: Tensor<2>, t: Tensor<2>, r: Tensor<2>, antennas: usize) -> Tensor<2> {
+    Tensor::from_dispatch(Dispatch::row_onsager(z.into_dispatch(), t.into_dispatch(), r.into_dispatch(), antennas))
+}
+
+/// Leave-one-out statistics of the covariance method.
+///
+/// With `Sigma = S diag(gamma) S^H + noise_var I` and `Sigma_k = Sigma - gamma_k s_k s_k^H`, returns for every column k
+/// `c_k = s_k^H Sigma_k^-1 s_k` (columns `0..K`) and `e_k = ||Y^H Sigma_k^-1 s_k||^2` (columns `K..2K`): the
+/// log-likelihood ratio of "k sends with power b" is then `b e_k/(1 + b c_k) - M ln(1 + b c_k)`.
+///
+/// `gamma [F, K]` >= 0, `s [2L, K]` (real rows, then imaginary rows), `y [F*M, 2L]` -> `[F, 2K]`.
+pub fn covariance_score(gamma: Tensor<2>, s: Tensor<2>, y: Tensor<2>, antennas: usize, noise_var: f64) -> Tensor<2> {
+    Tensor::from_dispatch(Dispatch::covariance_score(
+        gamma.into_dispatch(),
+        s.into_dispatch(),
+        y.into_dispatch(),
+        antennas,
+        noise_var,
+    ))
+}

@@ -1,0 +1,228 @@
+//! Inner loops on split real and imaginary planes, and the choice of the processor's instructions.
+//!
+//! Every loop is written over fixed-size arrays, so that the compiler keeps the accumulators in vector registers.
+//! A detector's work on one frame is a [`Kernel`]; [`dispatch`] compiles it twice, for AVX2 with FMA and for the
+//! baseline, and picks once per frame. All functions on the way must be `#[inline(always)]`: only inlined code
+//! inherits the instruction set of the caller.
+
+use super::real::{Real, TILE_ROWS};
+
+/// Work that is worth compiling for more than one instruction set.
+pub(crate) trait Kernel {
+    /// Does the work; `FMA` tells whether fused multiply-add is one instruction. Mark it `#[inline(always)]`.
+    fn run<const FMA: bool>(self);
+}
+
+/// Runs the work with the best instructions of this processor.
+///
+/// The choice depends on the processor only, so results do not change with threads or batch sizes.
+pub(crate) fn dispatch<K: Kernel>(kernel: K) {
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
+        // SAFETY: the two features that `with_avx2` enables were detected on this processor.
+        #[allow(unsafe_code)]
+        return unsafe { with_avx2(kernel) };
+    }
+    // NEON has fused multiply-add in its baseline.
+    kernel.run::<{ cfg!(target_arch = "aarch64") }>();
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn with_avx2<K: Kernel>(kernel: K) {
+    kernel.run::<true>();
+}
+
+/// One tile of a complex product: `out[p, j] = sum_k a[k, p] * b[k, at + j]` for 4 rows p and `W` columns j.
+///
+/// `a` is a packed panel `[depth, 4]` (planes re, im), `b` has rows of length `stride`; `depth` lists the `k` that
+/// are summed, in this order. `out` is `[4, W]`, overwritten.
+#[inline(always)]
+pub(crate) fn tile_lanes<T: Real, const W: usize, const FMA: bool>(
+    a: [&[T]; 2],
+    b: [&[T]; 2],
+    stride: usize,
+    at: usize,
+    depth: impl Iterator<Item = usize>,
+    out: [&mut [T]; 2],
+) {
+    let mut re = [[T::ZERO; W]; TILE_ROWS];
+    let mut im = [[T::ZERO; W]; TILE_ROWS];
+    for k in depth {
+        let a_re: &[T; TILE_ROWS] = a[0][k * TILE_ROWS..][..TILE_ROWS].try_into().expect("sliced to this length");
+        let a_im: &[T; TILE_ROWS] = a[1][k * TILE_ROWS..][..TILE_ROWS].try_into().expect("sliced to this length");
+        let b_re: &[T; W] = b[0][k * stride + at..][..W].try_into().expect("sliced to this length");
+        let b_im: &[T; W] = b[1][k * stride + at..][..W].try_into().expect("sliced to this length");
+        for p in 0..TILE_ROWS {
+            let (x, y, minus_y) = (a_re[p], a_im[p], -a_im[p]);
+            for j in 0..W {
+                re[p][j] = x.madd::<FMA>(b_re[j], re[p][j]);
+                im[p][j] = x.madd::<FMA>(b_im[j], im[p][j]);
+            }
+            for j in 0..W {
+                re[p][j] = minus_y.madd::<FMA>(b_im[j], re[p][j]);
+                im[p][j] = y.madd::<FMA>(b_re[j], im[p][j]);
+            }
+        }
+    }
+    for p in 0..TILE_ROWS {
+        out[0][p * W..][..W].copy_from_slice(&re[p]);
+        out[1][p * W..][..W].copy_from_slice(&im[p]);
+    }
+}
+
+/// `out[j] = sum_k conj(b[k, j]) * coefficients[k]` for all `stride` columns of the rows k that have a coefficient.
+///
+/// Four rows at a time: the sums stay close to the arithmetic units and the loop over columns vectorises.
+#[inline(always)]
+pub(crate) fn combine_conjugate<T: Real, const FMA: bool>(
+    b: [&[T]; 2],
+    stride: usize,
+    coefficients: [&[T]; 2],
+    out: [&mut [T]; 2],
+) {
+    const ROWS: usize = 4;
+    let [out_re, out_im] = out;
+    let (out_re, out_im) = (&mut out_re[..stride], &mut out_im[..stride]);
+    out_re.fill(T::ZERO);
+    out_im.fill(T::ZERO);
+    let depth = coefficients[0].len();
+    let (c_re, c_im) = (&coefficients[0][..depth], &coefficients[1][..depth]);
+    let blocked = depth - depth % ROWS;
+    for k in (0..blocked).step_by(ROWS) {
+        let re = &b[0][k * stride..(k + ROWS) * stride];
+        let im = &b[1][k * stride..(k + ROWS) * stride];
+        let ((r01, r23), (i01, i23)) = (re.split_at(2 * stride), im.split_at(2 * stride));
+        let ((r0, r1), (r2, r3)) = (r01.split_at(stride), r23.split_at(stride));
+        let ((i0, i1), (i2, i3)) = (i01.split_at(stride), i23.split_at(stride));
+        let (x0, x1, x2, x3) = (c_re[k], c_re[k + 1], c_re[k + 2], c_re[k + 3]);
+        let (y0, y1, y2, y3) = (c_im[k], c_im[k + 1], c_im[k + 2], c_im[k + 3]);
+        let (r3, i3) = (&r3[..stride], &i3[..stride]);
+        for j in 0..stride {
+            let mut re = x0.madd::<FMA>(r0[j], out_re[j]);
+            let mut im = y0.madd::<FMA>(r0[j], out_im[j]);
+            re = y0.madd::<FMA>(i0[j], re);
+            im = (-x0).madd::<FMA>(i0[j], im);
+            re = x1.madd::<FMA>(r1[j], re);
+            im = y1.madd::<FMA>(r1[j], im);
+            re = y1.madd::<FMA>(i1[j], re);
+            im = (-x1).madd::<FMA>(i1[j], im);
+            re = x2.madd::<FMA>(r2[j], re);
+            im = y2.madd::<FMA>(r2[j], im);
+            re = y2.madd::<FMA>(i2[j], re);
+            im = (-x2).madd::<FMA>(i2[j], im);
+            re = x3.madd::<FMA>(r3[j], re);
+            im = y3.madd::<FMA>(r3[j], im);
+            out_re[j] = y3.madd::<FMA>(i3[j], re);
+            out_im[j] = (-x3).madd::<FMA>(i3[j], im);
+        }
+    }
+    for k in blocked..depth {
+        let (re, im) = (&b[0][k * stride..(k + 1) * stride], &b[1][k * stride..(k + 1) * stride]);
+        let (x, y) = (c_re[k], c_im[k]);
+        for j in 0..stride {
+            out_re[j] = y.madd::<FMA>(im[j], x.madd::<FMA>(re[j], out_re[j]));
+            out_im[j] = (-x).madd::<FMA>(im[j], y.madd::<FMA>(re[j], out_im[j]));
+        }
+    }
+}
+
+/// `p[k, j] -= scale * v[k] * conj(v[j])` on a square matrix with rows of length `v.len()`; `rows` of them exist.
+#[inline(always)]
+pub(crate) fn subtract_outer<T: Real, const FMA: bool>(p: [&mut [T]; 2], rows: usize, scale: T, v: [&[T]; 2]) {
+    let stride = v[0].len();
+    let (v_re, v_im) = (&v[0][..stride], &v[1][..stride]);
+    let [p_re, p_im] = p;
+    for k in 0..rows {
+        let (x, y) = (-scale * v_re[k], -scale * v_im[k]);
+        let p_re = &mut p_re[k * stride..(k + 1) * stride];
+        let p_im = &mut p_im[k * stride..(k + 1) * stride];
+        for j in 0..stride {
+            p_re[j] = x.madd::<FMA>(v_re[j], y.madd::<FMA>(v_im[j], p_re[j]));
+            p_im[j] = y.madd::<FMA>(v_re[j], (-x).madd::<FMA>(v_im[j], p_im[j]));
+        }
+    }
+}
+
+/// `sum |v_j|^2`.
+#[inline(always)]
+pub(crate) fn energy<T: Real, const FMA: bool>(v: [&[T]; 2]) -> T {
+    // Four partial sums: a fixed order that vectorises.
+    let mut sums = [T::ZERO; 4];
+    let (re, im) = (v[0].chunks_exact(4), v[1].chunks_exact(4));
+    let rest: T = re.remainder().iter().zip(im.remainder()).fold(T::ZERO, |s, (&a, &b)| s + a * a + b * b);
+    for (re, im) in re.zip(im) {
+        for j in 0..4 {
+            sums[j] = re[j].madd::<FMA>(re[j], im[j].madd::<FMA>(im[j], sums[j]));
+        }
+    }
+    (sums[0] + sums[1]) + (sums[2] + sums[3]) + rest
+}
+
+/// `Re(a^H v)`.
+#[inline(always)]
+pub(crate) fn real_dot<T: Real, const FMA: bool>(a: [&[T]; 2], v: [&[T]; 2]) -> T {
+    let mut sums = [T::ZERO; 4];
+    let parts = a[0].chunks_exact(4).zip(a[1].chunks_exact(4)).zip(v[0].chunks_exact(4).zip(v[1].chunks_exact(4)));
+    for ((a_re, a_im), (v_re, v_im)) in parts {
+        for j in 0..4 {
+            sums[j] = a_re[j].madd::<FMA>(v_re[j], a_im[j].madd::<FMA>(v_im[j], sums[j]));
+        }
+    }
+    (sums[0] + sums[1]) + (sums[2] + sums[3])
+}
+
+#[cfg(test)]
+mod tests {
+    use num_complex::Complex64;
+
+    use super::*;
+
+    fn numbers(n: usize, seed: u64) -> Vec<f64> {
+        (0..n as u64).map(|i| (((i + 1) * (seed * 7919 + 104_729)) % 1009) as f64 / 504.5 - 1.0).collect()
+    }
+
+    #[test]
+    fn tiles_equal_the_plain_complex_product() {
+        let (depth, stride) = (5, 8);
+        let (a, b) = ([numbers(20, 1), numbers(20, 2)], [numbers(40, 3), numbers(40, 4)]);
+        let mut out = [vec![0.0; 16], vec![0.0; 16]];
+        let [o_re, o_im] = &mut out;
+        f64::tile::<false>([&a[0], &a[1]], [&b[0], &b[1]], stride, 4, 0..depth, [o_re, o_im]);
+        for p in 0..4 {
+            for j in 0..4 {
+                let want: Complex64 = (0..depth)
+                    .map(|k| {
+                        Complex64::new(a[0][k * 4 + p], a[1][k * 4 + p])
+                            * Complex64::new(b[0][k * stride + 4 + j], b[1][k * stride + 4 + j])
+                    })
+                    .sum();
+                assert!((Complex64::new(out[0][p * 4 + j], out[1][p * 4 + j]) - want).norm() < 1e-13);
+            }
+        }
+    }
+
+    #[test]
+    fn fused_and_plain_arithmetic_agree_to_rounding() {
+        struct Combine<'a>(&'a [Vec<f64>; 2], &'a mut [Vec<f64>; 2]);
+        impl Kernel for Combine<'_> {
+            #[inline(always)]
+            fn run<const FMA: bool>(self) {
+                let [re, im] = self.1;
+                let b = [&self.0[0][..], &self.0[1][..]];
+                combine_conjugate::<f64, FMA>(b, 8, [&b[1][..6], &b[0][..6]], [re, im]);
+            }
+        }
+        let b = [numbers(48, 5), numbers(48, 6)];
+        let (mut best, mut plain) = ([vec![0.0; 8], vec![0.0; 8]], [vec![0.0; 8], vec![0.0; 8]]);
+        dispatch(Combine(&b, &mut best));
+        Combine(&b, &mut plain).run::<false>();
+        for j in 0..8 {
+            let want: Complex64 = (0..6)
+                .map(|k| Complex64::new(b[0][k * 8 + j], -b[1][k * 8 + j]) * Complex64::new(b[1][k], b[0][k]))
+                .sum();
+            assert!((best[0][j] - want.re).abs() + (best[1][j] - want.im).abs() < 1e-13);
+            assert!((plain[0][j] - want.re).abs() + (plain[1][j] - want.im).abs() < 1e-13);
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Reference detectors in plain Rust: the yardstick of every learned one.
+//!
+//! | kind | algorithm | needs |
+//! |---|---|---|
+//! | amp, amp-section | AMP with row-wise or section-wise Bayes denoiser | gains, activity prior |
+//! | covariance, ml, map | coordinate descent on column powers | noise level (gains for the decision; map: prior) |
+//! | covariance-section | coordinate posterior over discrete activities | noise level, gains, activity prior |
+//! | genie-mmse | MMSE channels for the true support | the truth |
+//! | single-user-bound | every other device known | the truth |
+//!
+//! [`build`] makes a [`Detector`] from its options; [`state_evolution`] predicts AMP without frames.
+//! Arithmetic is f64 (default) or f32. Frames are spread over the threads of the current rayon pool and each frame is
+//! computed by one thread in a fixed order, so decisions do not depend on thread count or batch size, bitwise.
+
+mod amp;
+mod amp_steps;
+mod covariance;
+mod covariance_section;
+mod decide;
+mod error;
+mod frames;
+mod genie;
+mod inverse;
+mod kernels;
+mod planes;
+mod real;
+mod single_user;
+mod state_evolution;
+#[cfg(test)]
+mod tests;
+
+pub use amp::AmpOptions;
+pub use covariance::CovarianceOptions;
+pub use covariance_section::SectionOptions;
+pub use error::ClassicalError;
+pub use genie::GenieMmse;
+pub use single_user::SingleUserBound;
+pub use state_evolution::{StateEvolution, state_evolution};
+
+use std::marker::PhantomData;
+
+use amp::Amp;
+use covariance::Covariance;
+use covariance_section::CovarianceSection;
+use real::Real;
+
+use crate::config::{DetectorConfig, DetectorKind, Onsager, Precision, Threshold};
+use crate::detection::Detector;
+
+/// Builds a reference detector; options that are not given take the defaults of [`DetectorConfig`].
+///
+/// # Errors
+/// [`ClassicalError`] when the kind is no frame detector of this room or an option is out of range.
+pub fn build(config: &DetectorConfig) -> Result<Box<dyn Detector>, ClassicalError> {
+    config.validate("detector")?;
+    match config.precision.unwrap_or(Precision::F64) {
+        Precision::F64 => build_as::<f64>(config),
+        Precision::F32 => build_as::<f32>(config),
+    }
+}
+
+fn build_as<T: Real>(config: &DetectorConfig) -> Result<Box<dyn Detector>, ClassicalError> {
+    use DetectorKind as K;
+    let iterations = |default| config.iterations.unwrap_or(default);
+    let tolerance = config.tolerance.unwrap_or(0.0);
+    let not_here = |hint| Err(ClassicalError::NotAFrameDetector { kind: kind_name(config.kind), hint });
+    Ok(match config.kind {
+        K::Amp | K::AmpSection => Box::new(Amp::<T> {
+            options: AmpOptions {
+                iterations: iterations(50),
+                damping: config.damping.unwrap_or(1.0),
+                threshold: config.threshold.unwrap_or(Threshold::MAP),
+                onsager: config.onsager.unwrap_or(Onsager::Matrix),
+                section: config.kind == K::AmpSection,
+            },
+            precision: PhantomData,
+        }),
+        K::Covariance | K::Ml | K::Map => Box::new(Covariance::<T> {
+            options: CovarianceOptions {
+                sweeps: iterations(if config.kind == K::Covariance { 50 } else { 55 }),
+                threshold: match config.threshold {
+                    None => 0.5,
+                    Some(Threshold::Value(v)) => v,
+                    Some(Threshold::Rule(_)) => {
+                        return Err(ClassicalError::NamedThreshold { kind: kind_name(config.kind) });
+                    }
+                },
+                tolerance,
+                prior: config.kind == K::Map,
+            },
+            precision: PhantomData,
+        }),
+        K::CovarianceSection => Box::new(CovarianceSection::<T> {
+            options: SectionOptions {
+                sweeps: iterations(10),
+                threshold: config.threshold.unwrap_or(Threshold::MAP),
+                tolerance,
+            },
+            precision: PhantomData,
+        }),
+        K::GenieMmse => Box::new(GenieMmse),
+        K::SingleUserBound => Box::new(SingleUserBound),
+        K::StateEvolution => return not_here("state evolution predicts without frames; call state_evolution"),
+        K::Mampnet => return not_here("it is a trained network; train it or load its bundle"),
+    })
+}
+
+/// The name of a kind as files and the command line spell it.
+fn kind_name(kind: DetectorKind) -> String {
+    serde_json::to_value(kind).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
+}

@@ -1,0 +1,297 @@
+//! Arguments as typed: every command, option and help text of the command line.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::backend::BackendChoice;
+use crate::config::Assignment;
+use crate::simulation::ProgressMode;
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "grantfree",
+    version,
+    about = "Grant-free massive access for IoT: classical and learned detectors, one Monte-Carlo engine",
+    after_help = "stdout carries results only; progress and warnings go to stderr.\n\
+                  Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 130 interrupted with results saved."
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Train what an experiment needs, simulate it, write results and report.html
+    Run(RunArgs),
+    /// Train the learned detectors of an experiment, without simulating it
+    Train(TrainArgs),
+    /// Simulate an experiment with detectors that are already trained
+    Evaluate(EvaluateArgs),
+    /// Write simulated frames to an npz file, for other tools or for `detect`
+    Simulate(SimulateArgs),
+    /// Detect devices in the frames of an npz file
+    Detect(DetectArgs),
+    /// Write pilots and weights of a model bundle for other tools
+    Export(ExportArgs),
+    /// Draw the figures and write report.html again from results.json
+    Report(ReportArgs),
+    /// Simulate one frame of a finished run again, exactly
+    Replay(ReplayArgs),
+    /// Join the shards of a sweep
+    Merge(MergeArgs),
+    /// List devices and adapters and test each of them
+    Doctor(DoctorArgs),
+}
+
+/// Options that every command takes.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Common options")]
+pub struct CommonArgs {
+    /// Where tensors live; `auto` takes a real GPU if there is one, else the CPU
+    #[arg(long, value_enum, default_value = "auto")]
+    pub backend: BackendChoice,
+    /// Seed of every random stream, 0..=2^63-1 [default: the one of the experiment file]
+    #[arg(long, value_name = "SEED", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    pub seed: Option<u64>,
+    /// Folder for results [default: runs/NAME, NAME being the experiment's]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Set any key of the experiment file, e.g. scenario.antennas=32; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<Assignment>,
+    /// Begin again; without it an interrupted run is resumed
+    #[arg(long)]
+    pub fresh: bool,
+    /// Simulate only every n-th block, beginning with the i-th: i/n with 1 <= i <= n
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<Shard>,
+    /// How progress is shown on stderr; `auto` is plain text unless stderr is a terminal
+    #[arg(long, value_enum, default_value_t)]
+    pub progress: ProgressMode,
+    /// Worker threads, 1..=1024 [default: one per core]; results do not depend on it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+}
+
+impl CommonArgs {
+    /// The assignments of `--set`, with `--seed` among them.
+    pub fn assignments(&self) -> Vec<Assignment> {
+        let mut all = self.set.clone();
+        if let Some(seed) = self.seed {
+            // TOML integers are signed, hence the range of the option.
+            all.push(Assignment { key: "seed".into(), value: toml::Value::Integer(seed as i64) });
+        }
+        all
+    }
+
+    /// `--out`, or the default folder of an experiment.
+    pub fn out_folder(&self, experiment: &str) -> PathBuf {
+        self.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(experiment))
+    }
+}
+
+/// `--shard i/n`: this process does every n-th block, beginning with the i-th (counted from 1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shard {
+    /// Which shard, 1..=count.
+    pub index: u32,
+    /// How many there are.
+    pub count: u32,
+}
+
+impl FromStr for Shard {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts = text.split_once('/').and_then(|(i, n)| Some((i.parse().ok()?, n.parse().ok()?)));
+        match parts {
+            Some((index, count)) if (1..=count).contains(&index) => Ok(Self { index, count }),
+            _ => Err("expected i/n with 1 <= i <= n, for example 1/4".into()),
+        }
+    }
+}
+
+/// `grantfree run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Experiment file, e.g. configs/quickstart.toml
+    pub config: PathBuf,
+    /// Common options.
+    #[command(flatten)]
+    pub common: CommonArgs,
+}
+
+/// `grantfree train`.
+#[derive(Debug, Args)]
+pub struct TrainArgs {
+    /// Experiment file
+    pub config: PathBuf,
+    /// Common options.
+    #[command(flatten)]
+    pub common: CommonArgs,
+}
+
+/// `grantfree evaluate`.
+#[derive(Debug, Args)]
+pub struct EvaluateArgs {
+    /// Experiment file
+    pub config: PathBuf,
+    /// Common options.
+    #[command(flatten)]
+    pub common: CommonArgs,
+}
+
+/// `grantfree simulate`.
+#[derive(Debug, Args)]
+pub struct SimulateArgs {
+    /// Experiment file
+    pub config: PathBuf,
+    /// How many frames
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    pub frames: u64,
+    /// Where to write them (npz)
+    #[arg(long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// Point of the sweep, FIGURE/INDEX [default: the first]
+    #[arg(long, value_name = "ID")]
+    pub point: Option<String>,
+    /// Number of the first frame; frames of equal number are equal
+    #[arg(long, value_name = "I", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=1 << 48))]
+    pub first: u64,
+    /// Common options.
+    #[command(flatten)]
+    pub common: CommonArgs,
+}
+
+/// `grantfree detect`.
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("what").required(true).args(["detector", "model"]))]
+pub struct DetectArgs {
+    /// Classical detector, e.g. amp; its options are keys under `detector.`, e.g. --set detector.iterations=50
+    #[arg(long, value_name = "NAME")]
+    pub detector: Option<String>,
+    /// Folder of a trained model bundle
+    #[arg(long, value_name = "BUNDLE")]
+    pub model: Option<PathBuf>,
+    /// Frames (npz with y, pilots, noise_var, activity_prob, ...)
+    #[arg(long, value_name = "FILE")]
+    pub input: PathBuf,
+    /// Where to write the decisions (npz with activity, score, and x or gamma)
+    #[arg(long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// Common options.
+    #[command(flatten)]
+    pub common: CommonArgs,
+}
+
+/// `grantfree export`.
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// Folder of a model bundle
+    pub bundle: PathBuf,
+    /// What to write
+    #[arg(long, value_enum)]
+    pub format: ExportFormat,
+    /// Where to write it [default: BUNDLE.npz, .csv, .h or .safetensors in the current folder]
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Common options.
+    #[command(flatten)]
+    pub common: CommonArgs,
+}
+
+/// `--format` of `grantfree export`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// numpy.load: `pilots [L, N*Q]` complex64 and every weight as float32
+    Npz,
+    /// One row per value: name,row,column,re,im
+    Csv,
+    /// A C header of `static const float` arrays
+    CHeader,
+    /// safetensors: every weight, and `pilots [2, L, N*Q]` (real, imaginary)
+    Safetensors,
+}
+
+/// `grantfree report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// Folder with results.json
+    pub dir: PathBuf,
+    /// Common options.
+    #[command(flatten)]
+    pub common: CommonArgs,
+}
+
+/// `grantfree replay`.
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// Folder with results.json
+    pub dir: PathBuf,
+    /// Point of the sweep, FIGURE/INDEX or its number in results.json, counted from 0
+    #[arg(long, value_name = "K")]
+    pub point: String,
+    /// Number of the frame, counted from 0
+    #[arg(long, value_name = "I")]
+    pub frame: u64,
+    /// Show the score of every active or wrongly decided device too
+    #[arg(long)]
+    pub trace: bool,
+    /// Common options.
+    #[command(flatten)]
+    pub common: CommonArgs,
+}
+
+/// `grantfree merge`.
+#[derive(Debug, Args)]
+pub struct MergeArgs {
+    /// Folders of the shards, all n of them; --out names the folder of the joined results
+    #[arg(required = true, value_name = "DIR")]
+    pub dirs: Vec<PathBuf>,
+    /// Common options.
+    #[command(flatten)]
+    pub common: CommonArgs,
+}
+
+/// `grantfree doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Common options.
+    #[command(flatten)]
+    pub common: CommonArgs,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn shards_are_checked() {
+        assert_eq!("2/3".parse(), Ok(Shard { index: 2, count: 3 }));
+        for bad in ["0/3", "4/3", "1/0", "1", "a/b", "1/2/3", "-1/2", ""] {
+            assert!(bad.parse::<Shard>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn seed_and_assignments_reach_the_experiment() {
+        let cli =
+            Cli::try_parse_from(["grantfree", "run", "a.toml", "--set", "scenario.antennas=8", "--seed", "7"]).unwrap();
+        let Command::Run(args) = cli.command else { panic!("not run") };
+        let all = args.common.assignments();
+        assert_eq!((all[0].key.as_str(), all[0].value.as_integer()), ("scenario.antennas", Some(8)));
+        assert_eq!((all[1].key.as_str(), all[1].value.as_integer()), ("seed", Some(7)));
+    }
+}

@@ -1,0 +1,175 @@
+//! `grantfree detect`: decisions about the frames of an npz file.
+
+use std::path::Path;
+use std::time::Instant;
+
+use super::error::{CliError, say};
+use super::{CommonArgs, DetectArgs};
+use crate::config::{Assignment, ConfigError, DetectorConfig, DetectorKind, apply};
+use crate::detection::{Decisions, Detector};
+use crate::io::{Bundle, read_frames, write_decisions};
+use crate::metrics::{METRICS, MetricSums, SER, count_frames};
+use crate::scenario::FrameBatch;
+
+/// Detectors of `--detector`: those that need no training.
+const CLASSICAL: [&str; 8] =
+    ["amp", "amp-section", "covariance", "covariance-section", "ml", "map", "genie-mmse", "single-user-bound"];
+
+/// Detectors of the systems B to E that are specified but not part of this version.
+const PLANNED: [&str; 13] = [
+    "ml-mmse",
+    "group-lasso",
+    "group-lasso-admm",
+    "pc-admm",
+    "lasso",
+    "covariance-lasso",
+    "lmmse",
+    "langevin",
+    "matched-filter",
+    "mmse-sic",
+    "beam-sic",
+    "oracle-ls",
+    "joint-map",
+];
+
+/// Reads frames, detects, writes decisions and prints one line about them.
+///
+/// # Errors
+/// [`CliError`]: code 2 for an unknown detector or option, 1 for bad files.
+pub fn execute(args: &DetectArgs) -> Result<(), CliError> {
+    // Wrong usage is found before a large file is read.
+    let (name, detector) = match (&args.detector, &args.model) {
+        (Some(name), None) => (name.clone(), crate::classical::build(&detector_config(name, &args.common.set)?)?),
+        (None, Some(bundle)) => (bundle.display().to_string(), load_model(bundle, &args.common)?),
+        _ => return Err(CliError::Usage("detect needs either --detector NAME or --model BUNDLE".into())),
+    };
+    let frames = read_frames(&args.input)?;
+    let begin = Instant::now();
+    let decisions = detector.detect(&frames)?;
+    let seconds = begin.elapsed().as_secs_f64();
+    let model = &frames.model;
+    write_decisions(&args.output, &decisions, frames.frames, model.devices(), model.sequences(), model.antennas)?;
+    say(&summary(&name, &frames, &decisions, seconds, &args.output))
+}
+
+/// The detector's configuration: its name and the assignments under `detector.`.
+fn detector_config(name: &str, sets: &[Assignment]) -> Result<DetectorConfig, CliError> {
+    known(name)?;
+    let mut table = toml::Table::new();
+    table.insert("kind".into(), toml::Value::String(name.into()));
+    for set in sets {
+        match set.key.strip_prefix("detector.") {
+            Some("kind") | None => {
+                return Err(CliError::Usage(format!(
+                    "--set {}: detect knows the options of the detector only, for example --set detector.iterations=50",
+                    set.key
+                )));
+            }
+            Some(key) => apply(&mut table, &Assignment { key: key.into(), value: set.value.clone() })?,
+        }
+    }
+    let config: DetectorConfig = toml::Value::Table(table).try_into().map_err(|e: toml::de::Error| {
+        ConfigError::Invalid(format!("--set detector.*: {}", e.to_string().trim_end()))
+    })?;
+    config.validate("detector")?;
+    Ok(config)
+}
+
+/// Refuses names that `classical::build` cannot know, with the list of those it does.
+fn known(name: &str) -> Result<(), CliError> {
+    if CLASSICAL.contains(&name) {
+        return Ok(());
+    }
+    let list = CLASSICAL.join(", ");
+    let kind: Result<DetectorKind, _> = toml::Value::String(name.into()).try_into();
+    Err(CliError::Usage(match kind {
+        Ok(kind) if kind.is_learned() => {
+            format!("detector {name} is trained: use --model BUNDLE; --detector takes {list}")
+        }
+        Ok(_) => {
+            format!("detector {name} predicts without frames: use it in an experiment file; --detector takes {list}")
+        }
+        Err(_) if PLANNED.contains(&name) => {
+            format!("detector {name} is not built into this version of grantfree; it has {list}")
+        }
+        Err(_) => format!("unknown detector {name:?}; known are {list}"),
+    }))
+}
+
+/// Opens and verifies a bundle and builds its detector on the chosen backend.
+fn load_model(bundle: &Path, common: &CommonArgs) -> Result<Box<dyn Detector>, CliError> {
+    let bundle = Bundle::open(bundle)?;
+    super::run::load_detector(&bundle, common)
+}
+
+/// One line: what was read, what was decided, and the error rate where the truth is known.
+fn summary(name: &str, frames: &FrameBatch, decisions: &Decisions, seconds: f64, output: &Path) -> String {
+    let active = decisions.activity.iter().filter(|a| **a > 0).count();
+    let mut line = format!(
+        "{name}: {} frames x {} devices, {active} decided active, {:.3} s, {:.1} frames/s",
+        frames.frames,
+        frames.model.devices(),
+        seconds,
+        frames.frames as f64 / seconds.max(1e-9)
+    );
+    let mut ser = MetricSums::default();
+    for counts in count_frames(frames, decisions) {
+        if let Some((errors, devices)) = counts.ratios()[SER] {
+            ser.add_frame(errors, devices);
+        }
+    }
+    let estimate = ser.estimate(METRICS[SER].kind);
+    if let Some(value) = estimate.value {
+        line += &format!(", SER {value:.3e}");
+        if let Some(interval) = estimate.interval {
+            line += &format!(" [{:.3e}, {:.3e}]", interval.low, interval.high);
+        }
+    }
+    format!("{line} -> {}", output.display())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Threshold;
+
+    fn sets(texts: &[&str]) -> Vec<Assignment> {
+        texts.iter().map(|t| t.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn options_reach_the_configuration() {
+        let c = detector_config("amp", &sets(&["detector.iterations=7", "detector.threshold=equal-prior"])).unwrap();
+        assert_eq!((c.kind, c.iterations, c.threshold), (DetectorKind::Amp, Some(7), Some(Threshold::EQUAL_PRIOR)));
+        let c = detector_config("ml", &sets(&["detector.tolerance=1e-9", "detector.threshold=0.25"])).unwrap();
+        assert_eq!((c.tolerance, c.threshold), (Some(1e-9), Some(Threshold::Value(0.25))));
+    }
+
+    #[test]
+    fn every_listed_name_is_a_kind_and_builds() {
+        for name in CLASSICAL {
+            let config = detector_config(name, &[]).unwrap();
+            assert!(crate::classical::build(&config).is_ok(), "{name}");
+        }
+    }
+
+    #[test]
+    fn wrong_names_and_options_are_usage_errors_that_say_what_exists() {
+        for (name, set, says) in [
+            ("ampp", "detector.iterations=1", "covariance-section"),
+            ("lasso", "detector.iterations=1", "not built into this version"),
+            ("mampnet", "detector.iterations=1", "--model"),
+            ("state-evolution", "detector.iterations=1", "without frames"),
+            ("amp", "detector.iteration=1", "iterations"),
+            ("amp", "iterations=1", "detector.iterations=50"),
+            ("amp", "detector.kind=ml", "options of the detector only"),
+            ("amp", "detector.damping=2", "(0, 1]"),
+            ("amp", "detector.iterations=many", "iterations"),
+            ("ml", "detector.damping=0.5", "amp"),
+        ] {
+            let error = detector_config(name, &sets(&[set])).unwrap_err();
+            assert_eq!(error.exit_code(), 2, "{name} {set}");
+            assert!(error.to_string().contains(says), "{name} {set}: {error}");
+        }
+    }
+}

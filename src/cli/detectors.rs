@@ -1,0 +1,48 @@
+//! The detectors of a point of a finished run.
+
+use std::path::{Path, PathBuf};
+
+use super::CommonArgs;
+use super::error::CliError;
+use crate::config::{DetectorKind, Point};
+use crate::detection::Detector;
+use crate::io::Bundle;
+use crate::simulation::Results;
+
+/// Frame detectors in legend order, each with its id in the experiment file.
+pub(super) type NamedDetectors = Vec<(String, Box<dyn Detector>)>;
+
+/// Builds the frame detectors of a point as the run in `dir` used them: classical ones from the configuration, learned
+/// ones from their bundles. Predictions (state evolution) decide no frames and are left out.
+///
+/// # Errors
+/// [`CliError`] when a bundle is missing or damaged, or a detector cannot be built.
+pub(super) fn of_run(
+    dir: &Path,
+    results: &Results,
+    point: &Point,
+    common: &CommonArgs,
+) -> Result<NamedDetectors, CliError> {
+    let mut detectors = Vec::new();
+    for (id, config) in &point.detectors {
+        let detector = match config.kind {
+            DetectorKind::StateEvolution => continue,
+            kind if kind.is_learned() => {
+                let trained = results.training.iter().find(|t| t.point == point.id && t.detector == *id);
+                let folder = match (&config.bundle, trained) {
+                    (Some(given), _) => PathBuf::from(given),
+                    (None, Some(record)) => dir.join(&record.bundle),
+                    (None, None) => {
+                        return Err(CliError::Other(
+                            format!("detector {id} of point {} was not trained in {}", point.id, dir.display()).into(),
+                        ));
+                    }
+                };
+                super::run::load_detector(&Bundle::open(&folder)?, common)?
+            }
+            _ => crate::classical::build(config)?,
+        };
+        detectors.push((id.clone(), detector));
+    }
+    Ok(detectors)
+}

@@ -1,0 +1,90 @@
+//! The command line: one file per command, arguments in, library calls, stdout and stderr out.
+//!
+//! stdout carries results only; progress, warnings and the one `error:` line go to stderr. Exit codes: 0 done,
+//! 1 failed, 2 wrong usage or configuration, 130 interrupted with results saved.
+
+mod args;
+mod detect;
+mod detectors;
+mod doctor;
+mod error;
+mod evaluate;
+mod export;
+mod merge;
+mod replay;
+mod report;
+mod run;
+mod simulate;
+mod train;
+mod train_progress;
+
+use clap::Parser;
+
+pub use args::{
+    Cli, Command, CommonArgs, DetectArgs, DoctorArgs, EvaluateArgs, ExportArgs, ExportFormat, MergeArgs, ReplayArgs,
+    ReportArgs, RunArgs, Shard, SimulateArgs, TrainArgs,
+};
+pub use error::CliError;
+
+/// Parses the arguments, runs the command, prints an error chain once; returns the exit code.
+pub fn main() -> u8 {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are results on stdout with code 0, wrong usage is text on stderr with code 2.
+            drop(error.print());
+            return u8::try_from(error.exit_code()).unwrap_or(2);
+        }
+    };
+    match dispatch(&cli.command) {
+        Ok(()) => 0,
+        Err(error) => {
+            error.print();
+            error.exit_code()
+        }
+    }
+}
+
+/// Runs one command.
+///
+/// # Errors
+/// [`CliError`], which knows its exit code.
+pub fn dispatch(command: &Command) -> Result<(), CliError> {
+    use_threads(common(command))?;
+    match command {
+        Command::Run(args) => run::execute(args),
+        Command::Train(args) => train::execute(args),
+        Command::Evaluate(args) => evaluate::execute(args),
+        Command::Simulate(args) => simulate::execute(args),
+        Command::Detect(args) => detect::execute(args),
+        Command::Export(args) => export::execute(args),
+        Command::Report(args) => report::execute(args),
+        Command::Replay(args) => replay::execute(args),
+        Command::Merge(args) => merge::execute(args),
+        Command::Doctor(args) => doctor::execute(args),
+    }
+}
+
+fn common(command: &Command) -> &CommonArgs {
+    match command {
+        Command::Run(a) => &a.common,
+        Command::Train(a) => &a.common,
+        Command::Evaluate(a) => &a.common,
+        Command::Simulate(a) => &a.common,
+        Command::Detect(a) => &a.common,
+        Command::Export(a) => &a.common,
+        Command::Report(a) => &a.common,
+        Command::Replay(a) => &a.common,
+        Command::Merge(a) => &a.common,
+        Command::Doctor(a) => &a.common,
+    }
+}
+
+/// Sizes the pool that all rooms share, before anything uses it.
+fn use_threads(common: &CommonArgs) -> Result<(), CliError> {
+    let Some(threads) = common.threads else { return Ok(()) };
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads.into())
+        .build_global()
+        .map_err(|e| CliError::Other(format!("cannot start {threads} threads (--threads): {e}").into()))
+}

@@ -1,0 +1,16 @@
+//! `grantfree report`: figures and report again from results.json.
+
+use super::ReportArgs;
+use super::error::{CliError, say};
+use crate::report::write_report;
+use crate::simulation::read_results;
+
+/// Reads `results.json` and writes csv, figures and report.html into the same folder, or into `--out`.
+///
+/// # Errors
+/// [`CliError`]: code 1 when the results cannot be read or the report cannot be written.
+pub fn execute(args: &ReportArgs) -> Result<(), CliError> {
+    let results = read_results(&args.dir)?;
+    let files = write_report(args.common.out.as_ref().unwrap_or(&args.dir), &results)?;
+    say(&files.html.display().to_string())
+}

@@ -1,0 +1,73 @@
+//! `grantfree run`: train what is needed, simulate, report.
+
+use super::error::{CliError, note, say};
+use super::{CommonArgs, RunArgs};
+use crate::backend::choose;
+use crate::config::Experiment;
+use crate::detection::Detector;
+use crate::experiment::{Mode, Outcome, Settings, execute as execute_experiment, load_detector as load};
+use crate::io::Bundle;
+use crate::simulation::{interrupt, observer};
+
+use super::train_progress::train_observer;
+
+/// Trains what the experiment needs, simulates it and writes results and report.
+///
+/// # Errors
+/// [`CliError`].
+pub fn execute(args: &RunArgs) -> Result<(), CliError> {
+    let outcome = start(&args.config, &args.common, Mode::Run)?;
+    finish(&outcome)
+}
+
+/// Loads the experiment, opens the device and runs the asked-for part.
+pub(super) fn start(config: &std::path::Path, common: &CommonArgs, mode: Mode) -> Result<Outcome, CliError> {
+    let experiment = Experiment::load(config, &common.assignments())?;
+    let device = choose(common.backend).map_err(|e| CliError::Other(Box::new(e)))?;
+    note(&device.note);
+    let out = common.out_folder(&experiment.name);
+    note(&format!("{}: results in {}", experiment.name, out.display()));
+    let settings = Settings {
+        out,
+        mode,
+        fresh: common.fresh,
+        shard: common.shard.map(|s| (s.index, s.count)),
+        device,
+        interrupt: interrupt::install()?,
+        observer: observer(common.progress),
+        train_observer: train_observer(common.progress),
+    };
+    Ok(execute_experiment(&experiment, &settings)?)
+}
+
+/// Prints what was measured; an interrupted run ends with its own exit code.
+pub(super) fn finish(outcome: &Outcome) -> Result<(), CliError> {
+    for t in &outcome.results.training {
+        say(&format!(
+            "trained {} at {}: {} parameters, {} steps, {:.0} s, {}",
+            t.label, t.point, t.parameters, t.steps, t.seconds, t.bundle
+        ))?;
+    }
+    for point in &outcome.results.points {
+        say(&format!("{} ({}), {} frames", point.id, point.x_label, point.frames))?;
+        for d in &point.detectors {
+            let Some(ser) = d.metrics.iter().find(|m| m.metric == "ser") else { continue };
+            let number = |v: Option<f64>| v.map_or("-".into(), |v| format!("{v:.3e}"));
+            say(&format!("  {:<40} SER {} [{}, {}]", d.label, number(ser.value), number(ser.ci_low), number(ser.ci_high)))?;
+        }
+    }
+    if let Some(report) = &outcome.report {
+        say(&format!("report: {}", report.html.display()))?;
+    }
+    if outcome.interrupted { Err(CliError::Interrupted) } else { Ok(()) }
+}
+
+/// Builds the detector of a verified bundle on the chosen backend.
+///
+/// # Errors
+/// [`CliError`].
+pub(super) fn load_detector(bundle: &Bundle, common: &CommonArgs) -> Result<Box<dyn Detector>, CliError> {
+    let device = choose(common.backend).map_err(|e| CliError::Other(Box::new(e)))?;
+    note(&device.note);
+    Ok(load(bundle.dir(), &device)?)
+}

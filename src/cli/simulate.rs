@@ -1,0 +1,67 @@
+//! `grantfree simulate`: frames of an experiment as an npz file.
+
+use super::SimulateArgs;
+use super::error::{CliError, note, say};
+use crate::config::{Experiment, PilotRedraw, Point};
+use crate::io::write_frames;
+use crate::scenario::{Scenario, Split};
+
+/// Largest batch that is held in memory, in bytes.
+const MEMORY_LIMIT: u64 = 8 << 30;
+
+/// Draws frames of one point (test split, as `run` sees them) and writes them.
+///
+/// # Errors
+/// [`CliError`]: code 2 for a wrong experiment or point, 1 for files that cannot be read or written.
+pub fn execute(args: &SimulateArgs) -> Result<(), CliError> {
+    let experiment = Experiment::load(&args.config, &args.common.assignments())?;
+    let points = experiment.points()?;
+    let point = find(&points, args.point.as_deref())?;
+    if args.point.is_none() && points.len() > 1 {
+        note(&format!("simulating {}, the first of {} points (choose with --point)", point.id, points.len()));
+    }
+    let c = &point.scenario;
+    let per_frame = 16 * (c.antennas as u64) * (2 * c.pilot_length as u64 + c.devices as u64) + 16 * c.devices as u64;
+    if args.frames.saturating_mul(per_frame) > MEMORY_LIMIT {
+        return Err(CliError::Usage(format!(
+            "--frames {} would need {} GiB; at most {} frames of this scenario go into one file, write several with --first",
+            args.frames,
+            args.frames.saturating_mul(per_frame) >> 30,
+            MEMORY_LIMIT / per_frame
+        )));
+    }
+    let block_frames = point.engine.block_frames as u64;
+    let block = args.first / block_frames;
+    if c.pilot_redraw == PilotRedraw::Block && (args.first + args.frames - 1) / block_frames != block {
+        return Err(CliError::Usage(format!(
+            "scenario.pilot_redraw = \"block\" draws new pilots every {block_frames} frames, and a file holds one pilot \
+             matrix; write each block to its own file with --first, or --set scenario.pilot_redraw=never"
+        )));
+    }
+    let scenario = Scenario::new(c, experiment.seed, Split::Test)?;
+    let batch = scenario.realize(args.first, args.frames as usize).observe(&scenario.pilots(block))?;
+    write_frames(&args.output, &batch)?;
+    say(&format!(
+        "{}: {} frames of {} devices, {} sequences each, {} antennas, pilot length {}, seed {} -> {}",
+        point.id,
+        batch.frames,
+        batch.model.devices(),
+        batch.model.sequences(),
+        batch.model.antennas,
+        batch.model.pilot_length(),
+        experiment.seed,
+        args.output.display()
+    ))
+}
+
+/// The point of that id, or the first one.
+fn find<'a>(points: &'a [Point], id: Option<&str>) -> Result<&'a Point, CliError> {
+    let found = match id {
+        None => points.first(),
+        Some(id) => points.iter().find(|p| p.id == id),
+    };
+    found.ok_or_else(|| {
+        let known: Vec<&str> = points.iter().map(|p| p.id.as_str()).collect();
+        CliError::Usage(format!("--point {}: the experiment has {}", id.unwrap_or_default(), known.join(", ")))
+    })
+}

@@ -1,0 +1,212 @@
+//! `[detectors.ID]`: what is compared.
+
+use serde::{Deserialize, Serialize};
+
+use super::error::{ConfigError, check};
+use super::training::{ModelConfig, TrainingConfig};
+
+/// Detectors by their names on the command line and in experiment files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DetectorKind {
+    /// Vector AMP with the row-wise MMSE denoiser.
+    Amp,
+    /// AMP with the section-wise Bayes denoiser.
+    AmpSection,
+    /// Covariance method: ML coordinate descent, then gamma > beta/2.
+    Covariance,
+    /// Covariance coordinate descent over the discrete activities with known gains (section-wise posterior).
+    CovarianceSection,
+    /// Covariance ML: coordinate descent, gamma reported.
+    Ml,
+    /// Covariance MAP: coordinate descent with the activity prior.
+    Map,
+    /// MMSE estimate when the support is known.
+    GenieMmse,
+    /// Every other device known: the floor of every figure.
+    SingleUserBound,
+    /// State-evolution prediction of AMP (no frames needed).
+    StateEvolution,
+    /// DL-mAMPnet, system A (trained).
+    Mampnet,
+}
+
+impl DetectorKind {
+    /// Whether the detector has weights that are trained.
+    pub fn is_learned(self) -> bool {
+        matches!(self, Self::Mampnet)
+    }
+}
+
+/// Activity threshold on the log-likelihood ratio of a sequence.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Threshold {
+    /// A named rule.
+    Rule(ThresholdRule),
+    /// A number, compared with the score.
+    Value(f64),
+}
+
+/// Named thresholds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ThresholdRule {
+    /// LLR > 0, the paper's eq. (37).
+    EqualPrior,
+    /// LLR > ln((Q - eps)/eps).
+    Map,
+}
+
+impl Threshold {
+    /// LLR > 0.
+    pub const EQUAL_PRIOR: Self = Self::Rule(ThresholdRule::EqualPrior);
+    /// LLR > ln((Q - eps)/eps).
+    pub const MAP: Self = Self::Rule(ThresholdRule::Map);
+}
+
+/// Onsager correction of AMP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Onsager {
+    /// The sum of the M x M Jacobians.
+    Matrix,
+    /// The mean of their traces: **diverges** in 9-94 % of frames at N = 100, M = 16.
+    Scalar,
+}
+
+/// Arithmetic of a classical detector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Precision {
+    /// Double precision.
+    F64,
+    /// Single precision.
+    F32,
+}
+
+/// Order of successive cancellation (system E).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Order {
+    /// Best signal-to-interference ratio first.
+    Sinr,
+    /// In the order of the users.
+    Fixed,
+}
+
+/// One detector and its options; an option that the detector does not use is an error.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DetectorConfig {
+    /// Which detector.
+    pub kind: DetectorKind,
+    /// Name in figures and tables. Default: the id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// Iterations (amp: 50) or sweeps (covariance 50, ml and map 55, covariance-section 10), 1..=1000000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iterations: Option<usize>,
+    /// amp: fraction of the new iterate, in (0, 1]. Default 1 (no damping).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub damping: Option<f64>,
+    /// amp, covariance-section: "equal-prior", "map" or a number compared with the LLR (default "map");
+    /// covariance, ml, map: a number compared with gamma/beta (default 0.5).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<Threshold>,
+    /// amp: "matrix" (default) or "scalar" (diverges; for study).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub onsager: Option<Onsager>,
+    /// Stop when the largest change of one sweep relative to the largest value falls below, >= 0. Default 0 (never).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tolerance: Option<f64>,
+    /// "f64" (default) or "f32".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub precision: Option<Precision>,
+    /// Use the pilots that this other (learned) detector of the file has learned. Default: the scenario's pilots.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pilots_of: Option<String>,
+    /// Learned detectors: folder of a trained bundle to load instead of training.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bundle: Option<String>,
+    /// Learned detectors: the architecture.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<ModelConfig>,
+    /// Learned detectors: how it is trained.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub training: Option<TrainingConfig>,
+}
+
+impl DetectorConfig {
+    /// A detector with every option at its default.
+    pub fn new(kind: DetectorKind) -> Self {
+        Self {
+            kind,
+            label: None,
+            iterations: None,
+            damping: None,
+            threshold: None,
+            onsager: None,
+            tolerance: None,
+            precision: None,
+            pilots_of: None,
+            bundle: None,
+            model: None,
+            training: None,
+        }
+    }
+
+    /// Checks ranges and that every given option is used by the detector; `prefix` is the dotted key of the table.
+    ///
+    /// # Errors
+    /// [`ConfigError`] naming the key.
+    pub fn validate(&self, prefix: &str) -> Result<(), ConfigError> {
+        use DetectorKind as K;
+        let key = |name: &str| format!("{prefix}.{name}");
+        let used = |given: bool, name: &str, kinds: &[K]| {
+            if given && !kinds.contains(&self.kind) {
+                let users: Vec<String> = kinds.iter().map(|k| kind_name(*k)).collect();
+                return Err(ConfigError::Invalid(format!(
+                    "{} is not an option of detector {}; it belongs to {}", key(name), kind_name(self.kind), users.join(", ")
+                )));
+            }
+            Ok(())
+        };
+        let amp = [K::Amp, K::AmpSection];
+        let sweeps = [K::Amp, K::AmpSection, K::Covariance, K::CovarianceSection, K::Ml, K::Map, K::StateEvolution];
+        let decides = [K::Amp, K::AmpSection, K::Covariance, K::CovarianceSection, K::Ml, K::Map, K::StateEvolution, K::Mampnet];
+        used(self.iterations.is_some(), "iterations", &sweeps)?;
+        used(self.damping.is_some(), "damping", &amp)?;
+        used(self.onsager.is_some(), "onsager", &amp)?;
+        used(self.threshold.is_some(), "threshold", &decides)?;
+        used(self.tolerance.is_some(), "tolerance", &[K::Covariance, K::CovarianceSection, K::Ml, K::Map])?;
+        used(self.precision.is_some(), "precision", &[K::Amp, K::AmpSection, K::Covariance, K::CovarianceSection, K::Ml, K::Map])?;
+        used(self.bundle.is_some(), "bundle", &[K::Mampnet])?;
+        used(self.model.is_some(), "model", &[K::Mampnet])?;
+        used(self.training.is_some(), "training", &[K::Mampnet])?;
+        if let Some(i) = self.iterations {
+            check((1..=1_000_000).contains(&i), &key("iterations"), i, "1..=1000000", "50 (amp, covariance), 55 (ml, map), 10 (covariance-section)")?;
+        }
+        if let Some(d) = self.damping {
+            check(d > 0.0 && d <= 1.0, &key("damping"), d, "in (0, 1]", 1)?;
+        }
+        if let Some(t) = self.tolerance {
+            check(t.is_finite() && t >= 0.0, &key("tolerance"), t, ">= 0", 0)?;
+        }
+        if let Some(Threshold::Value(t)) = self.threshold {
+            check(t.is_finite(), &key("threshold"), t, "\"equal-prior\", \"map\" or a finite number", "map")?;
+        }
+        if let Some(m) = &self.model {
+            m.validate(&key("model"))?;
+        }
+        if let Some(t) = &self.training {
+            t.validate(&key("training"))?;
+        }
+        Ok(())
+    }
+}
+
+/// The name of a kind as files and the command line spell it.
+pub fn kind_name(kind: DetectorKind) -> String {
+    serde_json::to_value(kind).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
+}

@@ -1,0 +1,321 @@
+//! The whole experiment file, its budgets, figures and points.
+
+use std::path::Path;
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+use super::detector::DetectorConfig;
+use super::error::{ConfigError, check};
+use super::scenario::ScenarioConfig;
+use super::set::{Assignment, apply};
+
+/// `[engine]`: how long a point is simulated.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EngineConfig {
+    /// No stop rule is tested before this many frames. Default 256.
+    pub min_frames: u64,
+    /// Frames of a point at most. Default 10000.
+    pub max_frames: u64,
+    /// Stop when every detector has seen this many error events (SER); 0 never. Default 0.
+    pub target_events: u64,
+    /// Stop when every detector's relative confidence half-width (SER) is below; 0 never. Default 0.
+    pub rel_ci: f64,
+    /// Seconds for one point; 0 without limit. Results then depend on the machine. Default 0.
+    pub time_budget: f64,
+    /// Frames of a statistics block, the unit of logging, sharding and stopping. Default 32.
+    pub block_frames: usize,
+    /// Blocks that are simulated at a time; changes memory and speed, never results. Default 8.
+    pub batch_blocks: usize,
+}
+
+impl Default for EngineConfig {
+    fn default() -> Self {
+        Self {
+            min_frames: 256,
+            max_frames: 10_000,
+            target_events: 0,
+            rel_ci: 0.0,
+            time_budget: 0.0,
+            block_frames: 32,
+            batch_blocks: 8,
+        }
+    }
+}
+
+impl EngineConfig {
+    /// Checks every range.
+    ///
+    /// # Errors
+    /// [`ConfigError`] naming the key.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let d = Self::default();
+        check(self.max_frames >= 1, "engine.max_frames", self.max_frames, ">= 1", d.max_frames)?;
+        check(self.min_frames <= self.max_frames, "engine.min_frames", self.min_frames, "0..=engine.max_frames", d.min_frames)?;
+        check((0.0..1.0).contains(&self.rel_ci), "engine.rel_ci", self.rel_ci, "0 (off) or in (0, 1)", d.rel_ci)?;
+        check(self.time_budget >= 0.0 && self.time_budget.is_finite(), "engine.time_budget", self.time_budget, ">= 0 seconds", d.time_budget)?;
+        check((1..=65_536).contains(&self.block_frames), "engine.block_frames", self.block_frames, "1..=65536", d.block_frames)?;
+        check((1..=4096).contains(&self.batch_blocks), "engine.batch_blocks", self.batch_blocks, "1..=4096", d.batch_blocks)
+    }
+}
+
+/// `[sweep]`: the x axis.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sweep {
+    /// Dotted key that changes, for example "scenario.pilot_length".
+    pub key: String,
+    /// Its values, at least one.
+    pub values: Vec<toml::Value>,
+    /// Name of the x axis. Default: the key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+}
+
+/// `[[figures]]`: one panel of the report; everything it does not set comes from the top of the file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Figure {
+    /// Short name used in file names: letters, digits, '-' and '_'.
+    pub id: String,
+    /// Title. Default: the id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// Dotted keys that this figure changes.
+    #[serde(default)]
+    pub set: toml::Table,
+    /// Its own sweep. Default: the sweep of the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sweep: Option<Sweep>,
+    /// Metrics drawn, one panel each. Default ["ser"].
+    #[serde(default = "default_metrics")]
+    pub metrics: Vec<String>,
+    /// Ids of the detectors. Default: all of the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detectors: Option<Vec<String>>,
+    /// "curve" (default) or "visualisation" (the paper's Fig. 10: stages of one frame as grey images).
+    #[serde(default = "default_style")]
+    pub style: String,
+}
+
+fn default_metrics() -> Vec<String> {
+    vec!["ser".into()]
+}
+fn default_style() -> String {
+    "curve".into()
+}
+
+/// One experiment file after budget and `--set`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Experiment {
+    /// Short name: letters, digits, '-' and '_'.
+    pub name: String,
+    /// Title of the report. Default: the name.
+    #[serde(default)]
+    pub title: String,
+    /// What is compared and under which assumptions; shown in the report.
+    #[serde(default)]
+    pub description: String,
+    /// Seed of every random stream. Default 1.
+    #[serde(default = "default_seed")]
+    pub seed: u64,
+    /// Which of `[budgets]` is in force. Default "quick" where the file has it.
+    #[serde(default)]
+    pub budget: String,
+    /// Named sets of dotted keys.
+    #[serde(default)]
+    pub budgets: IndexMap<String, toml::Table>,
+    /// The physics.
+    #[serde(default)]
+    pub scenario: ScenarioConfig,
+    /// Simulation length.
+    #[serde(default)]
+    pub engine: EngineConfig,
+    /// The x axis. Default: one point.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sweep: Option<Sweep>,
+    /// Panels. Default: one with the file's sweep.
+    #[serde(default)]
+    pub figures: Vec<Figure>,
+    /// What is compared, in the order of the legend.
+    pub detectors: IndexMap<String, DetectorConfig>,
+}
+
+fn default_seed() -> u64 {
+    1
+}
+
+/// One fully resolved simulation point.
+#[derive(Debug, Clone)]
+pub struct Point {
+    /// `figure-id/index`, unique in the experiment; also the folder and log name (with '-' for '/').
+    pub id: String,
+    /// Id of the figure.
+    pub figure: String,
+    /// Index on the x axis.
+    pub index: usize,
+    /// Value on the x axis (NaN for a figure without a sweep or a value that is not a number).
+    pub x: f64,
+    /// The value as text.
+    pub x_label: String,
+    /// Physics of this point.
+    pub scenario: ScenarioConfig,
+    /// Length of this point.
+    pub engine: EngineConfig,
+    /// Detectors of this point in legend order.
+    pub detectors: IndexMap<String, DetectorConfig>,
+}
+
+impl Experiment {
+    /// Reads a file, applies its budget and the assignments, checks everything.
+    ///
+    /// # Errors
+    /// [`ConfigError`] naming the file, key, range and default.
+    pub fn load(path: &Path, sets: &[Assignment]) -> Result<Self, ConfigError> {
+        let shown = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: shown.clone(), source })?;
+        Self::parse(&text, &shown, sets)
+    }
+
+    /// The same from text; `shown` names it in errors.
+    ///
+    /// # Errors
+    /// [`ConfigError`] naming the file, key, range and default.
+    pub fn parse(text: &str, shown: &str, sets: &[Assignment]) -> Result<Self, ConfigError> {
+        let parse_error = |e: toml::de::Error| ConfigError::Parse { path: shown.into(), message: e.to_string().trim_end().into() };
+        // The typed parse of the untouched text first: its errors carry line numbers.
+        toml::from_str::<Self>(text).map_err(parse_error)?;
+        let mut table: toml::Table = text.parse().map_err(parse_error)?;
+        for set in sets.iter().filter(|s| s.key == "budget") {
+            apply(&mut table, set)?;
+        }
+        if !table.contains_key("budget") && table.get("budgets").and_then(|b| b.get("quick")).is_some() {
+            table.insert("budget".into(), "quick".into());
+        }
+        if let Some(name) = table.get("budget").and_then(|b| b.as_str()).map(str::to_owned) {
+            let budgets = table.get("budgets").and_then(|b| b.as_table()).cloned().unwrap_or_default();
+            let Some(chosen) = budgets.get(&name).and_then(|b| b.as_table()) else {
+                let known: Vec<&str> = budgets.keys().map(String::as_str).collect();
+                return Err(ConfigError::Invalid(format!("budget = \"{name}\": {shown} has {}", if known.is_empty() { "no budgets".into() } else { known.join(", ") })));
+            };
+            for (key, value) in chosen {
+                apply(&mut table, &Assignment { key: key.clone(), value: value.clone() })?;
+            }
+        }
+        for set in sets.iter().filter(|s| s.key != "budget") {
+            apply(&mut table, set)?;
+        }
+        let experiment: Self = toml::Value::Table(table)
+            .try_into()
+            .map_err(|e: toml::de::Error| ConfigError::Invalid(format!("after budget and --set: {}", e.to_string().trim_end())))?;
+        experiment.validate()?;
+        Ok(experiment)
+    }
+
+    /// Title of the report.
+    pub fn display_title(&self) -> &str {
+        if self.title.is_empty() { &self.name } else { &self.title }
+    }
+
+    /// The panels: those of the file, or one that shows the file's sweep.
+    pub fn resolved_figures(&self) -> Vec<Figure> {
+        if !self.figures.is_empty() {
+            return self.figures.clone();
+        }
+        vec![Figure {
+            id: self.name.clone(),
+            title: Some(self.display_title().to_owned()),
+            set: toml::Table::new(),
+            sweep: self.sweep.clone(),
+            metrics: default_metrics(),
+            detectors: None,
+            style: default_style(),
+        }]
+    }
+
+    /// Unfolds figures and sweeps.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when a figure or a sweep leads to values out of range.
+    pub fn points(&self) -> Result<Vec<Point>, ConfigError> {
+        let invalid = |e: toml::ser::Error| ConfigError::Invalid(e.to_string());
+        let base = toml::Table::try_from(self).map_err(invalid)?;
+        let mut points = Vec::new();
+        for figure in self.resolved_figures() {
+            let mut table = base.clone();
+            for (key, value) in &figure.set {
+                apply(&mut table, &Assignment { key: key.clone(), value: value.clone() })?;
+            }
+            let sweep = figure.sweep.clone().or_else(|| self.sweep.clone());
+            let values = sweep.as_ref().map_or_else(|| vec![None], |s| s.values.iter().cloned().map(Some).collect());
+            for (index, value) in values.into_iter().enumerate() {
+                let mut table = table.clone();
+                let (mut x, mut x_label) = (f64::NAN, String::new());
+                if let (Some(value), Some(sweep)) = (value, &sweep) {
+                    x = value.as_float().or_else(|| value.as_integer().map(|v| v as f64)).unwrap_or(f64::NAN);
+                    x_label = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                    apply(&mut table, &Assignment { key: sweep.key.clone(), value })?;
+                }
+                let resolved: Self = toml::Value::Table(table)
+                    .try_into()
+                    .map_err(|e: toml::de::Error| ConfigError::Invalid(format!("figure {}: {}", figure.id, e.to_string().trim_end())))?;
+                resolved.validate_values()?;
+                let mut detectors = resolved.detectors.clone();
+                if let Some(ids) = &figure.detectors {
+                    detectors.retain(|id, _| ids.contains(id));
+                }
+                points.push(Point {
+                    id: format!("{}/{index}", figure.id),
+                    figure: figure.id.clone(),
+                    index,
+                    x,
+                    x_label,
+                    scenario: resolved.scenario,
+                    engine: resolved.engine,
+                    detectors,
+                });
+            }
+        }
+        Ok(points)
+    }
+
+    fn validate_values(&self) -> Result<(), ConfigError> {
+        self.scenario.validate()?;
+        self.engine.validate()?;
+        for (id, detector) in &self.detectors {
+            detector.validate(&format!("detectors.{id}"))?;
+            if let Some(other) = &detector.pilots_of {
+                let learned = self.detectors.get(other).is_some_and(|d| d.kind.is_learned() && d.model.clone().unwrap_or_default().learn_pilots);
+                check(learned, &format!("detectors.{id}.pilots_of"), other, "the id of a detector with model.learn_pilots = true", "none")?;
+            }
+        }
+        Ok(())
+    }
+
+    fn validate(&self) -> Result<(), ConfigError> {
+        let name_ok = |s: &str| !s.is_empty() && s.len() <= 64 && s.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+        check(name_ok(&self.name), "name", &self.name, "1 to 64 letters, digits, '-' or '_'", "none")?;
+        check(!self.detectors.is_empty(), "detectors", "{}", "at least one [detectors.ID] table", "none")?;
+        self.validate_values()?;
+        for id in self.detectors.keys() {
+            check(name_ok(id), "detectors", id, "ids of letters, digits, '-' or '_'", "none")?;
+        }
+        let mut seen = std::collections::HashSet::new();
+        for f in &self.figures {
+            check(name_ok(&f.id) && seen.insert(&f.id), "figures.id", &f.id, "unique; letters, digits, '-' or '_'", "none")?;
+            check(["curve", "visualisation"].contains(&f.style.as_str()), "figures.style", &f.style, "\"curve\" or \"visualisation\"", "curve")?;
+            for id in f.detectors.iter().flatten() {
+                if !self.detectors.contains_key(id) {
+                    let known: Vec<&str> = self.detectors.keys().map(String::as_str).collect();
+                    return Err(ConfigError::Invalid(format!("figures.{}.detectors: unknown id {id}; the file has {}", f.id, known.join(", "))));
+                }
+            }
+        }
+        for s in self.figures.iter().filter_map(|f| f.sweep.as_ref()).chain(&self.sweep) {
+            check(!s.values.is_empty(), "sweep.values", "[]", "at least one value", "none")?;
+        }
+        self.points().map(|_| ())
+    }
+}

@@ -1,0 +1,19 @@
+//! Typed, documented, validated experiment files (`configs/*.toml`).
+//!
+//! A file is read in three steps: parse TOML, apply the chosen budget and every `--set key=value`, then turn the
+//! table into [`Experiment`]. Unknown keys and values out of range are errors that name the key, the range and the
+//! default. [`Experiment::points`] unfolds figures and sweeps into fully resolved [`Point`]s.
+
+mod detector;
+mod error;
+mod experiment;
+mod scenario;
+mod set;
+mod training;
+
+pub use detector::{kind_name, DetectorConfig, DetectorKind, Onsager, Order, Precision, Threshold};
+pub use error::ConfigError;
+pub use experiment::{EngineConfig, Experiment, Figure, Point, Sweep};
+pub use scenario::{EnergyConvention, PilotKind, PilotRedraw, Positions, ScenarioConfig, ScenarioKind};
+pub use set::{Assignment, apply};
+pub use training::{Denoiser, ModelConfig, ModelForm, PhaseConfig, PhaseKind, TrainingConfig};

@@ -1,0 +1,191 @@
+//! `[scenario]`: the physics.
+
+use serde::{Deserialize, Serialize};
+
+use super::error::{ConfigError, check};
+
+/// Where channels come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ScenarioKind {
+    /// Rayleigh fading and log-distance path loss (system A).
+    NonCoherent,
+    /// Channels and gains from an npz file.
+    ChannelFile,
+}
+
+/// Law of the random pilots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PilotKind {
+    /// CN(0, 1/L) entries scaled so that every column has norm exactly 1.
+    UnitNorm,
+    /// CN(0, 1/L) entries as they are: column energies vary (the paper's setting).
+    Gaussian,
+}
+
+/// How often the random pilots change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PilotRedraw {
+    /// One matrix for the whole run.
+    Never,
+    /// A fresh matrix for each block of `engine.block_frames` frames: the mean over pilot matrices.
+    Block,
+}
+
+/// How often devices move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Positions {
+    /// New distances in every frame: results are means over positions.
+    PerFrame,
+    /// One draw for the run.
+    Fixed,
+}
+
+/// What `tx_power_dbm` means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EnergyConvention {
+    /// Energy of one whole unit-norm sequence, whatever its length (reproduces the paper's Fig. 7).
+    PerSequence,
+    /// Energy of one symbol: a sequence of L symbols collects L times as much.
+    PerSymbol,
+}
+
+/// The physics of one experiment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "snake_case")]
+pub struct ScenarioConfig {
+    /// Source of the channels. Default "non-coherent".
+    pub kind: ScenarioKind,
+    /// Number of devices N, 1..=100000. Default 100.
+    pub devices: usize,
+    /// Receive antennas M, 1..=1024. Default 16.
+    pub antennas: usize,
+    /// Pilot length L, 1..=4096. Default 40.
+    pub pilot_length: usize,
+    /// Bits J per active device, 0..=6: Q = 2^J sequences each. Default 1.
+    pub bits: u32,
+    /// Activity probability, in (0, 1). Default 0.1.
+    pub activity_prob: f64,
+    /// Exactly this many active devices per frame instead of Bernoulli activity. Default: Bernoulli.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub active_devices: Option<usize>,
+    /// Law of the random pilots. Default "unit-norm".
+    pub pilots: PilotKind,
+    /// How often random pilots change. Default "never".
+    pub pilot_redraw: PilotRedraw,
+    /// How often devices move. Default "per-frame".
+    pub positions: Positions,
+    /// Nearest device in km, > 0. Default 0.05.
+    pub min_distance_km: f64,
+    /// Farthest device in km, >= nearest. Default 1.
+    pub max_distance_km: f64,
+    /// Path loss at 1 km in dB. Default 128.1.
+    pub path_loss_offset_db: f64,
+    /// Path loss per decade of distance in dB. Default 36.7.
+    pub path_loss_slope_db: f64,
+    /// Meaning of the transmit power. Default "per-sequence".
+    pub energy_convention: EnergyConvention,
+    /// Transmit power in dBm, -100..=100. Default 23.
+    pub tx_power_dbm: f64,
+    /// Noise power density in dBm/Hz, -250..=0. Default -169.
+    pub noise_psd_dbm_hz: f64,
+    /// Bandwidth in Hz, > 0. Default 1e6.
+    pub bandwidth_hz: f64,
+    /// npz with `channel [drop, device, antenna]` and `gain_db [drop, device]`; needed by kind "channel-file".
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channel_file: Option<String>,
+    /// First antenna of the file that is used. Default 0.
+    pub antenna_offset: usize,
+    /// Channel file: devices heard below this SNR per sequence and antenna (dB) are not served. Default: all are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_rx_snr_db: Option<f64>,
+    /// Channel file: power control lowers devices heard above this SNR (dB) to it. Default: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_rx_snr_db: Option<f64>,
+}
+
+impl Default for ScenarioConfig {
+    fn default() -> Self {
+        Self {
+            kind: ScenarioKind::NonCoherent,
+            devices: 100,
+            antennas: 16,
+            pilot_length: 40,
+            bits: 1,
+            activity_prob: 0.1,
+            active_devices: None,
+            pilots: PilotKind::UnitNorm,
+            pilot_redraw: PilotRedraw::Never,
+            positions: Positions::PerFrame,
+            min_distance_km: 0.05,
+            max_distance_km: 1.0,
+            path_loss_offset_db: 128.1,
+            path_loss_slope_db: 36.7,
+            energy_convention: EnergyConvention::PerSequence,
+            tx_power_dbm: 23.0,
+            noise_psd_dbm_hz: -169.0,
+            bandwidth_hz: 1e6,
+            channel_file: None,
+            antenna_offset: 0,
+            min_rx_snr_db: None,
+            max_rx_snr_db: None,
+        }
+    }
+}
+
+impl ScenarioConfig {
+    /// Sequences per device, Q = 2^J.
+    pub fn sequences(&self) -> usize {
+        1 << self.bits
+    }
+
+    /// Probability that a device is active: K/N when the number is fixed.
+    pub fn effective_activity_prob(&self) -> f64 {
+        match self.active_devices {
+            // All or none active would make the log prior infinite.
+            Some(k) => (k as f64 / self.devices as f64).clamp(1e-6, 1.0 - 1e-6),
+            None => self.activity_prob,
+        }
+    }
+
+    /// Canonical text: equal texts mean equal distributions of the frames.
+    pub fn canonical(&self) -> String {
+        serde_json::to_string(self).expect("a plain struct of numbers serialises")
+    }
+
+    /// Checks every range.
+    ///
+    /// # Errors
+    /// [`ConfigError::Range`] names the key, the range and the default.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let d = Self::default();
+        check((1..=100_000).contains(&self.devices), "scenario.devices", self.devices, "1..=100000", d.devices)?;
+        check((1..=1024).contains(&self.antennas), "scenario.antennas", self.antennas, "1..=1024", d.antennas)?;
+        check((1..=4096).contains(&self.pilot_length), "scenario.pilot_length", self.pilot_length, "1..=4096", d.pilot_length)?;
+        check(self.bits <= 6, "scenario.bits", self.bits, "0..=6", d.bits)?;
+        check(self.activity_prob > 0.0 && self.activity_prob < 1.0, "scenario.activity_prob", self.activity_prob, "in (0, 1)", d.activity_prob)?;
+        if let Some(k) = self.active_devices {
+            check(k <= self.devices, "scenario.active_devices", k, "0..=scenario.devices", "none (Bernoulli)")?;
+        }
+        check(self.min_distance_km.is_finite() && self.min_distance_km > 0.0, "scenario.min_distance_km", self.min_distance_km, "> 0", d.min_distance_km)?;
+        check(self.max_distance_km.is_finite() && self.max_distance_km >= self.min_distance_km, "scenario.max_distance_km", self.max_distance_km, ">= scenario.min_distance_km", d.max_distance_km)?;
+        check(self.path_loss_offset_db.is_finite(), "scenario.path_loss_offset_db", self.path_loss_offset_db, "finite", d.path_loss_offset_db)?;
+        check((0.0..=200.0).contains(&self.path_loss_slope_db), "scenario.path_loss_slope_db", self.path_loss_slope_db, "0..=200", d.path_loss_slope_db)?;
+        check((-100.0..=100.0).contains(&self.tx_power_dbm), "scenario.tx_power_dbm", self.tx_power_dbm, "-100..=100", d.tx_power_dbm)?;
+        check((-250.0..=0.0).contains(&self.noise_psd_dbm_hz), "scenario.noise_psd_dbm_hz", self.noise_psd_dbm_hz, "-250..=0", d.noise_psd_dbm_hz)?;
+        check(self.bandwidth_hz.is_finite() && self.bandwidth_hz > 0.0, "scenario.bandwidth_hz", self.bandwidth_hz, "> 0", d.bandwidth_hz)?;
+        if self.kind == ScenarioKind::ChannelFile && self.channel_file.is_none() {
+            return Err(ConfigError::Invalid(
+                "scenario.kind = \"channel-file\" needs scenario.channel_file = \"PATH.npz\" with arrays channel and gain_db".into(),
+            ));
+        }
+        if let (Some(lo), Some(hi)) = (self.min_rx_snr_db, self.max_rx_snr_db) {
+            check(lo <= hi, "scenario.min_rx_snr_db", lo, "<= scenario.max_rx_snr_db", "none")?;
+        }
+        Ok(())
+    }
+}

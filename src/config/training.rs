@@ -1,0 +1,196 @@
+//! `[detectors.ID.model]` and `[detectors.ID.training]`: learned detectors.
+
+use serde::{Deserialize, Serialize};
+
+use super::detector::Onsager;
+use super::error::{ConfigError, check};
+
+/// The two forms of DL-mAMPnet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ModelForm {
+    /// The paper's form: dense B_t of 2NQM x 2LM, entry-wise denoiser (47), refinement module (49)-(55).
+    Paper,
+    /// Antenna-shared B_t = B~_t (x) I_M, row-energy denoiser, matrix Onsager term, optional covariance layers.
+    Shared,
+}
+
+/// Denoiser of the shared form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Denoiser {
+    /// Each row on its own (Theorem 1).
+    Row,
+    /// Posterior over the Q rows of a device and the idle state.
+    Section,
+}
+
+/// Architecture of DL-mAMPnet.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ModelConfig {
+    /// "paper" or "shared". Default "shared".
+    pub form: ModelForm,
+    /// Unfolded AMP layers T, 1..=64. Default 8 (paper: 4).
+    pub layers: usize,
+    /// Shared form: "row" or "section". Default "section".
+    pub denoiser: Denoiser,
+    /// Shared form: "matrix" or "scalar". Default "matrix".
+    pub onsager: Onsager,
+    /// Shared form: covariance layers after the AMP layers, 0..=16. Default 0.
+    pub covariance_layers: usize,
+    /// Paper form: append the refinement module (49)-(55). Default true.
+    pub refinement: bool,
+    /// Learn the pilots jointly with the receiver (columns keep unit norm). Default false.
+    pub learn_pilots: bool,
+}
+
+impl Default for ModelConfig {
+    fn default() -> Self {
+        Self {
+            form: ModelForm::Shared,
+            layers: 8,
+            denoiser: Denoiser::Section,
+            onsager: Onsager::Matrix,
+            covariance_layers: 0,
+            refinement: true,
+            learn_pilots: false,
+        }
+    }
+}
+
+impl ModelConfig {
+    /// Checks every range; `prefix` is the dotted key of the table.
+    ///
+    /// # Errors
+    /// [`ConfigError`] naming the key.
+    pub fn validate(&self, prefix: &str) -> Result<(), ConfigError> {
+        check((1..=64).contains(&self.layers), &format!("{prefix}.layers"), self.layers, "1..=64", 8)?;
+        check(self.covariance_layers <= 16, &format!("{prefix}.covariance_layers"), self.covariance_layers, "0..=16", 0)?;
+        if self.form == ModelForm::Paper {
+            check(self.covariance_layers == 0, &format!("{prefix}.covariance_layers"), self.covariance_layers, "0 with form = \"paper\"", 0)?;
+            check(!self.learn_pilots, &format!("{prefix}.learn_pilots"), self.learn_pilots, "false with form = \"paper\"", false)?;
+        }
+        Ok(())
+    }
+}
+
+/// What one phase of the training changes and minimises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PhaseKind {
+    /// T phases, one per AMP layer: layer t alone, MSE of its output (58); `steps` each.
+    LayerWise,
+    /// The refinement module alone (or the last layer, without one), cross-entropy (59).
+    Refinement,
+    /// All parameters, cross-entropy of the output plus `auxiliary` times that of every layer.
+    Joint,
+}
+
+/// One phase.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PhaseConfig {
+    /// "layer-wise", "refinement" or "joint".
+    pub kind: PhaseKind,
+    /// Adam steps, 1..=10000000.
+    pub steps: u64,
+    /// Learning rate of matrices, in (0, 1]. Default 3e-4.
+    #[serde(default = "default_lr")]
+    pub lr: f64,
+    /// Learning rate of scalars (v_t, thresholds), in (0, 1]. Default 3e-3.
+    #[serde(default = "default_scalar_lr")]
+    pub scalar_lr: f64,
+    /// Learning rate of learned pilots, in (0, 1]. Default 1e-3.
+    #[serde(default = "default_pilot_lr")]
+    pub pilot_lr: f64,
+    /// Half-cosine decay to zero over the phase. Default true.
+    #[serde(default = "default_true")]
+    pub cosine: bool,
+    /// Weight of every layer's own cross-entropy in a joint phase, 0..=1. Default 0.1.
+    #[serde(default = "default_auxiliary")]
+    pub auxiliary: f64,
+}
+
+fn default_lr() -> f64 {
+    3e-4
+}
+fn default_scalar_lr() -> f64 {
+    3e-3
+}
+fn default_pilot_lr() -> f64 {
+    1e-3
+}
+fn default_true() -> bool {
+    true
+}
+fn default_auxiliary() -> f64 {
+    0.1
+}
+
+/// Training of one learned detector.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TrainingConfig {
+    /// Frames per step, 1..=65536. Default 128.
+    pub batch: usize,
+    /// Phases in order. Default: one joint phase of 2000 steps.
+    pub phases: Vec<PhaseConfig>,
+    /// Validation frames, 1..=10000000. Default 2048.
+    pub validation_frames: usize,
+    /// Steps between validations, >= 1. Default 200.
+    pub validation_every: u64,
+    /// Validations without improvement before a phase ends early; 0 never. Default 0.
+    pub patience: u64,
+    /// Train on this many fixed frames again and again instead of fresh ones. Default: fresh frames for ever.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dataset_frames: Option<u64>,
+}
+
+impl Default for TrainingConfig {
+    fn default() -> Self {
+        Self {
+            batch: 128,
+            phases: vec![PhaseConfig {
+                kind: PhaseKind::Joint,
+                steps: 2000,
+                lr: default_lr(),
+                scalar_lr: default_scalar_lr(),
+                pilot_lr: default_pilot_lr(),
+                cosine: true,
+                auxiliary: default_auxiliary(),
+            }],
+            validation_frames: 2048,
+            validation_every: 200,
+            patience: 0,
+            dataset_frames: None,
+        }
+    }
+}
+
+impl TrainingConfig {
+    /// Checks every range; `prefix` is the dotted key of the table.
+    ///
+    /// # Errors
+    /// [`ConfigError`] naming the key.
+    pub fn validate(&self, prefix: &str) -> Result<(), ConfigError> {
+        let d = Self::default();
+        let key = |name: &str| format!("{prefix}.{name}");
+        check((1..=65_536).contains(&self.batch), &key("batch"), self.batch, "1..=65536", d.batch)?;
+        check((1..=10_000_000).contains(&self.validation_frames), &key("validation_frames"), self.validation_frames, "1..=10000000", d.validation_frames)?;
+        check(self.validation_every >= 1, &key("validation_every"), self.validation_every, ">= 1", d.validation_every)?;
+        check(!self.phases.is_empty(), &key("phases"), "[]", "at least one phase", "one joint phase")?;
+        if let Some(n) = self.dataset_frames {
+            check(n >= self.batch as u64, &key("dataset_frames"), n, ">= batch", "none (fresh frames)")?;
+        }
+        for (i, p) in self.phases.iter().enumerate() {
+            let key = |name: &str| format!("{prefix}.phases[{i}].{name}");
+            check((1..=10_000_000).contains(&p.steps), &key("steps"), p.steps, "1..=10000000", "none")?;
+            check(p.lr > 0.0 && p.lr <= 1.0, &key("lr"), p.lr, "in (0, 1]", default_lr())?;
+            check(p.scalar_lr > 0.0 && p.scalar_lr <= 1.0, &key("scalar_lr"), p.scalar_lr, "in (0, 1]", default_scalar_lr())?;
+            check(p.pilot_lr > 0.0 && p.pilot_lr <= 1.0, &key("pilot_lr"), p.pilot_lr, "in (0, 1]", default_pilot_lr())?;
+            check((0.0..=1.0).contains(&p.auxiliary), &key("auxiliary"), p.auxiliary, "0..=1", default_auxiliary())?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,20 @@
+//! Files: npz arrays, frames and decisions, safetensors, model bundles.
+//!
+//! Every write goes through [`atomic_write`] (temporary file, fsync, rename), so that a reader never sees half a file.
+//! Every read checks sizes, types and values before anything is computed, and an error names the file, the array, what
+//! was found and what is expected.
+
+mod atomic;
+mod bundle;
+mod error;
+mod frames;
+mod npy_header;
+pub mod npz;
+mod npz_writer;
+pub mod tensors;
+
+pub use atomic::atomic_write;
+pub(crate) use bundle::sha256_hex;
+pub use bundle::{BUNDLE_SCHEMA_VERSION, Bundle, BundleFile, Manifest, ManifestParts, write_bundle};
+pub use error::IoError;
+pub use frames::{read_frames, write_decisions, write_frames};

@@ -1,0 +1,162 @@
+//! Errors of one frame.
+
+use super::METRICS;
+use crate::detection::Decisions;
+use crate::scenario::FrameBatch;
+
+/// What one detector got right and wrong in one frame.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct FrameCounts {
+    /// Devices N.
+    pub devices: u32,
+    /// Active devices.
+    pub active: u32,
+    /// Active devices declared idle.
+    pub missed: u32,
+    /// Idle devices declared active.
+    pub false_alarms: u32,
+    /// Active devices declared active with the wrong sequence.
+    pub wrong_data: u32,
+    /// `sum |x - x_true|^2` and `sum |x_true|^2` over all rows and antennas, from detectors that estimate X.
+    pub energies: Option<(f64, f64)>,
+}
+
+impl FrameCounts {
+    /// Idle devices.
+    pub fn idle(&self) -> u32 {
+        self.devices - self.active
+    }
+    /// Active devices declared active, whatever the sequence.
+    pub fn detected(&self) -> u32 {
+        self.active - self.missed
+    }
+    /// Wrong devices.
+    pub fn errors(&self) -> u32 {
+        self.missed + self.false_alarms + self.wrong_data
+    }
+    /// Whether any device is wrong.
+    pub fn frame_error(&self) -> bool {
+        self.errors() > 0
+    }
+
+    /// Numerator and denominator of every metric of [`METRICS`], in its order; `None` where not measured.
+    pub fn ratios(&self) -> [Option<(f64, f64)>; METRICS.len()] {
+        let of = |a: u32, b: u32| Some((f64::from(a), f64::from(b)));
+        [
+            of(self.errors(), self.devices),
+            of(self.missed, self.active),
+            of(self.false_alarms, self.idle()),
+            of(self.wrong_data, self.detected()),
+            of(u32::from(self.frame_error()), 1),
+            self.energies,
+        ]
+    }
+}
+
+/// Compares decisions with the truth, one entry per frame; empty when the frames have no truth.
+///
+/// The true row `n*Q + q` of X is the effective channel of device n when it sent sequence q, else zero. Sums run over
+/// the rows in order, so they are the same whatever batch the frame is in.
+///
+/// # Panics
+/// When the arrays of `decisions` are shorter than the shapes documented in [`Decisions`].
+pub fn count_frames(batch: &FrameBatch, decisions: &Decisions) -> Vec<FrameCounts> {
+    let Some(truth) = &batch.truth else { return Vec::new() };
+    let (n, q, m) = (batch.model.devices(), batch.model.sequences(), batch.model.antennas);
+    (0..batch.frames)
+        .map(|f| {
+            let sent = &truth.activity[f * n..(f + 1) * n];
+            let decided = &decisions.activity[f * n..(f + 1) * n];
+            let mut c = FrameCounts { devices: n as u32, ..FrameCounts::default() };
+            for (&s, &d) in sent.iter().zip(decided) {
+                c.active += u32::from(s > 0);
+                match (s > 0, d > 0) {
+                    (true, false) => c.missed += 1,
+                    (false, true) => c.false_alarms += 1,
+                    (true, true) => c.wrong_data += u32::from(s != d),
+                    (false, false) => {}
+                }
+            }
+            c.energies = decisions.x.as_ref().map(|x| {
+                let (mut error, mut energy) = (0.0, 0.0);
+                for (d, &s) in sent.iter().enumerate() {
+                    let h = &truth.channel[(f * n + d) * m..(f * n + d + 1) * m];
+                    for row in 0..q {
+                        let at = ((f * n + d) * q + row) * m;
+                        let estimate = &x[at..at + m];
+                        if s == row as i64 + 1 {
+                            error += estimate.iter().zip(h).map(|(e, h)| (e - h).norm_sqr()).sum::<f64>();
+                            energy += h.iter().map(|h| h.norm_sqr()).sum::<f64>();
+                        } else {
+                            error += estimate.iter().map(|e| e.norm_sqr()).sum::<f64>();
+                        }
+                    }
+                }
+                (error, energy)
+            });
+            c
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::scenario::{AccessModel, Beta, C64, Pilots, Truth};
+
+    /// Two frames, N = 4, Q = 2, M = 1.
+    fn batch() -> FrameBatch {
+        let pilots = Pilots { length: 1, columns: 8, sequences: 2, energy: 1.0, data: vec![C64::new(1.0, 0.0); 8] };
+        let one = |v: f64| C64::new(v, 0.0);
+        FrameBatch {
+            model: AccessModel { pilots: Arc::new(pilots), antennas: 1, noise_var: 1.0, activity_prob: vec![0.5; 4] },
+            frames: 2,
+            y: vec![one(0.0); 2],
+            beta: Beta::Shared(vec![1.0; 4]),
+            truth: Some(Truth {
+                activity: vec![1, 2, 2, 0, 0, 0, 0, 0],
+                channel: [3.0, 2.0, 1.0, 9.0, 9.0, 9.0, 9.0, 9.0].map(one).to_vec(),
+            }),
+        }
+    }
+
+    #[test]
+    fn each_kind_of_error_is_counted_once() {
+        // Frame 0: correct, missed, wrong sequence, false alarm; frame 1: all correct.
+        let d = Decisions { activity: vec![1, 0, 1, 2, 0, 0, 0, 0], ..Decisions::default() };
+        let counts = count_frames(&batch(), &d);
+        let c = counts[0];
+        assert_eq!((c.active, c.missed, c.false_alarms, c.wrong_data, c.errors()), (3, 1, 1, 1, 3));
+        assert_eq!(c.ratios()[0], Some((3.0, 4.0)));
+        assert_eq!(c.ratios()[1], Some((1.0, 3.0)));
+        assert_eq!(c.ratios()[2], Some((1.0, 1.0)));
+        assert_eq!(c.ratios()[3], Some((1.0, 2.0)));
+        assert_eq!(c.ratios()[4], Some((1.0, 1.0)));
+        assert_eq!(c.ratios()[5], None);
+        assert!(!counts[1].frame_error());
+        assert_eq!(counts[1].ratios()[1], Some((0.0, 0.0)));
+    }
+
+    #[test]
+    fn nmse_of_the_truth_is_zero_and_of_zero_is_one() {
+        let zero = Decisions { activity: vec![0; 8], x: Some(vec![C64::new(0.0, 0.0); 16]), ..Decisions::default() };
+        let (error, energy) = count_frames(&batch(), &zero)[0].energies.unwrap();
+        assert_eq!((error, energy), (14.0, 14.0));
+        let mut x = vec![C64::new(0.0, 0.0); 16];
+        (x[0], x[3], x[5]) = (C64::new(3.0, 0.0), C64::new(2.0, 0.0), C64::new(1.0, 0.0));
+        let mut exact = Decisions { x: Some(x), ..zero };
+        assert_eq!(count_frames(&batch(), &exact)[0].energies, Some((0.0, 14.0)));
+        // A spurious row of an idle device counts as error.
+        exact.x.as_mut().unwrap()[6] = C64::new(0.0, 2.0);
+        assert_eq!(count_frames(&batch(), &exact)[0].energies, Some((4.0, 14.0)));
+    }
+
+    #[test]
+    fn frames_without_truth_count_nothing() {
+        let mut b = batch();
+        b.truth = None;
+        assert!(count_frames(&b, &Decisions::default()).is_empty());
+    }
+}

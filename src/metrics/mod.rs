@@ -1,0 +1,17 @@
+//! What is counted in a frame, and how counts become values with confidence intervals.
+//!
+//! The frame is the statistical unit: errors inside a frame share pilots, interference and the fate of an iterative
+//! detector, so they are not independent trials. [`count_frames`] counts one [`FrameCounts`] per frame,
+//! [`MetricSums`] adds what the variance of a ratio of sums needs, and [`MetricSums::estimate`] gives the value and
+//! its 95 % interval. [`METRICS`] is the table of everything that is reported.
+
+mod counts;
+mod interval;
+mod special;
+mod sums;
+mod table;
+
+pub use counts::{FrameCounts, count_frames};
+pub use interval::{Interval, clopper_pearson, proportion_interval, ratio_interval, ratio_standard_error, wilson};
+pub use sums::{Estimate, MetricSums};
+pub use table::{METRICS, Metric, MetricKind, SER, metric_index};

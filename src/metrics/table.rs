@@ -1,0 +1,88 @@
+//! The table of metrics: names in files, names in figures, definitions in the report.
+
+/// How a metric is estimated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MetricKind {
+    /// Events over trials, several trials per frame: clustered by frame.
+    Proportion,
+    /// One event or none per frame.
+    FrameEvent,
+    /// Ratio of two energies, reported in dB.
+    PowerDb,
+}
+
+/// One metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Metric {
+    /// Name in results.json, csv and the key `figures.metrics`.
+    pub name: &'static str,
+    /// Name on axes and in tables.
+    pub title: &'static str,
+    /// One line for the report.
+    pub definition: &'static str,
+    /// How it is estimated.
+    pub kind: MetricKind,
+}
+
+/// Every metric, in the order in which results list them.
+pub const METRICS: [Metric; 6] = [
+    Metric {
+        name: "ser",
+        title: "Symbol error rate",
+        definition: "devices whose decision (idle, or which sequence) differs from the truth, over all devices",
+        kind: MetricKind::Proportion,
+    },
+    Metric {
+        name: "missed_detection",
+        title: "Missed detection rate",
+        definition: "active devices declared idle, over active devices",
+        kind: MetricKind::Proportion,
+    },
+    Metric {
+        name: "false_alarm",
+        title: "False alarm rate",
+        definition: "idle devices declared active, over idle devices",
+        kind: MetricKind::Proportion,
+    },
+    Metric {
+        name: "data_error",
+        title: "Data error rate",
+        definition: "detected active devices with the wrong sequence, over detected active devices",
+        kind: MetricKind::Proportion,
+    },
+    Metric {
+        name: "frame_error",
+        title: "Frame error rate",
+        definition: "frames with at least one wrong device, over frames",
+        kind: MetricKind::FrameEvent,
+    },
+    Metric {
+        name: "nmse_db",
+        title: "NMSE (dB)",
+        definition: "squared error of the estimated rows of X over the energy of the true rows, both summed over \
+                     frames; 10 log10 of the ratio",
+        kind: MetricKind::PowerDb,
+    },
+];
+
+/// Index of the symbol error rate, the metric that stop rules look at, in [`METRICS`].
+pub const SER: usize = 0;
+
+/// Index of a metric in [`METRICS`] by its name in files.
+pub fn metric_index(name: &str) -> Option<usize> {
+    METRICS.iter().position(|m| m.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_found() {
+        for (i, m) in METRICS.iter().enumerate() {
+            assert_eq!(metric_index(m.name), Some(i));
+        }
+        assert_eq!(METRICS[SER].name, "ser");
+        assert_eq!(metric_index("bler"), None);
+    }
+}

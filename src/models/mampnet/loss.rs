@@ -1,0 +1,34 @@
+//! Losses: cross-entropy of the section posterior, (58) MSE and (59) BCE.
+
+use burn::tensor::Tensor;
+
+/// `ln(1 + sum_q e^{logit_q})` of every device, `[F, N]`, without overflow; `logits [F, K]`.
+pub fn section_log_partition(logits: Tensor<2>, q: usize) -> Tensor<2> {
+    let [frames, k] = logits.dims();
+    let logits = logits.reshape([frames, k / q, q]);
+    let top = logits.clone().detach().max_dim(2).clamp_min(0.0);
+    let sum = (logits - top.clone()).exp().sum_dim(2) + top.clone().neg().exp();
+    (sum.log() + top).reshape([frames, k / q])
+}
+
+/// Mean over devices of `-ln P(truth)` under the section posterior (Q sequences and the idle state).
+///
+/// `logits [F, K]` are log posterior odds against idle, `sent [F, K]` one-hot; the result is one number in nats.
+pub fn cross_entropy(logits: Tensor<2>, sent: Tensor<2>, q: usize) -> Tensor<1> {
+    let [frames, k] = logits.dims();
+    let total = section_log_partition(logits.clone(), q).sum() - (logits * sent).sum();
+    total / (frames * k / q) as f64
+}
+
+/// Binary cross-entropy (59) of the activity estimates `alpha [F, K]` in [0, 1), mean over sequences.
+pub fn output_cross_entropy(alpha: Tensor<2>, sent: Tensor<2>) -> Tensor<1> {
+    let alpha = alpha.clamp(1e-6, 1.0 - 1e-6);
+    let idle = sent.clone().neg() + 1.0;
+    (sent * alpha.clone().log() + idle * (alpha.neg() + 1.0).log()).mean().neg()
+}
+
+/// Normalised mean squared error (58) of an estimate: `||x - truth||^2/||truth||^2` over the batch.
+pub fn normalised_mse(x: Tensor<2>, truth: Tensor<2>) -> Tensor<1> {
+    let scale = truth.clone().powi_scalar(2).sum() + 1e-12;
+    (x - truth).powi_scalar(2).sum() / scale
+}

@@ -1,0 +1,124 @@
+//! From [`Results`] to files for people: `results.csv`, figures as SVG and PNG, and one self-contained `report.html`.
+//!
+//! Everything is made from plain results, so a report can be written again at any time. A figure is laid out once as a
+//! list of shapes ([`scene`]) and drawn twice, as SVG and as PNG, so that the two cannot disagree; the PNG carries its
+//! own font and needs none of the system. The page has no scripts and loads nothing, follows the light or dark theme of
+//! its reader and prints on paper. Texts of the user (labels, titles, phases) are escaped wherever they appear.
+//!
+//! Order of work: [`panel`] picks what a figure shows, [`figures`], [`training`] and [`images`] lay drawings out with
+//! [`line_chart`] and [`dot_chart`], [`headline`] and [`warnings`] compute sentences, [`html`] and [`csv`] write.
+
+mod axis;
+pub mod complexity;
+mod csv;
+mod dot_chart;
+mod error;
+mod figures;
+#[cfg(test)]
+pub(crate) mod fixture;
+mod format;
+mod headline;
+mod html;
+mod images;
+mod legend;
+mod line_chart;
+mod line_marks;
+mod names;
+mod panel;
+mod png;
+mod reference;
+mod scene;
+mod style;
+mod svg;
+mod tables;
+mod training;
+mod warnings;
+
+use std::path::{Path, PathBuf};
+
+use crate::io::atomic_write;
+use crate::simulation::Results;
+
+pub use error::ReportError;
+pub use format::{metric_value, scientific};
+
+/// The files of a report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportFiles {
+    /// `report.html`.
+    pub html: PathBuf,
+    /// `results.csv`.
+    pub csv: PathBuf,
+    /// `figures/NAME.svg` and `figures/NAME.png`.
+    pub figures: Vec<PathBuf>,
+}
+
+/// Writes the report into `dir`, which is made if it does not exist.
+///
+/// Each file is written beside its place, synced and renamed, so a kill leaves the old or the new file. Figures of an
+/// older report that the results no longer contain stay where they are.
+///
+/// # Errors
+/// [`ReportError`] naming the file or the figure.
+pub fn write_report(dir: &Path, results: &Results) -> Result<ReportFiles, ReportError> {
+    let folder = dir.join("figures");
+    std::fs::create_dir_all(&folder).map_err(|source| ReportError::Folder { path: folder.clone(), source })?;
+    let csv = dir.join("results.csv");
+    atomic_write(&csv, csv::render(results).as_bytes())?;
+
+    let panels = panel::panels(results);
+    let drawings = layout(results, &panels);
+    let mut figures = Vec::new();
+    for drawing in drawings.panels.iter().flatten().chain(&drawings.training) {
+        let vector = folder.join(format!("{}.svg", drawing.name));
+        atomic_write(&vector, svg::render(&drawing.scene).as_bytes())?;
+        let raster = folder.join(format!("{}.png", drawing.name));
+        atomic_write(&raster, &png::encode(&drawing.scene, &folder, &drawing.name)?)?;
+        figures.extend([vector, raster]);
+    }
+    let html = dir.join("report.html");
+    atomic_write(&html, html::render(results, &panels, &drawings)?.as_bytes())?;
+    Ok(ReportFiles { html, csv, figures })
+}
+
+/// All drawings.
+fn layout(results: &Results, panels: &[panel::Panel<'_>]) -> html::Drawings {
+    html::Drawings {
+        panels: panels.iter().map(|p| figures::drawings(results, p)).collect(),
+        training: training::drawings(results),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn writes_every_file_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let files = write_report(dir.path(), &fixture::results()).unwrap();
+        let html = std::fs::read_to_string(&files.html).unwrap();
+        assert!(html.starts_with("<!DOCTYPE html>") && html.ends_with("</html>\n"));
+        assert!(files.figures.len() >= 8);
+        for path in &files.figures {
+            let bytes = std::fs::read(path).unwrap();
+            match path.extension().and_then(|e| e.to_str()) {
+                Some("png") => assert!(bytes.starts_with(b"\x89PNG") && bytes.len() > 5_000, "{path:?}"),
+                _ => assert!(bytes.starts_with(b"<svg") && bytes.ends_with(b"</svg>\n"), "{path:?}"),
+            }
+        }
+        let left: usize = std::fs::read_dir(dir.path().join("figures")).unwrap().count();
+        assert_eq!(left, files.figures.len(), "temporary files must be gone");
+        // The same results give the same bytes.
+        write_report(dir.path(), &fixture::results()).unwrap();
+        assert_eq!(std::fs::read_to_string(&files.html).unwrap(), html);
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_made_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        std::fs::write(&file, "x").unwrap();
+        assert!(write_report(&file, &fixture::results()).unwrap_err().to_string().contains("file"));
+    }
+}

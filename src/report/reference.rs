@@ -1,0 +1,150 @@
+//! The end of the report: assumptions, conventions, provenance.
+
+use crate::config::{EnergyConvention, PilotKind, PilotRedraw, Positions, ScenarioConfig, ScenarioKind};
+use crate::metrics::METRICS;
+use crate::simulation::Results;
+
+use super::error::ReportError;
+use super::format::{ABSENT, escape};
+use super::panel::{Panel, Role};
+
+/// A setting as it was given: rounding would misstate it.
+fn exact(value: f64) -> String {
+    value.to_string().replace('-', "−")
+}
+
+fn definitions(items: &[(&str, String)]) -> String {
+    let items: String = items.iter().map(|(k, v)| format!("<dt>{}</dt><dd>{}</dd>\n", escape(k), escape(v))).collect();
+    format!("<dl>\n{items}</dl>\n")
+}
+
+/// The base scenario in words.
+pub fn assumptions(results: &Results) -> String {
+    let s: &ScenarioConfig = &results.config.scenario;
+    let activity = match s.active_devices {
+        Some(k) => format!("exactly {k} of {} devices in every frame", s.devices),
+        None => format!("each of {} devices with probability {}, independently", s.devices, exact(s.activity_prob)),
+    };
+    let channel = match s.kind {
+        ScenarioKind::NonCoherent => format!(
+            "Rayleigh fading; path loss {} + {} log₁₀(d/km) dB, {} to {} km, {}",
+            exact(s.path_loss_offset_db),
+            exact(s.path_loss_slope_db),
+            exact(s.min_distance_km),
+            exact(s.max_distance_km),
+            match s.positions {
+                Positions::PerFrame => "new positions in every frame",
+                Positions::Fixed => "one draw of positions",
+            }
+        ),
+        ScenarioKind::ChannelFile => {
+            format!("channels and gains from {}", s.channel_file.as_deref().unwrap_or("a file"))
+        }
+    };
+    let pilots = format!(
+        "{}, {}",
+        match s.pilots {
+            PilotKind::UnitNorm => "complex Gaussian columns scaled to norm exactly 1",
+            PilotKind::Gaussian => "CN(0, 1/L) entries, column energies vary",
+        },
+        match s.pilot_redraw {
+            PilotRedraw::Never => "one matrix for the whole run",
+            PilotRedraw::Block => "a fresh matrix per block of frames",
+        }
+    );
+    let power = format!(
+        "{} dBm, {}",
+        exact(s.tx_power_dbm),
+        match s.energy_convention {
+            EnergyConvention::PerSequence => "the energy of one whole sequence whatever its length",
+            EnergyConvention::PerSymbol => "the energy of one symbol",
+        }
+    );
+    let list = definitions(&[
+        ("Activity", activity),
+        (
+            "Size",
+            format!(
+                "M = {} antennas, L = {} symbols, J = {} bits (Q = {} sequences per device)",
+                s.antennas,
+                s.pilot_length,
+                s.bits,
+                s.sequences()
+            ),
+        ),
+        ("Channel", channel),
+        ("Random pilots", pilots),
+        ("Transmit power", power),
+        ("Noise", format!("{} dBm/Hz over {} MHz", exact(s.noise_psd_dbm_hz), exact(s.bandwidth_hz / 1e6))),
+    ]);
+    format!(
+        "<section id=\"assumptions\"><h2>Assumptions</h2>\n<p>The base setting; figures and sweeps change what they name.</p>\n{list}</section>\n"
+    )
+}
+
+/// What the metrics and intervals mean.
+pub fn conventions(panels: &[Panel<'_>]) -> String {
+    let mut used: Vec<String> = panels.iter().flat_map(|p| p.metrics()).collect();
+    used.sort();
+    used.dedup();
+    let metrics: Vec<(&str, String)> = METRICS
+        .iter()
+        .filter(|m| used.iter().any(|u| u == m.name))
+        .map(|m| (m.title, m.definition.to_owned()))
+        .collect();
+    let mut points = vec![
+        "The frame is the statistical unit: errors inside a frame share its channel and its pilots, so they are not independent. Rates are ratios \
+         of sums over frames, and their 95 % intervals come from the variance between frames; frame errors use binomial intervals."
+            .to_owned(),
+        "Zero events in n trials: the value is unknown and lies below 3/n with 95 % confidence (rule of three). It is drawn as an arrow and never as 0.".into(),
+        "All detectors of a point see the same devices, channels and noise. Disjoint intervals are therefore a cautious sign of a difference: paired \
+         frames can tell detectors apart even where intervals overlap."
+            .into(),
+        "Intervals hold for one point and one detector; with many comparisons a few disjoint pairs arise by chance.".into(),
+        format!("{ABSENT} stands for what was not measured or has no meaning; it is never 0."),
+    ];
+    let any = |role: Role| panels.iter().flat_map(|p| &p.detectors).any(|d| d.role == role);
+    if any(Role::Predicted) {
+        points.push(
+            "Predicted values (dashed, hollow) count no frame: state evolution describes AMP in the limit of large systems with i.i.d. pilots. A finite system \
+             may do worse; treat them as a guide and not as a result."
+                .into(),
+        );
+    }
+    if any(Role::Bound) {
+        points.push("Bounds (thin grey) know what no receiver knows, such as the activity of every other device. No detector is expected to reach them.".into());
+    }
+    let points: String = points.iter().map(|p| format!("<li>{}</li>\n", escape(p))).collect();
+    format!(
+        "<section id=\"conventions\"><h2>Conventions</h2>\n{}<ul>\n{points}</ul></section>\n",
+        definitions(&metrics)
+    )
+}
+
+/// Where the numbers come from.
+///
+/// # Errors
+/// [`ReportError::Config`] when the configuration does not serialise as TOML.
+pub fn provenance(results: &Results) -> Result<String, ReportError> {
+    let m = &results.machine;
+    let or_absent = |s: &str| if s.trim().is_empty() { ABSENT.to_owned() } else { s.to_owned() };
+    let list = definitions(&[
+        ("Program", format!("grantfree {}", results.crate_version)),
+        ("Layout of results.json", results.schema_version.to_string()),
+        ("Experiment", results.config.name.clone()),
+        ("Budget", or_absent(&results.config.budget)),
+        ("Seed", results.seed.to_string()),
+        ("Shard", results.shard.map_or_else(|| "whole run".into(), |(i, n)| format!("{i} of {n}"))),
+        ("Platform", or_absent(&m.platform)),
+        ("Processor", or_absent(&m.cpu)),
+        ("Worker threads", if m.threads == 0 { ABSENT.into() } else { m.threads.to_string() }),
+        ("Tensor backend", or_absent(&m.backend)),
+        ("GPU adapter", m.adapter.as_deref().map_or_else(|| "none used".into(), or_absent)),
+    ]);
+    let config = toml::to_string_pretty(&results.config)?;
+    Ok(format!(
+        "<section id=\"provenance\"><h2>Provenance</h2>\n{list}<details><summary>Configuration after budget and --set (TOML)</summary>\n\
+         <pre>{}</pre></details></section>\n",
+        escape(&config)
+    ))
+}

@@ -1,0 +1,205 @@
+//! Training curves.
+
+use crate::simulation::{Results, TrainingPoint, TrainingRecord};
+
+use super::figures::{Drawing, file_name};
+use super::format::{duration, integer, scientific};
+use super::line_chart::{ChartPoint, LineChart, Series, Span};
+use super::style::{Dash, Ink, Marker, SeriesStyle};
+
+/// The drawings of all networks: the error rate of all against seconds, then loss and error rate of each against steps.
+pub fn drawings(results: &Results) -> Vec<Drawing> {
+    let mut all = Vec::new();
+    let place = |r: &TrainingRecord| {
+        results.config.detectors.get_index_of(&r.detector).unwrap_or(results.config.detectors.len())
+    };
+    all.extend(race(&results.training, place));
+    for record in results.training.iter().filter(|r| r.curve.len() > 1) {
+        let name = file_name(&format!("training-{}-{}", record.point, record.detector));
+        let spans = spans(&record.curve);
+        all.push(Drawing { name: format!("{name}-loss"), scene: loss(record, &spans).scene() });
+        if record.curve.iter().any(|p| usable_ser(p).is_some()) {
+            all.push(Drawing { name: format!("{name}-ser"), scene: ser(record, &spans).scene() });
+        }
+    }
+    all
+}
+
+fn usable_ser(p: &TrainingPoint) -> Option<f64> {
+    p.validation_ser.filter(|v| v.is_finite() && *v > 0.0)
+}
+
+fn name(record: &TrainingRecord) -> String {
+    if record.point.is_empty() { record.label.clone() } else { format!("{} ({})", record.label, record.point) }
+}
+
+/// Colour and marker of a curve; long curves carry no marks, for they would hide the line.
+fn curve_style(colour: usize, marker: usize, many: bool) -> SeriesStyle {
+    SeriesStyle { marker: if many { None } else { Some(Marker::of(marker)) }, ..SeriesStyle::measured(colour) }
+}
+
+/// Seconds to a given error rate are the honest comparison of networks of different size. A network has its colour of
+/// the other figures (`place`), and the same network at another point has another marker.
+fn race(records: &[TrainingRecord], place: impl Fn(&TrainingRecord) -> usize) -> Option<Drawing> {
+    let mut series: Vec<Series> = Vec::new();
+    for record in records {
+        let points: Vec<ChartPoint> = record
+            .curve
+            .iter()
+            .filter_map(|p| {
+                let y = usable_ser(p)?;
+                let tip = format!("{}: {} after {}", record.label, scientific(y), duration(p.seconds));
+                Some(ChartPoint { x: p.seconds, y: Some(y), interval: None, bound: None, tip })
+            })
+            .collect();
+        if points.len() > 1 {
+            let colour = place(record);
+            let before = series.iter().filter(|s| s.style.ink == Ink::Series(colour)).count();
+            let style = curve_style(colour, colour + before, points.len() > 40);
+            series.push(Series { name: name(record), style, points });
+        }
+    }
+    let chart = LineChart {
+        title: "Validation symbol error rate against training time".into(),
+        y_name: "Validation symbol error rate (SER)".into(),
+        x_name: "Seconds of training".into(),
+        y_log: true,
+        x_log: false,
+        x_ticks: Vec::new(),
+        series,
+        spans: Vec::new(),
+        notes: vec![
+            "Seconds on the machine named under provenance. Validation frames are not those of the figures above."
+                .into(),
+        ],
+        plot_height: 300.0,
+    };
+    (!chart.series.is_empty()).then(|| Drawing { name: "training-ser-seconds".into(), scene: chart.scene() })
+}
+
+/// A phase is the run of rows with one name; it reaches from the last step of the phase before to its own last step.
+fn spans(curve: &[TrainingPoint]) -> Vec<Span> {
+    let mut spans: Vec<Span> = Vec::new();
+    for p in curve {
+        let step = p.step as f64;
+        match spans.last_mut() {
+            Some(span) if span.name == p.phase => span.to = step,
+            last => {
+                let from = last.map_or(0.0, |s| s.to);
+                spans.push(Span { from, to: step, name: p.phase.clone() });
+            }
+        }
+    }
+    spans
+}
+
+fn chart(record: &TrainingRecord, spans: &[Span], y_name: &str, title: &str, note: String) -> LineChart {
+    LineChart {
+        title: format!("{}: {title}", name(record)),
+        y_name: y_name.into(),
+        x_name: "Training steps".into(),
+        y_log: true,
+        x_log: false,
+        x_ticks: Vec::new(),
+        series: Vec::new(),
+        spans: spans.to_vec(),
+        notes: vec![note],
+        plot_height: 240.0,
+    }
+}
+
+fn loss(record: &TrainingRecord, spans: &[Span]) -> LineChart {
+    let note = "Shaded: phases. Each phase has its own loss, so lines are interrupted between phases.".to_owned();
+    let mut chart = chart(record, spans, "Loss", "loss", note);
+    let positive = record.curve.iter().all(|p| p.train_loss > 0.0 && p.validation_loss > 0.0);
+    chart.y_log = positive;
+    let series = |name: &str, style: SeriesStyle, value: fn(&TrainingPoint) -> f64| {
+        let mut points = Vec::new();
+        let mut phase: Option<&str> = None;
+        for p in &record.curve {
+            if phase.is_some_and(|q| q != p.phase) {
+                points.push(ChartPoint { x: p.step as f64, y: None, interval: None, bound: None, tip: String::new() });
+            }
+            phase = Some(&p.phase);
+            let y = Some(value(p)).filter(|v| v.is_finite());
+            points.push(ChartPoint { x: p.step as f64, y, interval: None, bound: None, tip: tip(p, name, value(p)) });
+        }
+        Series { name: name.into(), style, points }
+    };
+    let many = record.curve.len() > 40;
+    let training = SeriesStyle { ink: Ink::Bound, marker: None, hollow: false, dash: Dash::Solid, width: 1.25 };
+    chart.series = vec![
+        series("training", training, |p| p.train_loss),
+        series("validation", curve_style(0, 0, many), |p| p.validation_loss),
+    ];
+    chart
+}
+
+fn ser(record: &TrainingRecord, spans: &[Span]) -> LineChart {
+    let note = format!("{} steps in {}.", integer(record.steps), duration(record.seconds));
+    let mut chart = chart(record, spans, "Validation symbol error rate (SER)", "validation SER", note);
+    let points: Vec<ChartPoint> = record
+        .curve
+        .iter()
+        .map(|p| {
+            let y = usable_ser(p);
+            let tip = y.map(|v| tip(p, "SER", v)).unwrap_or_default();
+            ChartPoint { x: p.step as f64, y, interval: None, bound: None, tip }
+        })
+        .collect();
+    chart.series = vec![Series { name: "validation SER".into(), style: curve_style(0, 0, points.len() > 40), points }];
+    chart
+}
+
+fn tip(p: &TrainingPoint, name: &str, value: f64) -> String {
+    format!("{name} {}, step {}, {}, {}", scientific(value), integer(p.step), p.phase, duration(p.seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(step: u64, phase: &str, ser: Option<f64>) -> TrainingPoint {
+        TrainingPoint {
+            step,
+            phase: phase.into(),
+            seconds: step as f64,
+            train_loss: 0.5,
+            validation_loss: 0.4,
+            validation_ser: ser,
+        }
+    }
+
+    #[test]
+    fn phases_tile_the_steps() {
+        let s = spans(&[
+            row(10, "layer 1", None),
+            row(20, "layer 1", None),
+            row(30, "layer 2", None),
+            row(50, "joint", Some(0.1)),
+        ]);
+        assert_eq!(s.len(), 3);
+        assert_eq!((s[0].from, s[0].to), (0.0, 20.0));
+        assert_eq!((s[1].from, s[1].to), (20.0, 30.0));
+        assert_eq!((s[2].from, s[2].to), (30.0, 50.0));
+    }
+
+    #[test]
+    fn losses_of_different_phases_are_not_connected() {
+        let curve = vec![row(10, "a", None), row(20, "a", None), row(30, "b", None)];
+        let record = TrainingRecord {
+            point: "f/0".into(),
+            detector: "net".into(),
+            label: "net".into(),
+            parameters: 1,
+            seconds: 30.0,
+            steps: 30,
+            bundle: String::new(),
+            curve,
+            termination: String::new(),
+        };
+        let chart = loss(&record, &spans(&record.curve));
+        assert_eq!(chart.series[1].points.iter().filter(|p| p.y.is_none()).count(), 1);
+        assert!(race(&[record], |_| 0).is_none(), "no error rate, no race");
+    }
+}

@@ -1,0 +1,92 @@
+//! What a reader must know before trusting the numbers.
+
+use crate::simulation::{Results, SCHEMA_VERSION, TerminationReason};
+
+use super::panel::{Panel, Role, metric, upper_bound};
+
+/// Plain sentences, most serious first.
+pub fn warnings(results: &Results, panels: &[Panel<'_>]) -> Vec<String> {
+    let mut all = Vec::new();
+    if results.schema_version != SCHEMA_VERSION {
+        all.push(format!(
+            "The results have layout {}, this program writes layout {SCHEMA_VERSION}: some values may be missing.",
+            results.schema_version
+        ));
+    }
+    if let Some((i, n)) = results.shard {
+        all.push(format!(
+            "This is shard {i} of {n}: intervals are wider than those of the whole run, which `grantfree merge` joins."
+        ));
+    }
+    let with = |reason: TerminationReason| -> Vec<&str> {
+        results.points.iter().filter(|p| p.termination == reason).map(|p| p.id.as_str()).collect()
+    };
+    let interrupted = with(TerminationReason::Interrupted);
+    if !interrupted.is_empty() {
+        all.push(format!(
+            "Interrupted: {}. Their values are valid for the frames counted; run the same command again to resume.",
+            interrupted.join(", ")
+        ));
+    }
+    let mut missing: Vec<String> = with(TerminationReason::NotStarted).into_iter().map(str::to_owned).collect();
+    match results.config.points() {
+        Ok(expected) => {
+            let known = |id: &str| results.points.iter().any(|p| p.id == id);
+            let visual = |figure: &str| {
+                results.config.figures.iter().any(|f| f.id == figure && f.style == "visualisation")
+                    && results.images.iter().any(|i| i.figure == figure)
+            };
+            missing.extend(expected.into_iter().filter(|p| !known(&p.id) && !visual(&p.figure)).map(|p| p.id));
+        }
+        Err(error) => all.push(format!(
+            "The configuration cannot be unfolded into points, so missing points are not listed: {error}."
+        )),
+    }
+    missing.dedup();
+    if !missing.is_empty() {
+        all.push(format!("Not simulated: {}. The figures show the other points only.", missing.join(", ")));
+    }
+    let limited = with(TerminationReason::TimeBudget);
+    if !limited.is_empty() {
+        all.push(format!(
+            "Ended by the time budget: {}. The number of frames depends on the speed of the machine.",
+            limited.join(", ")
+        ));
+    }
+    all.extend(panels.iter().filter_map(no_events));
+    all.extend(panels.iter().flat_map(empty));
+    all
+}
+
+fn no_events(panel: &Panel<'_>) -> Option<String> {
+    let mut places = Vec::new();
+    for name in &panel.figure.metrics {
+        for p in &panel.points {
+            for d in panel.detectors.iter().filter(|d| d.role != Role::Predicted) {
+                if metric(p, &d.id, name).is_some_and(|m| upper_bound(m).is_some()) {
+                    let place = panel.place(p);
+                    let place = if place.is_empty() { String::new() } else { format!(" at {place}") };
+                    places.push(format!("{} ({}{place})", d.label, super::names::short(name)));
+                }
+            }
+        }
+    }
+    (!places.is_empty()).then(|| {
+        format!("{}: no error event was seen by {}; only an upper bound is known.", panel.title(), places.join(", "))
+    })
+}
+
+/// Metrics that the figure asks for and nobody measured.
+fn empty(panel: &Panel<'_>) -> Vec<String> {
+    let measured = panel.metrics();
+    if panel.points.is_empty() {
+        return Vec::new();
+    }
+    let lacking: Vec<&str> =
+        panel.figure.metrics.iter().filter(|m| !measured.contains(m)).map(|m| super::names::short(m)).collect();
+    if lacking.is_empty() {
+        Vec::new()
+    } else {
+        vec![format!("{}: no detector measured {}.", panel.title(), lacking.join(", "))]
+    }
+}

@@ -1,0 +1,26 @@
+//! Errors of the scenario room.
+
+/// What can go wrong while frames are made.
+#[derive(Debug, thiserror::Error)]
+pub enum ScenarioError {
+    /// A pilot matrix that does not fit the scenario.
+    #[error("{0}")]
+    Pilots(String),
+    /// A channel file with wrong arrays, shapes or values.
+    #[error("channel file {path}: {problem}")]
+    ChannelFile {
+        /// The file.
+        path: String,
+        /// What is wrong, and what is expected.
+        problem: String,
+    },
+    /// The channel file could not be read at all.
+    #[error("channel file {path}")]
+    Io {
+        /// The file.
+        path: String,
+        /// The cause.
+        #[source]
+        source: crate::io::IoError,
+    },
+}

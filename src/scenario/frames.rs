@@ -1,0 +1,185 @@
+//! Frames: one frame is one coherence block, `Y = S X + W`.
+
+use std::sync::Arc;
+
+use super::{Pilots, ScenarioError};
+
+/// Complex double, the type of every host-side signal.
+pub type C64 = num_complex::Complex64;
+
+/// What the receiver knows beforehand of the link `Y = S X + W`.
+#[derive(Debug, Clone)]
+pub struct AccessModel {
+    /// Pilot matrix `S`, `[L, N*Q]`.
+    pub pilots: Arc<Pilots>,
+    /// Number of receive antennas `M`.
+    pub antennas: usize,
+    /// Noise variance per complex entry of `Y` (linear, > 0).
+    pub noise_var: f64,
+    /// Activity probability of each device, `[N]`, each in (0, 1).
+    pub activity_prob: Vec<f64>,
+}
+
+impl AccessModel {
+    /// Number of devices `N`.
+    pub fn devices(&self) -> usize {
+        self.pilots.columns / self.pilots.sequences
+    }
+    /// Sequences per device `Q = 2^J`.
+    pub fn sequences(&self) -> usize {
+        self.pilots.sequences
+    }
+    /// Pilot length `L`.
+    pub fn pilot_length(&self) -> usize {
+        self.pilots.length
+    }
+    /// Columns of the pilot matrix, `N*Q`.
+    pub fn columns(&self) -> usize {
+        self.pilots.columns
+    }
+}
+
+/// Large-scale fading gains (linear; in units in which `noise_var` is given).
+#[derive(Debug, Clone, PartialEq)]
+pub enum Beta {
+    /// One gain per device, the same in every frame, `[N]`.
+    Shared(Vec<f64>),
+    /// One gain per frame and device, `[F, N]` row-major.
+    PerFrame(Vec<f64>),
+}
+
+impl Beta {
+    /// The gains of frame `frame`, `[N]`.
+    pub fn frame(&self, frame: usize, devices: usize) -> &[f64] {
+        match self {
+            Beta::Shared(b) => b,
+            Beta::PerFrame(b) => &b[frame * devices..(frame + 1) * devices],
+        }
+    }
+}
+
+/// The truth behind simulated frames.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Truth {
+    /// `[F, N]`: 0 idle, `1..=Q` the index of the sent sequence plus one.
+    pub activity: Vec<i64>,
+    /// `[F, N, M]`: effective channel (large-scale gain included); zero or anything where the device is idle.
+    pub channel: Vec<C64>,
+}
+
+/// A batch of frames as a receiver sees them.
+#[derive(Debug, Clone)]
+pub struct FrameBatch {
+    /// The known part of the model.
+    pub model: AccessModel,
+    /// Number of frames `F`.
+    pub frames: usize,
+    /// Observations, `[F, L, M]` row-major.
+    pub y: Vec<C64>,
+    /// Large-scale gains.
+    pub beta: Beta,
+    /// The truth, for simulated frames.
+    pub truth: Option<Truth>,
+}
+
+impl FrameBatch {
+    /// Observation of frame `f`, `[L, M]` row-major.
+    pub fn frame(&self, f: usize) -> &[C64] {
+        let n = self.model.pilot_length() * self.model.antennas;
+        &self.y[f * n..(f + 1) * n]
+    }
+    /// Gains of frame `f`, `[N]`.
+    pub fn beta_of(&self, f: usize) -> &[f64] {
+        self.beta.frame(f, self.model.devices())
+    }
+}
+
+/// Random draws of a batch before any pilot is applied.
+#[derive(Debug, Clone)]
+pub struct Realizations {
+    /// Number of frames `F`.
+    pub frames: usize,
+    /// Number of devices `N`.
+    pub devices: usize,
+    /// Number of antennas `M`.
+    pub antennas: usize,
+    /// Pilot length `L` (rows of the noise).
+    pub pilot_length: usize,
+    /// `[F, N]`: 0 idle, `1..=Q` sent sequence plus one.
+    pub activity: Vec<i64>,
+    /// `[F, N, M]`: effective channel with the large-scale gain, zero where idle.
+    pub channel: Vec<C64>,
+    /// Large-scale gains.
+    pub beta: Beta,
+    /// `[F, L, M]`: receiver noise with variance `noise_var`.
+    pub noise: Vec<C64>,
+    /// Noise variance per complex entry.
+    pub noise_var: f64,
+    /// Activity probability the receiver assumes, `[N]`.
+    pub activity_prob: Vec<f64>,
+}
+
+impl Realizations {
+    /// Joins draws of one scenario in order.
+    ///
+    /// # Panics
+    /// When `parts` is empty.
+    pub fn concat(parts: Vec<Self>) -> Self {
+        let mut parts = parts.into_iter();
+        let mut all = parts.next().expect("at least one part");
+        for p in parts {
+            all.frames += p.frames;
+            all.activity.extend(p.activity);
+            all.channel.extend(p.channel);
+            all.noise.extend(p.noise);
+            if let (Beta::PerFrame(a), Beta::PerFrame(b)) = (&mut all.beta, p.beta) {
+                a.extend(b);
+            }
+        }
+        all
+    }
+
+    /// Passes the draws through a pilot matrix: `Y = S X + W`.
+    ///
+    /// # Errors
+    /// [`ScenarioError::Pilots`] when the pilot matrix does not fit the draws.
+    pub fn observe(&self, pilots: &Arc<Pilots>) -> Result<FrameBatch, ScenarioError> {
+        let (n, m, l, q) = (self.devices, self.antennas, self.pilot_length, pilots.sequences);
+        if pilots.columns != n * q || pilots.length != l {
+            return Err(ScenarioError::Pilots(format!(
+                "pilot matrix is [{}, {}], the scenario needs [{l}, {}] (length, devices * sequences)",
+                pilots.length, pilots.columns, n * q
+            )));
+        }
+        let mut y = self.noise.clone();
+        for f in 0..self.frames {
+            let out = &mut y[f * l * m..(f + 1) * l * m];
+            for d in 0..n {
+                let sent = self.activity[f * n + d];
+                if sent == 0 {
+                    continue;
+                }
+                let column = d * q + (sent - 1) as usize;
+                let h = &self.channel[(f * n + d) * m..(f * n + d + 1) * m];
+                for (row, out) in out.chunks_exact_mut(m).enumerate() {
+                    let s = pilots.at(row, column);
+                    for (o, h) in out.iter_mut().zip(h) {
+                        *o += s * h;
+                    }
+                }
+            }
+        }
+        Ok(FrameBatch {
+            model: AccessModel {
+                pilots: Arc::clone(pilots),
+                antennas: m,
+                noise_var: self.noise_var,
+                activity_prob: self.activity_prob.clone(),
+            },
+            frames: self.frames,
+            y,
+            beta: self.beta.clone(),
+            truth: Some(Truth { activity: self.activity.clone(), channel: self.channel.clone() }),
+        })
+    }
+}

@@ -1,0 +1,205 @@
+//! Scenario A: non-coherent massive access (field guide, section A).
+//!
+//! N single-antenna devices, each with Q = 2^J sequences of length L; a device is active with probability eps and then
+//! sends one of its sequences, which carries J bits and needs no channel knowledge at the receiver.
+//! Signals are scaled so that the noise has unit variance: `beta_n` is the received energy of one unit-norm sequence
+//! over the noise density, `beta_n = 10^((P - noise_psd - 10 log10(bandwidth) + gain_n)/10)`.
+
+use std::sync::Arc;
+
+use rand::RngExt;
+use rand::seq::SliceRandom;
+use rand_distr::{Distribution, StandardNormal};
+
+use super::channel_file::ChannelFile;
+use super::keyed::StreamFamily;
+use super::{Beta, C64, Pilots, Purpose, Realizations, ScenarioError, Split, StreamKey, draw_pilots};
+use crate::config::{EnergyConvention, PilotRedraw, Positions, ScenarioConfig, ScenarioKind};
+
+/// Draws realizations of one configured scenario from one split of the random streams.
+#[derive(Debug, Clone)]
+pub struct Scenario {
+    config: ScenarioConfig,
+    key: StreamKey,
+    gains: StreamFamily,
+    activity: StreamFamily,
+    fading: StreamFamily,
+    noise: StreamFamily,
+    fixed_gains: Option<Vec<f64>>,
+    pilots: Arc<Pilots>,
+    file: Option<Arc<ChannelFile>>,
+    split: Split,
+}
+
+/// Pilots of a block of frames: one matrix for the run, or a fresh one per block.
+pub type BlockPilots = Arc<Pilots>;
+
+impl Scenario {
+    /// Prepares the streams of `split`; reads the channel file when the configuration names one.
+    ///
+    /// # Errors
+    /// [`ScenarioError`] when the channel file cannot be used.
+    pub fn new(config: &ScenarioConfig, seed: u64, split: Split) -> Result<Self, ScenarioError> {
+        let file = match config.kind {
+            ScenarioKind::NonCoherent => None,
+            ScenarioKind::ChannelFile => Some(Arc::new(ChannelFile::load(config)?)),
+        };
+        let canonical = config.canonical();
+        let key = StreamKey::new(seed, split, canonical.clone());
+        // Pilots and fixed positions belong to the run, not to a split: all splits share them.
+        let shared = StreamKey::new(seed, Split::Train, canonical);
+        let pilots = Arc::new(draw_pilots(
+            &mut shared.rng(Purpose::Pilots, 0),
+            config.pilots,
+            config.pilot_length,
+            config.devices * config.sequences(),
+            config.sequences(),
+        ));
+        let fixed_gains = match (config.positions, config.kind) {
+            (Positions::Fixed, ScenarioKind::NonCoherent) => {
+                Some(draw_gains(config, &mut shared.rng(Purpose::Gains, u64::MAX)))
+            }
+            _ => None,
+        };
+        Ok(Self {
+            gains: key.family(Purpose::Gains),
+            activity: key.family(Purpose::Activity),
+            fading: key.family(Purpose::Fading),
+            noise: key.family(Purpose::Noise),
+            config: config.clone(),
+            key,
+            fixed_gains,
+            pilots,
+            file,
+            split,
+        })
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &ScenarioConfig {
+        &self.config
+    }
+
+    /// The random pilots of the run, or of block `block` when `pilot_redraw = "block"`.
+    pub fn pilots(&self, block: u64) -> BlockPilots {
+        match self.config.pilot_redraw {
+            PilotRedraw::Never => Arc::clone(&self.pilots),
+            PilotRedraw::Block => Arc::new(draw_pilots(
+                &mut self.key.rng(Purpose::Pilots, block + 1),
+                self.config.pilots,
+                self.config.pilot_length,
+                self.config.devices * self.config.sequences(),
+                self.config.sequences(),
+            )),
+        }
+    }
+
+    /// Draws frames `first .. first + count`; the result depends on the frame numbers only.
+    pub fn realize(&self, first: u64, count: usize) -> Realizations {
+        let c = &self.config;
+        let (n, m, l, q) = (c.devices, c.antennas, c.pilot_length, c.sequences());
+        let mut activity = vec![0_i64; count * n];
+        let mut channel = vec![C64::new(0.0, 0.0); count * n * m];
+        let mut noise = Vec::with_capacity(count * l * m);
+        let mut beta = Vec::with_capacity(if self.fixed_gains.is_some() { n } else { count * n });
+        if let Some(fixed) = &self.fixed_gains {
+            beta.extend_from_slice(fixed);
+        }
+        let half = 0.5_f64.sqrt();
+        for f in 0..count {
+            let frame = first + f as u64;
+            // 1. Who is active and what is sent.
+            let mut rng = self.activity.rng(frame);
+            let sent = &mut activity[f * n..(f + 1) * n];
+            match c.active_devices {
+                None => {
+                    for s in sent.iter_mut() {
+                        // Both numbers are drawn for every device, so a device's symbol does not depend on the others.
+                        let (u, symbol) = (rng.random::<f64>(), rng.random_range(0..q));
+                        if u < c.activity_prob {
+                            *s = symbol as i64 + 1;
+                        }
+                    }
+                }
+                Some(k) => {
+                    let mut order: Vec<usize> = (0..n).collect();
+                    let (chosen, _) = order.partial_shuffle(&mut rng, k);
+                    for &mut d in chosen {
+                        sent[d] = rng.random_range(0..q) as i64 + 1;
+                    }
+                }
+            }
+            // 2. Gains and small-scale fading of the active devices.
+            let mut fading = self.fading.rng(frame);
+            let mut normal = || -> f64 { StandardNormal.sample(&mut fading) };
+            match &self.file {
+                None => {
+                    if self.fixed_gains.is_none() {
+                        beta.extend(draw_gains(c, &mut self.gains.rng(frame)));
+                    }
+                    let gains = if self.fixed_gains.is_some() { &beta[..] } else { &beta[f * n..] };
+                    for d in (0..n).filter(|&d| sent[d] > 0) {
+                        let scale = gains[d].sqrt() * half;
+                        for h in &mut channel[(f * n + d) * m..(f * n + d + 1) * m] {
+                            *h = C64::new(scale * normal(), scale * normal());
+                        }
+                    }
+                }
+                Some(file) => {
+                    let drop = file.draw(self.split, n, &mut self.gains.rng(frame));
+                    beta.extend_from_slice(&drop.beta);
+                    for d in (0..n).filter(|&d| sent[d] > 0) {
+                        // The phase reference of a device is arbitrary: rotate by a uniform phase.
+                        let (a, b) = (normal(), normal());
+                        let phase = C64::new(a, b) / (a * a + b * b).sqrt().max(1e-300);
+                        let scale = phase * drop.beta[d].sqrt();
+                        let source = file.response(drop.drop, drop.devices[d]);
+                        for (h, s) in channel[(f * n + d) * m..(f * n + d + 1) * m].iter_mut().zip(source) {
+                            *h = scale * C64::new(s.re as f64, s.im as f64);
+                        }
+                    }
+                }
+            }
+            // 3. Receiver noise, unit variance.
+            let mut rng = self.noise.rng(frame);
+            noise.extend((0..l * m).map(|_| {
+                let (a, b): (f64, f64) = (StandardNormal.sample(&mut rng), StandardNormal.sample(&mut rng));
+                C64::new(half * a, half * b)
+            }));
+        }
+        Realizations {
+            frames: count,
+            devices: n,
+            antennas: m,
+            pilot_length: l,
+            activity,
+            channel,
+            beta: if self.fixed_gains.is_some() { Beta::Shared(beta) } else { Beta::PerFrame(beta) },
+            noise,
+            noise_var: 1.0,
+            activity_prob: vec![c.effective_activity_prob(); n],
+        }
+    }
+}
+
+/// Received energy of one sequence over the noise density, without the path gain, in dB.
+pub(crate) fn link_budget_db(c: &ScenarioConfig) -> f64 {
+    let per_sequence = c.tx_power_dbm - c.noise_psd_dbm_hz - 10.0 * c.bandwidth_hz.log10();
+    match c.energy_convention {
+        EnergyConvention::PerSequence => per_sequence,
+        // L symbols of the stated power each: the sequence collects L times the energy of a symbol.
+        EnergyConvention::PerSymbol => per_sequence + 10.0 * (c.pilot_length as f64).log10(),
+    }
+}
+
+/// Gains of uniform distances: `beta_dB = -path_loss_offset_db - path_loss_slope_db * log10(d_km)`.
+fn draw_gains(c: &ScenarioConfig, rng: &mut impl rand::Rng) -> Vec<f64> {
+    let budget = link_budget_db(c);
+    (0..c.devices)
+        .map(|_| {
+            let d = c.min_distance_km + (c.max_distance_km - c.min_distance_km) * rng.random::<f64>();
+            let gain_db = -c.path_loss_offset_db - c.path_loss_slope_db * d.log10();
+            10.0_f64.powf((budget + gain_db) / 10.0)
+        })
+        .collect()
+}

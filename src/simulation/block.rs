@@ -1,0 +1,119 @@
+//! What is kept of one block: sums, never single frames.
+
+use serde::{Deserialize, Serialize};
+
+use crate::metrics::{FrameCounts, METRICS, MetricSums};
+
+/// Sums of one metric over the frames of a block as they stand in the log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct LoggedMetric {
+    /// Name of the metric.
+    pub metric: String,
+    /// `[sum a, sum b, sum a*a, sum a*b, sum b*b]`.
+    #[serde(with = "exact")]
+    pub sums: [f64; 5],
+}
+
+/// One detector in one block.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct BlockDetector {
+    /// Id in the experiment file.
+    pub id: String,
+    /// Seconds inside the detector.
+    pub seconds: f64,
+    /// What was measured.
+    pub metrics: Vec<LoggedMetric>,
+}
+
+/// One block: a line of the log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct BlockRecord {
+    /// Index of the block.
+    pub block: u64,
+    /// Frames in it; fewer than `engine.block_frames` only in the last block before `engine.max_frames`.
+    pub frames: u64,
+    /// Seconds of drawing and detecting.
+    pub seconds: f64,
+    /// Error events per detector (symbol errors), for readers of the log; follows from the sums.
+    pub events: Vec<u64>,
+    /// Detectors in legend order.
+    pub detectors: Vec<BlockDetector>,
+}
+
+impl BlockDetector {
+    /// Adds the frames of a block in frame order.
+    pub fn new(id: &str, counts: &[FrameCounts]) -> Self {
+        let mut sums: [Option<MetricSums>; METRICS.len()] = [None; METRICS.len()];
+        for frame in counts {
+            for (sum, ratio) in sums.iter_mut().zip(frame.ratios()) {
+                if let Some((a, b)) = ratio {
+                    sum.get_or_insert_default().add_frame(a, b);
+                }
+            }
+        }
+        let metrics = METRICS
+            .iter()
+            .zip(sums)
+            .filter_map(|(m, s)| Some(LoggedMetric { metric: m.name.into(), sums: s?.sums }))
+            .collect();
+        Self { id: id.into(), seconds: 0.0, metrics }
+    }
+
+    /// Sums of one metric; `None` when it was not measured.
+    pub fn sums(&self, metric: &str, frames: u64) -> Option<MetricSums> {
+        self.metrics.iter().find(|m| m.metric == metric).map(|m| MetricSums { frames, sums: m.sums })
+    }
+}
+
+/// Doubles that survive JSON: finite ones as shortest round-trip numbers, the others as words.
+mod exact {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(untagged)]
+    enum Number {
+        Finite(f64),
+        Word(String),
+    }
+
+    pub fn serialize<S: Serializer>(values: &[f64; 5], serializer: S) -> Result<S::Ok, S::Error> {
+        values
+            .map(|v| if v.is_finite() { Number::Finite(v) } else { Number::Word(v.to_string()) })
+            .serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[f64; 5], D::Error> {
+        let mut out = [0.0; 5];
+        for (out, number) in out.iter_mut().zip(<[Number; 5]>::deserialize(deserializer)?) {
+            *out = match number {
+                Number::Finite(v) => v,
+                Number::Word(w) => w.parse().map_err(serde::de::Error::custom)?,
+            };
+        }
+        Ok(out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_round_trip_bitwise() {
+        for v in [0.1 + 0.2, f64::MIN_POSITIVE, 1e300, f64::INFINITY, f64::NEG_INFINITY, 1.0 / 3.0, 5e-324] {
+            let m = LoggedMetric { metric: "nmse_db".into(), sums: [v, -v, v * 3.0, 7.0, 0.0] };
+            let back: LoggedMetric = serde_json::from_str(&serde_json::to_string(&m).unwrap()).unwrap();
+            assert_eq!(back.sums.map(f64::to_bits), m.sums.map(f64::to_bits));
+        }
+        let nan = LoggedMetric { metric: "nmse_db".into(), sums: [f64::NAN; 5] };
+        let back: LoggedMetric = serde_json::from_str(&serde_json::to_string(&nan).unwrap()).unwrap();
+        assert!(back.sums.iter().all(|v| v.is_nan()));
+    }
+
+    #[test]
+    fn unmeasured_metrics_are_absent() {
+        let d = BlockDetector::new("a", &[FrameCounts { devices: 4, active: 2, missed: 1, ..Default::default() }]);
+        assert_eq!(d.sums("ser", 1).unwrap().sums, [1.0, 4.0, 1.0, 4.0, 16.0]);
+        assert_eq!(d.sums("nmse_db", 1), None);
+    }
+}

@@ -1,0 +1,130 @@
+//! Errors of the simulation room.
+
+use std::path::PathBuf;
+
+/// What can go wrong in a simulation.
+#[derive(Debug, thiserror::Error)]
+pub enum SimulationError {
+    /// Frames could not be made.
+    #[error("point {point}")]
+    Scenario {
+        /// The point.
+        point: String,
+        /// The cause.
+        #[source]
+        source: Box<crate::scenario::ScenarioError>,
+    },
+    /// A detector failed.
+    #[error("point {point}, detector {detector}, frames from {first_frame}")]
+    Detect {
+        /// The point.
+        point: String,
+        /// Id of the detector.
+        detector: String,
+        /// First frame of the block.
+        first_frame: u64,
+        /// The cause.
+        #[source]
+        source: Box<crate::detection::DetectError>,
+    },
+    /// A detector answered with arrays of the wrong shape or range.
+    #[error("detector {detector} returned {problem}")]
+    Decisions {
+        /// Id of the detector.
+        detector: String,
+        /// What is wrong and what is expected.
+        problem: String,
+    },
+    /// `pilots_of` names a detector that is not there or has no pilots of its own.
+    #[error(
+        "point {point}: detectors.{detector}.pilots_of = \"{of}\", but {problem}; list a detector with \
+         model.learn_pilots = true among the detectors of the figure, or remove pilots_of"
+    )]
+    PilotsOf {
+        /// The point.
+        point: String,
+        /// The detector that borrows pilots.
+        detector: String,
+        /// The detector it borrows from.
+        of: String,
+        /// Why that fails.
+        problem: String,
+    },
+    /// The log belongs to another configuration, seed, set of weights or shard.
+    #[error("{path} was written with {what}; continue with those, use another --out, or start over with --fresh")]
+    OtherRun {
+        /// The log.
+        path: PathBuf,
+        /// What differs.
+        what: String,
+    },
+    /// A log line that is not the last one cannot be read.
+    #[error("{path}, line {line}: {problem}; the file was changed or the disk failed; start over with --fresh")]
+    CorruptLog {
+        /// The log.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// What the parser found.
+        problem: String,
+    },
+    /// Another process writes this log now.
+    #[error("{path} is in use by another run; wait for it, or choose another --out")]
+    Busy {
+        /// The log.
+        path: PathBuf,
+    },
+    /// Reading or writing failed.
+    #[error("cannot {action} {path}")]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The results could not be written.
+    #[error("cannot write {path}")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: Box<crate::io::IoError>,
+    },
+    /// `results.json` cannot be understood.
+    #[error("{path} is not a results file of this version: {problem}")]
+    Results {
+        /// The file.
+        path: PathBuf,
+        /// What the parser found.
+        problem: String,
+    },
+    /// A shard number outside its range.
+    #[error("--shard {0}/{1} is out of range: expected i/n with 1 <= i <= n (default: no shards)")]
+    Shard(u32, u32),
+    /// Folders that cannot be merged.
+    #[error("cannot merge: {0}")]
+    Merge(String),
+    /// The experiment of a results file is not valid any more.
+    #[error("{path}")]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: Box<crate::config::ConfigError>,
+    },
+    /// The handler of Ctrl-C could not be installed.
+    #[error("cannot install the Ctrl-C handler: {0}")]
+    Interrupt(String),
+}
+
+impl SimulationError {
+    /// An i/o error with its context, for `map_err`.
+    pub(super) fn io(action: &'static str, path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Self {
+        move |source| Self::Io { action, path: path.into(), source }
+    }
+}

@@ -1,0 +1,47 @@
+//! The Monte-Carlo engine: paired detectors, keyed randomness, stop rules, logs that survive a kill, shards, replay.
+//!
+//! Frames are numbered from 0 and grouped in *blocks* of `engine.block_frames`. A block is the unit of everything:
+//! its frames follow from (seed, scenario, frame number) alone, every detector sees the same draws, the counts of a
+//! block are added in frame order and the blocks in block order. Threads, batches, shards and resumed runs only change
+//! who computes a block and when, so they give bitwise the same values.
+//!
+//! - [`run_point`] simulates one point; [`Runner`] runs all points, first a coarse curve and then to the end.
+//! - [`Results`] is `results.json`; [`merge()`] joins shards, [`replay_frame`] shows one frame again.
+//! - [`Observer`] follows a run; [`observer()`] makes the ones of the command line.
+
+mod batch;
+mod block;
+mod context;
+mod digest;
+mod error;
+mod fingerprint;
+pub mod interrupt;
+mod log;
+mod merge;
+mod observer;
+mod point;
+mod progress;
+mod replay;
+mod results;
+mod runner;
+mod stop;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+mod totals;
+
+pub use context::{Detectors, RunContext};
+pub use digest::values_digest;
+pub use error::SimulationError;
+pub use log::log_path;
+pub use merge::merge;
+pub use observer::{Event, NoObserver, Observer, Progress};
+pub use point::{Goal, Outlook, PointRun, run_point};
+pub use progress::{BarObserver, JsonObserver, PlainObserver, ProgressMode, observer};
+pub use replay::{Replay, ReplayedDetector, replay_frame};
+pub use results::{
+    DetectorResult, GreyImage, Machine, MetricResult, PointResult, Results, SCHEMA_VERSION, TerminationReason,
+    TrainingPoint, TrainingRecord,
+};
+pub use runner::{Job, RESULTS_FILE, RunOutcome, Runner, read_results, write_results};

@@ -1,0 +1,100 @@
+//! One frame of a run again, exactly.
+
+use super::batch::BlockSimulator;
+use super::{Detectors, SimulationError};
+use crate::config::Point;
+use crate::detection::Decisions;
+use crate::metrics::{FrameCounts, count_frames};
+use crate::scenario::{Beta, FrameBatch, Scenario, Truth};
+
+/// One frame again.
+#[derive(Debug, Clone)]
+pub struct Replay {
+    /// Number of the frame.
+    pub frame: u64,
+    /// Block that holds it.
+    pub block: u64,
+    /// Detectors in legend order.
+    pub detectors: Vec<ReplayedDetector>,
+}
+
+/// What one detector saw and decided.
+#[derive(Debug, Clone)]
+pub struct ReplayedDetector {
+    /// Id in the experiment file.
+    pub id: String,
+    /// The frame through the pilots of this detector, F = 1.
+    pub batch: FrameBatch,
+    /// Its decisions, F = 1.
+    pub decisions: Decisions,
+    /// What was counted.
+    pub counts: FrameCounts,
+}
+
+/// Computes the block of a frame as the run did and returns the frame.
+///
+/// `frame` may lie beyond `engine.max_frames`; it is then computed in a whole block.
+///
+/// # Errors
+/// [`SimulationError`] of frames or detectors.
+pub fn replay_frame(
+    point: &Point,
+    scenario: &Scenario,
+    detectors: &Detectors,
+    frame: u64,
+) -> Result<Replay, SimulationError> {
+    let mut point = point.clone();
+    let size = point.engine.block_frames as u64;
+    let block = frame / size;
+    if frame >= point.engine.max_frames {
+        point.engine.max_frames = (block + 1) * size;
+    }
+    let at = (frame % size) as usize;
+    let simulator = BlockSimulator::new(&point, scenario, detectors)?;
+    let detectors = simulator
+        .block(block)?
+        .into_iter()
+        .zip(detectors)
+        .map(|((batch, decisions), (id, _))| {
+            let counts = count_frames(&batch, &decisions)[at];
+            ReplayedDetector {
+                id: id.clone(),
+                decisions: one_decision(&batch, &decisions, at),
+                batch: one_frame(&batch, at),
+                counts,
+            }
+        })
+        .collect();
+    Ok(Replay { frame, block, detectors })
+}
+
+/// Entries of item `at` of an array whose first axis has `count` items.
+fn slice<T: Clone>(data: &[T], count: usize, at: usize) -> Vec<T> {
+    let size = data.len() / count;
+    data[at * size..(at + 1) * size].to_vec()
+}
+
+fn one_frame(batch: &FrameBatch, at: usize) -> FrameBatch {
+    FrameBatch {
+        model: batch.model.clone(),
+        frames: 1,
+        y: slice(&batch.y, batch.frames, at),
+        beta: match &batch.beta {
+            Beta::Shared(b) => Beta::Shared(b.clone()),
+            Beta::PerFrame(b) => Beta::PerFrame(slice(b, batch.frames, at)),
+        },
+        truth: batch.truth.as_ref().map(|t| Truth {
+            activity: slice(&t.activity, batch.frames, at),
+            channel: slice(&t.channel, batch.frames, at),
+        }),
+    }
+}
+
+fn one_decision(batch: &FrameBatch, d: &Decisions, at: usize) -> Decisions {
+    Decisions {
+        activity: slice(&d.activity, batch.frames, at),
+        score: slice(&d.score, batch.frames, at),
+        x: d.x.as_ref().map(|x| slice(x, batch.frames, at)),
+        gamma: d.gamma.as_ref().map(|g| slice(g, batch.frames, at)),
+    }
+}

@@ -1,0 +1,110 @@
+//! Sums over the blocks of a point, in block order, and the results they give.
+
+use super::block::BlockRecord;
+use super::{DetectorResult, MetricResult};
+use crate::config::{DetectorConfig, Point};
+use crate::metrics::{Estimate, METRICS, MetricSums, SER};
+
+/// One detector so far.
+#[derive(Debug, Clone)]
+pub(super) struct DetectorTotals {
+    /// Id in the experiment file.
+    pub id: String,
+    /// Seconds inside the detector.
+    pub seconds: f64,
+    /// Sums in the order of [`METRICS`].
+    pub metrics: [Option<MetricSums>; METRICS.len()],
+}
+
+/// A point so far.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Totals {
+    /// Frames simulated.
+    pub frames: u64,
+    /// Seconds of drawing and detecting.
+    pub seconds: f64,
+    /// Detectors in legend order.
+    pub detectors: Vec<DetectorTotals>,
+}
+
+impl Totals {
+    /// Nothing counted yet.
+    pub fn new<'a>(ids: impl IntoIterator<Item = &'a str>) -> Self {
+        let of = |id: &str| DetectorTotals { id: id.into(), seconds: 0.0, metrics: [None; METRICS.len()] };
+        Self { frames: 0, seconds: 0.0, detectors: ids.into_iter().map(of).collect() }
+    }
+
+    /// Adds the next block. Detectors are found by id, so the order of the legend may change between runs.
+    pub fn add(&mut self, record: &BlockRecord) {
+        self.frames += record.frames;
+        self.seconds += record.seconds;
+        for total in &mut self.detectors {
+            let Some(block) = record.detectors.iter().find(|d| d.id == total.id) else { continue };
+            total.seconds += block.seconds;
+            for (sum, metric) in total.metrics.iter_mut().zip(METRICS) {
+                if let Some(s) = block.sums(metric.name, record.frames) {
+                    sum.get_or_insert_default().add(&s);
+                }
+            }
+        }
+    }
+
+    /// Results of the simulated detectors joined with the predicted ones in the order of the point's legend.
+    pub fn detector_results(
+        &self,
+        point: &Point,
+        parameters: impl Fn(&str) -> usize,
+        predicted: &[DetectorResult],
+    ) -> Vec<DetectorResult> {
+        let mut results: Vec<DetectorResult> =
+            self.detectors.iter().map(|d| d.result(point.detectors.get(&d.id), parameters(&d.id))).collect();
+        results.extend(predicted.iter().cloned());
+        // Ids that the point does not list keep their order at the end (the sort is stable).
+        results.sort_by_key(|r| point.detectors.get_index_of(&r.id).unwrap_or(usize::MAX));
+        results
+    }
+}
+
+impl DetectorTotals {
+    /// Symbol error events.
+    pub fn events(&self) -> u64 {
+        self.metrics[SER].and_then(|s| s.events(METRICS[SER].kind)).unwrap_or(0)
+    }
+
+    /// Symbol error rate.
+    pub fn ser(&self) -> Estimate {
+        self.metrics[SER].map(|s| s.estimate(METRICS[SER].kind)).unwrap_or_default()
+    }
+
+    fn result(&self, config: Option<&DetectorConfig>, parameters: usize) -> DetectorResult {
+        let metrics = METRICS
+            .iter()
+            .zip(&self.metrics)
+            .map(|(m, sums)| {
+                let estimate = sums.map(|s| s.estimate(m.kind)).unwrap_or_default();
+                MetricResult {
+                    metric: m.name.into(),
+                    value: estimate.value,
+                    ci_low: estimate.interval.map(|i| i.low),
+                    ci_high: estimate.interval.map(|i| i.high),
+                    events: sums.and_then(|s| s.events(m.kind)),
+                    frames: sums.map_or(0, |s| s.frames),
+                    // JSON has no infinities: sums of a diverged estimate are reported as not measured.
+                    sums: sums.map(|s| s.sums).filter(|s| s.iter().all(|v| v.is_finite())),
+                }
+            })
+            .collect();
+        DetectorResult {
+            id: self.id.clone(),
+            label: config.and_then(|c| c.label.clone()).unwrap_or_else(|| self.id.clone()),
+            kind: config
+                .and_then(|c| serde_json::to_value(c.kind).ok())
+                .and_then(|v| v.as_str().map(str::to_owned))
+                .unwrap_or_default(),
+            predicted: false,
+            parameters,
+            seconds: (self.metrics[SER].is_some()).then_some(self.seconds),
+            metrics,
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! The loop.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use burn::module::Module;
+use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
+
+use super::checkpoint::{State, Store};
+use super::error::TrainError;
+use super::task::{Phase, TrainEvent, TrainObserver, TrainTask};
+use crate::simulation::TrainingPoint;
+
+/// Why a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TrainStop {
+    /// Every phase reached its number of steps or stopped improving.
+    Finished,
+    /// Ctrl-C; the checkpoint holds the state.
+    Interrupted,
+}
+
+/// A trained (or interrupted) network.
+pub struct TrainOutcome<N> {
+    /// Inference copy of the best checkpoint of the last phase.
+    pub net: N,
+    /// Why it ended.
+    pub stop: TrainStop,
+    /// Steps done.
+    pub steps: u64,
+    /// Seconds of training, resumed parts included.
+    pub seconds: f64,
+    /// The curve.
+    pub curve: Vec<TrainingPoint>,
+}
+
+/// Adam as the paper has it; the small epsilon suits losses of 1e-3 nats.
+fn adam() -> ModuleOptimizer {
+    AdamConfig::new().with_epsilon(1e-8).init()
+}
+
+/// Trains a task to its end, resuming from `checkpoint` where there is one.
+///
+/// # Errors
+/// [`TrainError`] when the loss diverges, the checkpoint is damaged or foreign, or frames cannot be made.
+pub fn train<T: TrainTask>(
+    task: &T,
+    checkpoint: &Path,
+    observer: &dyn TrainObserver,
+    interrupt: &AtomicBool,
+) -> Result<TrainOutcome<T::Net>, TrainError> {
+    let phases = task.phases();
+    let total: u64 = phases.iter().map(|p| p.steps).sum();
+    let store = Store::new(checkpoint, task.label());
+    let fresh = task.init();
+    let fingerprint = task.fingerprint();
+    let mut run = match store.load(&fingerprint, &fresh, adam())? {
+        Some(loaded) => {
+            observer.on_event(&TrainEvent::Resumed { step: loaded.state.step });
+            Run { net: loaded.net.train(), best: loaded.best, optimizer: loaded.optimizer, state: loaded.state }
+        }
+        None => Run {
+            best: fresh.valid(),
+            net: fresh,
+            optimizer: adam(),
+            state: State {
+                fingerprint,
+                phase: 0,
+                phase_step: 0,
+                step: 0,
+                best: None,
+                since_best: 0,
+                loss_sum: 0.0,
+                loss_count: 0,
+                seconds: 0.0,
+                finished: false,
+                curve: Vec::new(),
+            },
+        },
+    };
+    let started = Instant::now();
+    let before = run.state.seconds;
+    let first_step = run.state.step;
+    while !run.state.finished {
+        let phase = &phases[run.state.phase];
+        if run.state.phase_step == 0 {
+            observer.on_event(&TrainEvent::Phase { label: task.label(), phase, total });
+        }
+        if interrupt.load(Ordering::SeqCst) {
+            run.state.seconds = before + started.elapsed().as_secs_f64();
+            store.save(&run.state, &run.net, &run.best, &run.optimizer)?;
+            return Ok(run.outcome(TrainStop::Interrupted));
+        }
+        run.step(task, phase)?;
+        let rate = (run.state.step - first_step) as f64 / started.elapsed().as_secs_f64().max(1e-9);
+        observer.on_event(&TrainEvent::Step { step: run.state.step, total, rate });
+        let ends = run.state.phase_step >= phase.steps;
+        if ends || run.state.phase_step % task.validation_every() == 0 {
+            run.state.seconds = before + started.elapsed().as_secs_f64();
+            let stalled = run.validate(task, phase)?;
+            observer.on_event(&TrainEvent::Validated(run.state.curve.last().expect("a row was just added")));
+            if ends || stalled {
+                run.next_phase(phases.len());
+            }
+            store.save(&run.state, &run.net, &run.best, &run.optimizer)?;
+        }
+    }
+    Ok(run.outcome(TrainStop::Finished))
+}
+
+/// A run in memory.
+struct Run<N> {
+    net: N,
+    best: N,
+    optimizer: ModuleOptimizer,
+    state: State,
+}
+
+impl<N: Module + 'static> Run<N> {
+    /// One Adam step.
+    fn step<T: TrainTask<Net = N>>(&mut self, task: &T, phase: &Phase) -> Result<(), TrainError> {
+        let batch = task.batch(self.state.step, phase)?;
+        let loss = task.loss(&self.net, &batch, phase);
+        let value = loss
+            .clone()
+            .detach()
+            .try_into_scalar::<f32>()
+            .map_err(|e| TrainError::Device { label: task.label().into(), message: format!("{e:?}") })?;
+        if !value.is_finite() {
+            return Err(TrainError::Diverged {
+                label: task.label().into(),
+                phase: phase.name.clone(),
+                step: self.state.step,
+            });
+        }
+        let mut grads = loss.backward();
+        let decay = if phase.cosine {
+            0.5 * (1.0 + (std::f64::consts::PI * self.state.phase_step as f64 / phase.steps as f64).cos())
+        } else {
+            1.0
+        };
+        let mut net = self.net.clone();
+        for group in task.groups(&self.net, phase) {
+            let part = GradientsParams::from_params(&mut grads, &net, &group.ids);
+            net = self.optimizer.step(group.rate * decay, net, part);
+        }
+        self.net = net;
+        self.state.loss_sum += f64::from(value);
+        self.state.loss_count += 1;
+        self.state.step += 1;
+        self.state.phase_step += 1;
+        Ok(())
+    }
+
+    /// Validates, keeps the best; true when patience has run out.
+    fn validate<T: TrainTask<Net = N>>(&mut self, task: &T, phase: &Phase) -> Result<bool, TrainError> {
+        let candidate = self.net.valid();
+        let v = task.validate(&candidate, phase)?;
+        let s = &mut self.state;
+        s.curve.push(TrainingPoint {
+            step: s.step,
+            phase: phase.name.clone(),
+            seconds: s.seconds,
+            train_loss: s.loss_sum / s.loss_count.max(1) as f64,
+            validation_loss: v.loss,
+            validation_ser: v.ser,
+        });
+        (s.loss_sum, s.loss_count) = (0.0, 0);
+        if s.best.is_none_or(|best| v.loss < best) {
+            s.best = Some(v.loss);
+            s.since_best = 0;
+            self.best = candidate;
+        } else {
+            s.since_best += 1;
+        }
+        Ok(task.patience() > 0 && s.since_best >= task.patience())
+    }
+
+    /// The next phase starts from the best checkpoint of this one, with a fresh optimiser.
+    fn next_phase(&mut self, phases: usize) {
+        self.net = self.best.clone().train();
+        self.optimizer = adam();
+        let s = &mut self.state;
+        s.phase += 1;
+        s.phase_step = 0;
+        s.best = None;
+        s.since_best = 0;
+        s.finished = s.phase >= phases;
+    }
+
+    fn outcome(self, stop: TrainStop) -> TrainOutcome<N> {
+        TrainOutcome {
+            net: self.best,
+            stop,
+            steps: self.state.step,
+            seconds: self.state.seconds,
+            curve: self.state.curve,
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! Training: an executor that owns the loop, time, Ctrl-C, early stopping and checkpoints, and tasks that only say what
+//! a batch, a loss and a validation are.
+//!
+//! A run is a list of [`Phase`]s. Each phase trains a chosen set of parameters with Adam, keeps the checkpoint with the
+//! best validation loss, may end early, and hands that checkpoint to the next phase. Everything random is a function of
+//! the step, and the whole state is saved at every validation, so a run that was killed at any moment resumes to the
+//! same weights on a CPU.
+
+mod checkpoint;
+mod error;
+mod executor;
+mod task;
+
+pub use error::TrainError;
+pub use executor::{TrainOutcome, TrainStop, train};
+pub use task::{Phase, RateGroup, TrainEvent, TrainObserver, TrainTask, Validation};

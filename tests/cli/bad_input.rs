@@ -1,0 +1,221 @@
+//! Bad input: each case ends with one clear error and exit code 1 or 2, never with a panic.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use grantfree::io::npz::NpzWriter;
+use grantfree::io::{ManifestParts, write_bundle};
+use num_complex::Complex64;
+use serde_json::json;
+
+use super::{EXPERIMENT, data, grantfree};
+
+/// Makes what the case needs in the folder and gives the arguments.
+type Arrange = fn(&Path) -> Vec<String>;
+
+fn text(path: PathBuf) -> String {
+    path.to_str().expect("temporary paths are text").to_owned()
+}
+
+/// `detect` with this detector, input and option.
+fn detect(dir: &Path, detector: &str, input: PathBuf, set: &str) -> Vec<String> {
+    let output = text(dir.join("decisions.npz"));
+    ["detect", "--detector", detector, "--input", &text(input), "--output", &output, "--set", set]
+        .map(String::from)
+        .into()
+}
+
+fn amp(dir: &Path, input: PathBuf) -> Vec<String> {
+    detect(dir, "amp", input, "detector.iterations=2")
+}
+
+/// Detection on a valid file but for the array that `change` adds instead of the good one.
+fn with_array(dir: &Path, replaced: &str, change: fn(NpzWriter) -> NpzWriter) -> Vec<String> {
+    let one = |n: usize| vec![Complex64::new(1.0, 0.5); n];
+    let mut out = NpzWriter::new();
+    if replaced != "y" {
+        out = out.complex("y", &[2, 3, 2], &one(12));
+    }
+    if replaced != "pilots" {
+        out = out.complex("pilots", &[3, 4], &one(12));
+    }
+    if replaced != "noise_var" {
+        out = out.scalar("noise_var", 0.1);
+    }
+    if replaced != "activity_prob" {
+        out = out.scalar("activity_prob", 0.1);
+    }
+    let path = dir.join("frames.npz");
+    change(out).write(&path).unwrap();
+    amp(dir, path)
+}
+
+/// `simulate` with this experiment text and further arguments.
+fn simulate(dir: &Path, experiment: &str, more: &[&str]) -> Vec<String> {
+    let config = dir.join("experiment.toml");
+    fs::write(&config, experiment).unwrap();
+    let mut args =
+        ["simulate", &text(config), "--frames", "2", "--output", &text(dir.join("f.npz"))].map(String::from).to_vec();
+    args.extend(more.iter().map(|s| (*s).to_owned()));
+    args
+}
+
+/// A bundle, damaged, and `command` on it.
+fn bundle(dir: &Path, damage: fn(&Path), command: &str) -> Vec<String> {
+    let path = dir.join("model");
+    let parts = ManifestParts { system: "A/mampnet".into(), config: json!({}), metrics: json!({}) };
+    write_bundle(&path, &parts, &[("weights.safetensors", b"0123456789")]).unwrap();
+    damage(&path);
+    let path = text(path);
+    let (input, output) = (text(data("mmv.npz")), text(dir.join("out.npz")));
+    let args: &[&str] = match command {
+        "export" => &["export", &path, "--format", "npz", "--output", &output],
+        _ => &["detect", "--model", &path, "--input", &input, "--output", &output],
+    };
+    args.iter().map(|s| (*s).to_owned()).collect()
+}
+
+#[rustfmt::skip]
+const CASES: &[(&str, i32, &[&str], Arrange)] = &[
+    // Frames.
+    ("missing file", 1, &["nowhere.npz", "cannot read"], |d| amp(d, d.join("nowhere.npz"))),
+    ("a folder as input", 1, &["cannot read"], |d| amp(d, d.into())),
+    ("truncated npz", 1, &["half.npz", "npz"], |d| {
+        let bytes = fs::read(data("mmv.npz")).unwrap();
+        fs::write(d.join("half.npz"), &bytes[..bytes.len() / 2]).unwrap();
+        amp(d, d.join("half.npz"))
+    }),
+    ("empty file", 1, &["empty"], |d| { fs::write(d.join("e.npz"), b"").unwrap(); amp(d, d.join("e.npz")) }),
+    ("not an npz", 1, &["zip"], |d| { fs::write(d.join("t.npz"), b"y = 1").unwrap(); amp(d, d.join("t.npz")) }),
+    ("flipped bit", 1, &["damaged"], |d| {
+        let mut bytes = fs::read(data("mmv.npz")).unwrap();
+        bytes[5000] ^= 16;
+        fs::write(d.join("f.npz"), bytes).unwrap();
+        amp(d, d.join("f.npz"))
+    }),
+    ("array missing", 1, &["no array pilots"], |d| with_array(d, "pilots", |o| o)),
+    ("wrong dtype", 1, &["noise_var", "c8", "float"], |d| with_array(d, "noise_var", |o| o.complex("noise_var", &[], &[Complex64::ONE]))),
+    ("wrong number of axes", 1, &["array y", "[F, L, M]"], |d| with_array(d, "y", |o| o.real("y", &[3, 2], &[0.0; 6]))),
+    ("pilots of another length", 1, &["pilots", "[3, N*Q]"], |d| with_array(d, "pilots", |o| o.real("pilots", &[2, 4], &[1.0; 8]))),
+    ("no frames", 1, &["array y", "at least one"], |d| with_array(d, "y", |o| o.real("y", &[0, 3, 2], &[]))),
+    ("NaN in y", 1, &["array y", "NaN", "[1, 2, 1]"], |d| with_array(d, "y", |o| {
+        let mut y = [0.5; 12];
+        y[11] = f64::NAN;
+        o.real("y", &[2, 3, 2], &y)
+    })),
+    ("infinite pilot", 1, &["pilots", "inf"], |d| with_array(d, "pilots", |o| o.real("pilots", &[3, 4], &[f64::INFINITY; 12]))),
+    ("noise_var zero", 1, &["noise_var", "> 0"], |d| with_array(d, "noise_var", |o| o.scalar("noise_var", 0.0))),
+    ("noise_var negative", 1, &["noise_var", "> 0"], |d| with_array(d, "noise_var", |o| o.scalar("noise_var", -1.0))),
+    ("noise_var NaN", 1, &["noise_var", "> 0"], |d| with_array(d, "noise_var", |o| o.scalar("noise_var", f64::NAN))),
+    ("activity_prob of one", 1, &["activity_prob", "(0, 1)"], |d| with_array(d, "activity_prob", |o| o.scalar("activity_prob", 1.0))),
+    ("activity_prob of a wrong length", 1, &["activity_prob", "[N] = [4]"], |d| with_array(d, "activity_prob", |o| o.real("activity_prob", &[3], &[0.1; 3]))),
+    ("sequences that do not divide", 1, &["sequences", "4 columns"], |d| with_array(d, "", |o| o.int("sequences", &[], &[3]))),
+    ("beta negative", 1, &["beta", "> 0"], |d| with_array(d, "", |o| o.real("beta", &[4], &[1.0, 1.0, -1.0, 1.0]))),
+    ("activity out of range", 1, &["activity", "0 (idle)"], |d| with_array(d, "", |o| o.int("activity", &[2, 4], &[2; 8]).real("channel", &[2, 4, 2], &[0.0; 16]))),
+    ("frames of another system", 1, &["array"], |d| with_array(d, "y", |o| o.real("y", &[5, 4], &[0.0; 20]))),
+    ("genie without truth", 1, &["truth"], |d| { with_array(d, "", |o| o); detect(d, "genie-mmse", d.join("frames.npz"), "detector.label=g") }),
+    // Detectors and their options.
+    ("unknown detector", 2, &["ampp", "covariance"], |d| detect(d, "ampp", data("mmv.npz"), "detector.iterations=2")),
+    ("detector of another version", 2, &["lmmse", "not built"], |d| detect(d, "lmmse", data("mmv.npz"), "detector.iterations=2")),
+    ("trained detector without a bundle", 2, &["--model"], |d| detect(d, "mampnet", data("mmv.npz"), "detector.iterations=2")),
+    ("unknown option", 2, &["iterationz", "iterations"], |d| detect(d, "amp", data("mmv.npz"), "detector.iterationz=2")),
+    ("option out of range", 2, &["detector.damping", "(0, 1]"], |d| detect(d, "amp", data("mmv.npz"), "detector.damping=0")),
+    ("option of another detector", 2, &["damping", "amp"], |d| detect(d, "ml", data("mmv.npz"), "detector.damping=0.5")),
+    ("named threshold on a power", 2, &["threshold", "number"], |d| detect(d, "ml", data("mmv.npz"), "detector.threshold=map")),
+    ("option of the wrong type", 2, &["iterations"], |d| detect(d, "amp", data("mmv.npz"), "detector.iterations=-1")),
+    ("key outside of detector", 2, &["detector.iterations=50"], |d| detect(d, "amp", data("mmv.npz"), "scenario.antennas=2")),
+    ("set without a value", 2, &["key=value"], |d| detect(d, "amp", data("mmv.npz"), "detector.iterations")),
+    ("neither detector nor model", 2, &["--detector"], |_| ["detect", "--input", "a", "--output", "b"].map(String::from).into()),
+    // Outputs.
+    ("output in no folder", 1, &["cannot write", "none"], |d| {
+        let mut args = amp(d, data("mmv.npz"));
+        args[6] = text(d.join("none/d.npz"));
+        args
+    }),
+    ("a folder as output", 1, &["cannot write"], |d| {
+        let mut args = amp(d, data("mmv.npz"));
+        fs::create_dir_all(d.join("full/inside")).unwrap();
+        args[6] = text(d.join("full"));
+        args
+    }),
+    ("unwritable device", 1, &["cannot write"], |d| { let mut args = amp(d, data("mmv.npz")); args[6] = text(Path::new("/dev/null/d.npz").into()); args }),
+    // Experiments.
+    ("missing experiment", 2, &["absent.toml"], |d| {
+        let mut args = simulate(d, EXPERIMENT, &[]);
+        args[1] = text(d.join("absent.toml"));
+        args
+    }),
+    ("not TOML", 2, &["experiment.toml"], |d| simulate(d, "name = [", &[])),
+    ("binary experiment", 2, &["experiment.toml"], |d| {
+        let args = simulate(d, "", &[]);
+        fs::write(d.join("experiment.toml"), [0xff, 0xfe, 0x00]).unwrap();
+        args
+    }),
+    ("unknown key in the file", 2, &["devicez", "devices"], |d| simulate(d, &EXPERIMENT.replace("devices", "devicez"), &[])),
+    ("value out of range in the file", 2, &["scenario.devices", "1..=100000"], |d| simulate(d, &EXPERIMENT.replace("devices = 8", "devices = 0"), &[])),
+    ("unknown key of --set", 2, &["scenario", "antenas"], |d| simulate(d, EXPERIMENT, &["--set", "scenario.antenas=2"])),
+    ("--set out of range", 2, &["scenario.activity_prob", "(0, 1)"], |d| simulate(d, EXPERIMENT, &["--set", "scenario.activity_prob=1.5"])),
+    ("unknown point", 2, &["small/0", "small/1"], |d| simulate(d, EXPERIMENT, &["--point", "small/7"])),
+    ("no frames asked for", 2, &["--frames"], |d| { let mut args = simulate(d, EXPERIMENT, &[]); args[3] = "0".into(); args }),
+    ("more frames than memory", 2, &["GiB", "--first"], |d| {
+        let mut args = simulate(d, EXPERIMENT, &["--set", "scenario.devices=5000"]);
+        args[3] = "10000000".into();
+        args
+    }),
+    ("missing channel file", 1, &["channel file", "absent.npz"], |d| simulate(d, EXPERIMENT, &["--set", "scenario.kind=channel-file", "--set", "scenario.channel_file=absent.npz"])),
+    ("channel file of wrong shape", 1, &["channel", "[drop, device, antenna]"], |d| {
+        let path = d.join("c.npz");
+        NpzWriter::new().real("channel", &[2, 2], &[1.0; 4]).real("gain_db", &[2, 2], &[1.0; 4]).write(&path).unwrap();
+        let set = format!("scenario.channel_file={}", text(path));
+        simulate(d, EXPERIMENT, &["--set", "scenario.kind=channel-file", "--set", &set])
+    }),
+    ("bad shard", 2, &["--shard", "1 <= i <= n"], |d| simulate(d, EXPERIMENT, &["--shard", "3/2"])),
+    ("bad backend", 2, &["--backend", "flex"], |d| simulate(d, EXPERIMENT, &["--backend", "cuda"])),
+    ("bad number of threads", 2, &["--threads"], |d| simulate(d, EXPERIMENT, &["--threads", "0"])),
+    ("unknown command", 2, &["train"], |_| vec!["trian".into()]),
+    // Bundles.
+    ("no bundle", 1, &["manifest.json"], |d| ["export", &text(d.join("none")), "--format", "csv"].map(String::from).into()),
+    ("altered weights, export", 1, &["weights.safetensors", "SHA-256"], |d| bundle(d, |b| fs::write(b.join("weights.safetensors"), b"012345678X").unwrap(), "export")),
+    ("altered weights, detect", 1, &["weights.safetensors", "SHA-256"], |d| bundle(d, |b| fs::write(b.join("weights.safetensors"), b"012345678X").unwrap(), "detect")),
+    ("truncated weights", 1, &["weights.safetensors", "5 bytes"], |d| bundle(d, |b| fs::write(b.join("weights.safetensors"), b"01234").unwrap(), "detect")),
+    ("weights missing", 1, &["weights.safetensors", "cannot read"], |d| bundle(d, |b| fs::remove_file(b.join("weights.safetensors")).unwrap(), "detect")),
+    ("weights that are no tensors", 1, &["weights.safetensors", "safetensors file"], |d| bundle(d, |_| (), "export")),
+    ("manifest of another version", 1, &["manifest.json", "schema_version 9"], |d| bundle(d, |b| fs::write(b.join("manifest.json"), b"{\"schema_version\": 9}").unwrap(), "detect")),
+    ("manifest that is no JSON", 1, &["manifest.json", "JSON"], |d| bundle(d, |b| fs::write(b.join("manifest.json"), b"weights").unwrap(), "detect")),
+    // Results.
+    ("report without results", 1, &["results.json"], |d| vec!["report".into(), text(d.into())]),
+    ("report of broken results", 1, &["results.json"], |d| { fs::write(d.join("results.json"), b"{\"points\": 3").unwrap(); vec!["report".into(), text(d.into())] }),
+];
+
+#[test]
+fn every_bad_input_is_one_clear_error() {
+    let mut wrong = Vec::new();
+    for (name, code, says, arrange) in CASES {
+        let dir = tempfile::tempdir().unwrap();
+        let args = arrange(dir.path());
+        let before: Vec<PathBuf> = fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().path()).collect();
+        let output = grantfree().args(&args).output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        let mut complain = |what: &str| wrong.push(format!("{name}: {what}\n  {args:?}\n  {stderr}"));
+        if output.status.code() != Some(*code) {
+            complain(&format!("exit code {:?}, expected {code}", output.status.code()));
+        }
+        if stderr.contains("panicked") {
+            complain("panic");
+        }
+        if stderr.matches("error:").count() != 1 {
+            complain("not exactly one error");
+        }
+        if let Some(missing) = says.iter().find(|s| !stderr.contains(**s)) {
+            complain(&format!("the message does not say {missing:?}"));
+        }
+        if !output.stdout.is_empty() {
+            complain("stdout is not empty");
+        }
+        let after: Vec<PathBuf> = fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().path()).collect();
+        if after.len() != before.len() {
+            complain(&format!("left files behind: {after:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), CASES.len(), wrong.join("\n"));
+}
