@@ -1,3 +1,5 @@
-//! The one integration-test binary; it drives the `grantfree` binary as a user does.
+//! The one integration-test binary: networks and kernels against references, and the `grantfree` binary as a user
+//! drives it.
 
 mod cli;
+mod numerics;

@@ -162,7 +162,7 @@ impl<T: Real> Covariance<T> {
             let d = if self.options.prior {
                 let n = i / sequences;
                 let unit = beta[n];
-                if !(unit > 0.0) {
+                if unit.is_nan() || unit <= 0.0 {
                     continue;
                 }
                 unit * map_step(q * unit, s * unit, gamma / unit, shared.log_odds[n], m as f64)

@@ -125,10 +125,13 @@ fn chain(error: &dyn Error) -> String {
 /// One line of results on stdout.
 ///
 /// # Errors
-/// [`CliError::StdoutClosed`] when nobody reads it.
+/// [`CliError::StdoutClosed`] when nobody reads it, [`CliError::Other`] when it cannot be written (a full disk).
 pub fn say(line: &str) -> Result<(), CliError> {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{line}").and_then(|()| out.flush()).map_err(|_| CliError::StdoutClosed)
+    writeln!(out, "{line}").and_then(|()| out.flush()).map_err(|e| match e.kind() {
+        std::io::ErrorKind::BrokenPipe => CliError::StdoutClosed,
+        _ => CliError::Other(format!("cannot write to stdout: {e}").into()),
+    })
 }
 
 /// One line of progress or warning on stderr.

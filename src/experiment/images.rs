@@ -31,7 +31,7 @@ pub(super) fn stages(
         let gains: Vec<f32> = batch.beta_of(0).iter().flat_map(|b| std::iter::repeat_n(b.sqrt() as f32, q)).collect();
         let label = config.label.clone().unwrap_or_else(|| id.clone());
         let host = |t: burn::tensor::Tensor<2>| -> Vec<f32> {
-            t.into_data().convert::<f32>().into_vec().unwrap_or_default()
+            t.into_data().convert::<f32>().try_into_vec().unwrap_or_default()
         };
         let magnitudes = |t: burn::tensor::Tensor<2>| -> Vec<f32> {
             let v = host(t);

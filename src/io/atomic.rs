@@ -83,3 +83,15 @@ mod tests {
         assert!(atomic_write(Path::new(".."), b"x").is_err());
     }
 }
+
+/// Makes the folder that will hold `path`.
+///
+/// # Errors
+/// [`IoError::Write`] when it cannot be made.
+pub fn create_parent(path: &Path) -> Result<(), IoError> {
+    match path.parent() {
+        Some(parent) => std::fs::create_dir_all(parent)
+            .map_err(|source| IoError::Write { path: parent.display().to_string(), source }),
+        None => Ok(()),
+    }
+}

@@ -13,7 +13,7 @@ pub mod npz;
 mod npz_writer;
 pub mod tensors;
 
-pub use atomic::atomic_write;
+pub use atomic::{atomic_write, create_parent};
 pub(crate) use bundle::sha256_hex;
 pub use bundle::{BUNDLE_SCHEMA_VERSION, Bundle, BundleFile, Manifest, ManifestParts, write_bundle};
 pub use error::IoError;

@@ -17,6 +17,9 @@ pub struct Axis {
     pub end: f64,
 }
 
+/// Rates beyond this are rounding residue, and powers of ten around them leave the floating-point range.
+const SMALLEST: f64 = 1e-250;
+
 /// One tick.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tick {
@@ -38,7 +41,7 @@ impl Axis {
     pub fn around(values: impl IntoIterator<Item = f64>, log: bool, start: f64, end: f64) -> Self {
         let (low, high) = values
             .into_iter()
-            .filter(|v| v.is_finite() && (!log || *v > 0.0))
+            .filter(|v| v.is_finite() && (!log || (SMALLEST..1.0 / SMALLEST).contains(v)))
             .fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), v| (a.min(v), b.max(v)));
         let (low, high) = if low > high { if log { (1e-3, 1.0) } else { (0.0, 1.0) } } else { (low, high) };
         if log {

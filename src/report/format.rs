@@ -101,7 +101,7 @@ pub fn integer(value: u64) -> String {
     let digits = value.to_string();
     let mut out = String::new();
     for (i, c) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 && digits.len() > 4 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) && digits.len() > 4 {
             out.push('\u{202F}');
         }
         out.push(c);
@@ -115,7 +115,7 @@ pub fn duration(seconds: f64) -> String {
         return ABSENT.into();
     }
     match seconds {
-        s if s == 0.0 => "0 s".into(),
+        0.0 => "0 s".into(),
         s if s < 1e-3 => format!("{} µs", number(s * 1e6)),
         s if s < 1.0 => format!("{} ms", number(s * 1e3)),
         s if s < 120.0 => format!("{} s", number(s)),
@@ -148,7 +148,8 @@ pub fn interval(metric: &str, low: Option<f64>, high: Option<f64>) -> String {
     }
     let db = metric.ends_with("_db");
     let scale = high.or(low).unwrap_or(0.0).abs();
-    let exponent = if db || scale == 0.0 || scale >= 0.1 { 0 } else { mantissa(scale, 2).1 };
+    // Below 1e-250 the power of ten itself would leave the floating-point range.
+    let exponent = if db || !(1e-250..0.1).contains(&scale) { 0 } else { mantissa(scale, 2).1 };
     let show = |v: Option<f64>| match v {
         None => ABSENT.to_owned(),
         Some(0.0) => "0".into(),

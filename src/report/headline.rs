@@ -29,6 +29,7 @@ fn compare(ours: &MetricResult, other: &MetricResult) -> Option<Comparison> {
     } else {
         Some(b / a)
     };
+    let gain = gain.filter(|g| g.is_finite() && (*g != 0.0 || ours.metric.ends_with("_db")));
     (a.is_finite() && b.is_finite()).then_some(Comparison { gain, lower: a < b, disjoint })
 }
 

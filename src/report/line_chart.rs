@@ -3,7 +3,7 @@
 use super::axis::{Axis, Tick};
 use super::legend::Legend;
 use super::line_marks;
-use super::scene::{Anchor, Scene, Shape, shorten, text_width};
+use super::scene::{Anchor, Scene, shorten, text_width};
 use super::style::{Dash, Ink, SeriesStyle};
 
 /// One point of a curve.
@@ -219,6 +219,7 @@ impl LineChart {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::scene::Shape;
 
     fn chart() -> LineChart {
         let point = |x: f64, y: f64| ChartPoint {

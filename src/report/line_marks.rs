@@ -57,7 +57,7 @@ fn draw_bounds(scene: &mut Scene, all: &[Series], f: &Frame) {
         let here: Vec<usize> = (0..arrows.len()).filter(|j| (arrows[*j].0 - x).abs() < 1.0).collect();
         let place = here.iter().position(|j| *j == i).unwrap_or(0) as f64;
         // The middle stays free for the marks of detectors that did see events.
-        let side = if place as usize % 2 == 0 { 1.0 } else { -1.0 };
+        let side = if (place as usize).is_multiple_of(2) { 1.0 } else { -1.0 };
         let x = (x + side * 13.0 * ((place / 2.0).floor() + 1.0)).clamp(f.left + 6.0, f.right - 6.0);
         let ink = series.style.ink;
         let tip_y = (y + 24.0).min(f.bottom - 1.0);

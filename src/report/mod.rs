@@ -1,12 +1,12 @@
 //! From [`Results`] to files for people: `results.csv`, figures as SVG and PNG, and one self-contained `report.html`.
 //!
 //! Everything is made from plain results, so a report can be written again at any time. A figure is laid out once as a
-//! list of shapes ([`scene`]) and drawn twice, as SVG and as PNG, so that the two cannot disagree; the PNG carries its
+//! list of shapes (`scene`) and drawn twice, as SVG and as PNG, so that the two cannot disagree; the PNG carries its
 //! own font and needs none of the system. The page has no scripts and loads nothing, follows the light or dark theme of
 //! its reader and prints on paper. Texts of the user (labels, titles, phases) are escaped wherever they appear.
 //!
-//! Order of work: [`panel`] picks what a figure shows, [`figures`], [`training`] and [`images`] lay drawings out with
-//! [`line_chart`] and [`dot_chart`], [`headline`] and [`warnings`] compute sentences, [`html`] and [`csv`] write.
+//! Order of work: `panel` picks what a figure shows, `figures`, `training` and `images` lay drawings out with
+//! `line_chart` and `dot_chart`, `headline` and `warnings` compute sentences, `html` and `csv` write.
 
 mod axis;
 pub mod complexity;
@@ -112,6 +112,36 @@ mod tests {
         // The same results give the same bytes.
         write_report(dir.path(), &fixture::results()).unwrap();
         assert_eq!(std::fs::read_to_string(&files.html).unwrap(), html);
+    }
+
+    #[test]
+    fn odd_values_still_give_a_report() {
+        let values =
+            [None, Some(0.0), Some(1e-320), Some(1.0), Some(1e300), Some(-1.0), Some(f64::NAN), Some(f64::INFINITY)];
+        for (i, value) in values.into_iter().enumerate() {
+            let mut results = fixture::results();
+            for (j, p) in results.points.iter_mut().enumerate() {
+                p.x = if i % 2 == 0 { None } else { Some(value.unwrap_or(3.0)) };
+                p.frames = if j % 2 == 0 { 0 } else { u64::MAX / 64 };
+                for m in p.detectors.iter_mut().flat_map(|d| &mut d.metrics) {
+                    (m.value, m.ci_low, m.ci_high) =
+                        (value, values[(i + j) % values.len()], values[(i + 3) % values.len()]);
+                    m.events = if i % 3 == 0 { None } else { Some(0) };
+                }
+            }
+            for p in results.training.iter_mut().flat_map(|t| &mut t.curve) {
+                (p.validation_ser, p.validation_loss, p.seconds) = (value, value.unwrap_or(0.0), value.unwrap_or(0.0));
+            }
+            let panels = panel::panels(&results);
+            let drawings = layout(&results, &panels);
+            let html = html::render(&results, &panels, &drawings).unwrap();
+            for wrong in ["NaN", ">inf", "\"inf", "[inf", ",inf", "-inf", " inf "] {
+                assert!(!html.contains(wrong), "case {i}: {wrong}");
+            }
+            for d in drawings.panels.iter().flatten().chain(&drawings.training) {
+                assert!(d.scene.height.is_finite() && d.scene.height < 4000.0, "case {i}: {}", d.name);
+            }
+        }
     }
 
     #[test]

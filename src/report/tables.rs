@@ -50,7 +50,7 @@ pub fn values(panel: &Panel<'_>, metrics: &[String]) -> String {
         let events = if counts_events(panel, name) { "<th>Events</th>" } else { "" };
         head += &format!("<th>{} <span class=\"ci\">95 % interval</span></th>{events}", escape(&title));
     }
-    head += "<th>Frames</th><th class=\"l\">Stopped by</th><th>Time per frame</th>";
+    head += "<th>Frames</th><th class=\"l\">Stopped by</th><th>Time/frame</th>";
     let mut body = String::new();
     for p in &panel.points {
         let shown: Vec<&Seen> = panel.detectors.iter().filter(|d| detector(p, &d.id).is_some()).collect();
@@ -174,7 +174,7 @@ pub fn complexity(results: &Results, panel: &Panel<'_>) -> String {
                 );
             }
             body += &format!(
-                "<td class=\"l w\">{}</td><td class=\"l\">{}</td><td>{}</td><td>{}</td><td>{time}</td></tr>",
+                "<td class=\"l w\">{}</td><td class=\"l w\">{}</td><td>{}</td><td>{}</td><td>{time}</td></tr>",
                 escape(&seen.label),
                 escape(&row.formula),
                 if d.parameters > 0 { integer(d.parameters as u64) } else { ABSENT.into() },
@@ -185,7 +185,7 @@ pub fn complexity(results: &Results, panel: &Panel<'_>) -> String {
     if body.is_empty() {
         return String::new();
     }
-    let head = "<th class=\"l\">Point</th><th class=\"l\">Detector</th><th class=\"l\">Real multiplications per frame</th><th>Parameters</th>\
-                <th>Count</th><th>Measured per frame</th>";
+    let head = "<th class=\"l\">Point</th><th class=\"l\">Detector</th><th class=\"l\">Real multiplications per frame, n = NQ</th><th>Parameters</th>\
+                <th>Count</th><th>Time/frame</th>";
     wrap_table(head, &body)
 }

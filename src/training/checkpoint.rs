@@ -85,6 +85,7 @@ impl Store {
         let config = serde_json::to_value(state).map_err(|e| self.mismatch(e))?;
         let parts = ManifestParts { system: SYSTEM.into(), config, metrics: serde_json::Value::Null };
         let (net, best) = (bytes(net)?, bytes(best)?);
+        crate::io::create_parent(&self.dir).map_err(|e| self.io(e))?;
         let files: [(&str, &[u8]); 3] = [("net.bpk", &net), ("best.bpk", &best), ("optimizer.bpk", &optimizer)];
         write_bundle(&self.dir, &parts, &files).map(|_| ()).map_err(|e| self.io(e))
     }

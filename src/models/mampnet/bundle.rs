@@ -73,7 +73,7 @@ impl ModuleVisitor for Collect {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let t = param.val().detach();
         let shape = t.dims().to_vec();
-        let data = t.into_data().convert::<f32>().into_vec().unwrap_or_default();
+        let data = t.into_data().convert::<f32>().try_into_vec().unwrap_or_default();
         self.tensors.push((self.path.join("."), shape, data));
     }
 }
@@ -110,6 +110,7 @@ pub fn save_bundle(
     let record = net.clone().valid().into_record().into_bytes().map_err(|e| content(e.to_string()))?;
     let config = serde_json::to_value(info).map_err(|e| content(e.to_string()))?;
     let parts = ManifestParts { system: SYSTEM.into(), config, metrics };
+    crate::io::create_parent(dir).map_err(io)?;
     write_bundle(dir, &parts, &[(RECORD, &record), (TENSORS, &safetensors)]).map_err(io)?;
     Ok(())
 }

@@ -102,7 +102,7 @@ impl Detector for MampDetector {
             let tensors = FrameTensors::from_frames(&part, &self.device);
             let output = self.net.forward(&tensors, s.clone(), self.net.full_depth(), None);
             let logits = output.decision().try_into_data().map_err(|e| device_error(e.to_string()))?;
-            let logits: Vec<f32> = logits.convert::<f32>().into_vec().map_err(|e| device_error(format!("{e:?}")))?;
+            let logits: Vec<f32> = logits.convert::<f32>().try_into_vec().map_err(|e| device_error(format!("{e:?}")))?;
             for device in logits.chunks_exact(q) {
                 let (best, value) =
                     device.iter().enumerate().fold((0, f32::NEG_INFINITY), |a, (i, &v)| if v > a.1 { (i, v) } else { a });
@@ -111,7 +111,7 @@ impl Detector for MampDetector {
             out.score.extend(logits.iter().map(|&v| f64::from(v)));
             if let (Some(x), Some(last)) = (&mut out.x, output.x.last()) {
                 let data = last.clone().try_into_data().map_err(|e| device_error(e.to_string()))?;
-                let data: Vec<f32> = data.convert::<f32>().into_vec().map_err(|e| device_error(format!("{e:?}")))?;
+                let data: Vec<f32> = data.convert::<f32>().try_into_vec().map_err(|e| device_error(format!("{e:?}")))?;
                 // Back to the units of the file: the network worked at unit noise and unit pilot energy.
                 let scale = (m.noise_var / m.pilots.energy).sqrt();
                 x.extend(unstack_rows(&data, count, k, m.antennas).into_iter().map(|v| v * scale));

@@ -28,7 +28,7 @@ impl LearnedPilots {
     pub fn to_host(&self, sequences: usize) -> Pilots {
         let t = self.columns();
         let [two_l, k] = t.dims();
-        let data: Vec<f32> = t.detach().into_data().convert::<f32>().into_vec().unwrap_or_default();
+        let data: Vec<f32> = t.detach().into_data().convert::<f32>().try_into_vec().unwrap_or_default();
         let l = two_l / 2;
         Pilots {
             length: l,

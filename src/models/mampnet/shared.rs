@@ -159,15 +159,16 @@ impl SharedNet {
             x = Some(out.x);
         }
         if depth > self.layers.len() && !self.covariance.is_empty() {
-            self.covariance_layers(frames, s, &mut pass);
+            self.covariance_layers(frames, s, detach_before == Some(self.layers.len()), &mut pass);
         }
         pass
     }
 
-    fn covariance_layers(&self, frames: &FrameTensors, s: Tensor<2>, pass: &mut SharedPass) {
+    fn covariance_layers(&self, frames: &FrameTensors, s: Tensor<2>, detach: bool, pass: &mut SharedPass) {
         let m = frames.antennas;
         let [_, k] = frames.beta.dims();
-        let mut w = section_posterior(pass.logits.last().expect("at least one AMP layer").clone(), self.sequences);
+        let logits = pass.logits.last().expect("at least one AMP layer").clone();
+        let mut w = section_posterior(if detach { logits.detach() } else { logits }, self.sequences);
         for layer in &self.covariance {
             let beta = frames.beta.clone() * layer.theta_2.val().exp();
             let score = covariance_score(w.clone() * beta.clone(), s.clone(), frames.y.clone(), m, 1.0);

@@ -267,7 +267,7 @@ impl TrainTask for MampTask {
             if decides {
                 let read = |t: Tensor<2>| -> Result<Vec<f32>, TrainError> {
                     let data = t.try_into_data().map_err(|e| device_error(e.to_string()))?;
-                    data.convert::<f32>().into_vec().map_err(|e| device_error(format!("{e:?}")))
+                    data.convert::<f32>().try_into_vec().map_err(|e| device_error(format!("{e:?}")))
                 };
                 let (logits, sent) = (read(out.decision())?, read(chunk.labels.sent.clone())?);
                 for (logits, sent) in logits.chunks_exact(q).zip(sent.chunks_exact(q)) {

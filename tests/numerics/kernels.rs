@@ -1,0 +1,213 @@
+//! Fused kernels: every body against plain complex arithmetic, every gradient against finite differences in f64.
+
+use burn::tensor::{DType, Device, Tensor};
+use grantfree::backend::{covariance_score, row_dot, row_onsager, row_scale, section_posterior};
+use num_complex::Complex64;
+
+use super::{devices, normals, relative, tensor, values};
+
+const FRAMES: usize = 3;
+const ANTENNAS: usize = 2;
+const COLUMNS: usize = 6;
+const LENGTH: usize = 4;
+
+/// Entry (frame, antenna, column) of a stacked array.
+fn at(data: &[f64], columns: usize, f: usize, m: usize, k: usize) -> Complex64 {
+    let row = (f * ANTENNAS + m) * 2 * columns;
+    Complex64::new(data[row + k], data[row + columns + k])
+}
+
+fn reference_onsager(z: &[f64], t: &[f64], r: &[f64]) -> Vec<f64> {
+    let mut out = vec![0.0; FRAMES * ANTENNAS * 2 * LENGTH];
+    for f in 0..FRAMES {
+        for m in 0..ANTENNAS {
+            for l in 0..LENGTH {
+                let mut sum = Complex64::default();
+                for k in 0..COLUMNS {
+                    for other in 0..ANTENNAS {
+                        let j = t[f * COLUMNS + k] * at(z, COLUMNS, f, m, k) * at(z, COLUMNS, f, other, k).conj();
+                        sum += j * at(r, LENGTH, f, other, l);
+                    }
+                }
+                let row = (f * ANTENNAS + m) * 2 * LENGTH;
+                (out[row + l], out[row + LENGTH + l]) = (sum.re, sum.im);
+            }
+        }
+    }
+    out
+}
+
+/// Leave-one-out statistics by explicit inversion of every Sigma_k (Gauss-Jordan).
+fn reference_covariance(gamma: &[f64], s: &[f64], y: &[f64], noise: f64) -> Vec<f64> {
+    let column = |k: usize| -> Vec<Complex64> {
+        (0..LENGTH).map(|l| Complex64::new(s[l * COLUMNS + k], s[(LENGTH + l) * COLUMNS + k])).collect()
+    };
+    let mut out = vec![0.0; FRAMES * 2 * COLUMNS];
+    for f in 0..FRAMES {
+        for k in 0..COLUMNS {
+            let mut a = vec![vec![Complex64::default(); 2 * LENGTH]; LENGTH];
+            for (i, row) in a.iter_mut().enumerate() {
+                row[i] = noise.into();
+                row[LENGTH + i] = 1.0.into();
+            }
+            for other in (0..COLUMNS).filter(|o| *o != k) {
+                let c = column(other);
+                for i in 0..LENGTH {
+                    for j in 0..LENGTH {
+                        a[i][j] += gamma[f * COLUMNS + other] * c[i] * c[j].conj();
+                    }
+                }
+            }
+            for p in 0..LENGTH {
+                let pivot = a[p][p];
+                a[p].iter_mut().for_each(|v| *v /= pivot);
+                for i in (0..LENGTH).filter(|i| *i != p) {
+                    let factor = a[i][p];
+                    for j in 0..2 * LENGTH {
+                        let v = a[p][j];
+                        a[i][j] -= factor * v;
+                    }
+                }
+            }
+            let c = column(k);
+            let u: Vec<Complex64> =
+                (0..LENGTH).map(|i| (0..LENGTH).map(|j| a[i][LENGTH + j] * c[j]).sum()).collect();
+            out[f * 2 * COLUMNS + k] = c.iter().zip(&u).map(|(c, u)| (c.conj() * u).re).sum();
+            out[f * 2 * COLUMNS + COLUMNS + k] = (0..ANTENNAS)
+                .map(|m| (0..LENGTH).map(|l| u[l].conj() * at(y, LENGTH, f, m, l)).sum::<Complex64>().norm_sqr())
+                .sum();
+        }
+    }
+    out
+}
+
+struct Inputs {
+    z: Vec<f64>,
+    t: Vec<f64>,
+    r: Vec<f64>,
+    gamma: Vec<f64>,
+    s: Vec<f64>,
+}
+
+fn inputs() -> Inputs {
+    Inputs {
+        z: normals(1, FRAMES * ANTENNAS * 2 * COLUMNS),
+        t: normals(2, FRAMES * COLUMNS),
+        r: normals(3, FRAMES * ANTENNAS * 2 * LENGTH),
+        gamma: normals(4, FRAMES * COLUMNS).iter().map(|v| v * v).collect(),
+        s: normals(5, 2 * LENGTH * COLUMNS),
+    }
+}
+
+const Z: [usize; 2] = [FRAMES * ANTENNAS, 2 * COLUMNS];
+const T: [usize; 2] = [FRAMES, COLUMNS];
+const R: [usize; 2] = [FRAMES * ANTENNAS, 2 * LENGTH];
+const S: [usize; 2] = [2 * LENGTH, COLUMNS];
+
+#[test]
+fn every_backend_computes_the_plain_sums() {
+    let i = inputs();
+    for (name, device) in devices() {
+        let put = |data: &[f64], shape| tensor(data, shape, &device, DType::F32);
+        let energy: Vec<f64> = (0..FRAMES * COLUMNS)
+            .map(|n| (0..ANTENNAS).map(|m| at(&i.z, COLUMNS, n / COLUMNS, m, n % COLUMNS).norm_sqr()).sum())
+            .collect();
+        let got = values(row_dot(put(&i.z, Z), put(&i.z, Z), ANTENNAS));
+        assert!(relative(&got, &energy) < 1e-6, "row_dot on {name}");
+
+        let scaled: Vec<f64> = (0..i.z.len())
+            .map(|n| i.z[n] * i.t[n / (ANTENNAS * 2 * COLUMNS) * COLUMNS + n % COLUMNS])
+            .collect();
+        let got = values(row_scale(put(&i.z, Z), put(&i.t, T), ANTENNAS));
+        assert!(relative(&got, &scaled) < 1e-6, "row_scale on {name}");
+
+        let got = values(row_onsager(put(&i.z, Z), put(&i.t, T), put(&i.r, R), ANTENNAS));
+        assert!(relative(&got, &reference_onsager(&i.z, &i.t, &i.r)) < 1e-5, "row_onsager on {name}");
+
+        let got = values(covariance_score(put(&i.gamma, T), put(&i.s, S), put(&i.r, R), ANTENNAS, 0.5));
+        let want = reference_covariance(&i.gamma, &i.s, &i.r, 0.5);
+        assert!(relative(&got, &want) < 1e-4, "covariance_score on {name}");
+    }
+}
+
+#[test]
+fn f64_bodies_are_exact() {
+    let i = inputs();
+    for (name, device) in devices().into_iter().filter(|(_, d)| d.supports_dtype(DType::F64)) {
+        let put = |data: &[f64], shape| tensor(data, shape, &device, DType::F64);
+        let got = values(covariance_score(put(&i.gamma, T), put(&i.s, S), put(&i.r, R), ANTENNAS, 0.5));
+        assert!(relative(&got, &reference_covariance(&i.gamma, &i.s, &i.r, 0.5)) < 1e-10, "{name}");
+        let got = values(row_onsager(put(&i.z, Z), put(&i.t, T), put(&i.r, R), ANTENNAS));
+        assert!(relative(&got, &reference_onsager(&i.z, &i.t, &i.r)) < 1e-12, "{name}");
+    }
+}
+
+/// Compares the gradients of a weighted sum of `f` with central differences in f64, for every input.
+fn check_gradients(name: &str, inputs: &[(&[f64], [usize; 2])], f: impl Fn(&[Tensor<2>]) -> Tensor<2>) {
+    for (backend, device) in devices().into_iter().filter(|(_, d)| d.supports_dtype(DType::F64)) {
+        let build = |data: &[Vec<f64>], device: &Device| -> Vec<Tensor<2>> {
+            data.iter().zip(inputs).map(|(d, (_, shape))| tensor(d, *shape, device, DType::F64)).collect()
+        };
+        let data: Vec<Vec<f64>> = inputs.iter().map(|(d, _)| d.to_vec()).collect();
+        let weights = normals(99, values(f(&build(&data, &device))).len());
+        let loss = |data: &[Vec<f64>]| -> f64 {
+            values(f(&build(data, &device))).iter().zip(&weights).map(|(a, b)| a * b).sum()
+        };
+        let tracked: Vec<Tensor<2>> =
+            build(&data, &device.clone().autodiff()).into_iter().map(Tensor::require_grad).collect();
+        let out = f(&tracked);
+        let shape = out.dims();
+        let grads = (out * tensor(&weights, shape, &device, DType::F64)).sum().backward();
+        for (index, t) in tracked.iter().enumerate() {
+            let got = values(t.grad(&grads).expect("every input has a gradient"));
+            let want: Vec<f64> = (0..data[index].len())
+                .map(|n| {
+                    let step = 1e-5 * (1.0 + data[index][n].abs());
+                    let mut moved = data.clone();
+                    moved[index][n] += step;
+                    let up = loss(&moved);
+                    moved[index][n] -= 2.0 * step;
+                    (up - loss(&moved)) / (2.0 * step)
+                })
+                .collect();
+            let error = relative(&got, &want);
+            assert!(error < 1e-6, "{name} on {backend}, input {index}: relative difference {error:.2e}");
+        }
+    }
+}
+
+#[test]
+fn gradients_match_finite_differences() {
+    let i = inputs();
+    let other = normals(7, i.z.len());
+    check_gradients("row_dot", &[(&i.z, Z), (&other, Z)], |t| row_dot(t[0].clone(), t[1].clone(), ANTENNAS));
+    check_gradients("row_energy", &[(&i.z, Z)], |t| row_dot(t[0].clone(), t[0].clone(), ANTENNAS));
+    check_gradients("row_scale", &[(&i.z, Z), (&i.t, T)], |t| row_scale(t[0].clone(), t[1].clone(), ANTENNAS));
+    check_gradients("row_onsager", &[(&i.z, Z), (&i.t, T), (&i.r, R)], |t| {
+        row_onsager(t[0].clone(), t[1].clone(), t[2].clone(), ANTENNAS)
+    });
+    check_gradients("covariance_score", &[(&i.gamma, T), (&i.s, S), (&i.r, R)], |t| {
+        covariance_score(t[0].clone(), t[1].clone(), t[2].clone(), ANTENNAS, 0.5)
+    });
+}
+
+#[test]
+fn section_posterior_is_a_distribution_with_exact_gradients() {
+    let logits: Vec<f64> = normals(11, FRAMES * COLUMNS).iter().map(|v| 3.0 * v).collect();
+    for section in [1, 2, 3] {
+        check_gradients("section_posterior", &[(&logits, T)], |t| section_posterior(t[0].clone(), section));
+        for (name, device) in devices() {
+            let w = values(section_posterior(tensor(&logits, T, &device, DType::F32), section));
+            for (w, l) in w.chunks(section).zip(logits.chunks(section)) {
+                let total: f64 = 1.0 + l.iter().map(|v| v.exp()).sum::<f64>();
+                for (w, l) in w.iter().zip(l) {
+                    assert!((w - l.exp() / total).abs() < 1e-6, "{name}, section {section}");
+                }
+            }
+        }
+    }
+    // Extreme logits neither overflow nor turn into NaN.
+    let device = super::cpu();
+    let w = values(section_posterior(tensor(&[1e4, -1e4, 1e4, 1e4], [1, 4], &device, DType::F32), 2));
+    assert!(w.iter().zip([1.0, 0.0, 0.5, 0.5]).all(|(a, b)| (a - b).abs() < 1e-6), "{w:?}");
+}
