@@ -27,7 +27,7 @@ mod task;
 pub use bundle::{BundleInfo, LoadedModel, ModelError, SYSTEM, load_bundle, named_tensors, save_bundle};
 pub use detector::MampDetector;
 pub use inputs::{DrawTensors, FrameTensors, Labels};
-pub use loss::{cross_entropy, normalised_mse, output_cross_entropy, section_log_partition};
+pub use loss::{cross_entropy, normalised_mse, output_cross_entropy};
 pub use net::{Group, MampNet, NetOutput, ParameterIndex, Side};
 pub use paper::{PaperLayer, PaperNet, PaperPass, entry_denoiser};
 pub use pilots::{LearnedPilots, unit_columns};

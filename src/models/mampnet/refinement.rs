@@ -3,9 +3,11 @@
 use burn::module::{Module, Param};
 use burn::nn::{Linear, LinearConfig};
 use burn::tensor::activation::{relu, sigmoid};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Tensor, TensorData};
+use rand::RngExt;
 
 use super::layer::scalar;
+use crate::scenario::{Purpose, Split, StreamKey};
 
 /// From the AMP layers' estimate to activity estimates in [0, 1).
 #[derive(Module, Debug)]
@@ -45,14 +47,25 @@ impl Refinement {
     /// Starts as close to a plain energy detector as its parts allow.
     pub fn init(devices: usize, sequences: usize, antennas: usize, device: &Device) -> Self {
         let k = devices * sequences;
-        let fc = |i: usize, o: usize| LinearConfig::new(i, o).init(device);
+        // Uniform in +-1/sqrt(inputs) from a keyed stream: burn's own initialisers draw from one generator of the whole
+        // process, and a resumed or repeated run would start from other weights.
+        let key = StreamKey::new(0, Split::Train, format!("refinement {devices} {sequences} {antennas}"));
+        let fc = |index: u64, i: usize, o: usize| {
+            let mut rng = key.rng(Purpose::Parameters, index);
+            let bound = 1.0 / (i as f32).sqrt();
+            let mut draw = |n: usize| -> Vec<f32> { (0..n).map(|_| rng.random_range(-bound..bound)).collect() };
+            let mut linear = LinearConfig::new(i, o).init(device);
+            linear.weight = Param::from_data(TensorData::new(draw(i * o), [i, o]), device);
+            linear.bias = Some(Param::from_data(TensorData::new(draw(o), [o]), device));
+            linear
+        };
         Self {
             conv: Param::from_tensor(Tensor::full([1, antennas], 1.0 / antennas as f64, device)),
             conv_bias: scalar(0.0, device),
-            fc1: fc(devices, devices),
-            fc2: fc(devices, devices),
-            hard_in: fc(2, 8),
-            hard_out: fc(8, 1),
+            fc1: fc(0, devices, devices),
+            fc2: fc(1, devices, devices),
+            hard_in: fc(2, 2, 8),
+            hard_out: fc(3, 8, 1),
             fc3: Param::from_tensor(Tensor::eye(k, device)),
             fc3_bias: Param::from_tensor(Tensor::zeros([1, k], device)),
             rho: scalar(1.0, device),
