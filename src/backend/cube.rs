@@ -1,4 +1,7 @@
-//! CubeCL bodies: one thread per frame and sequence (`row_dot`) or per entry (`row_scale`).
+//! CubeCL bodies: one thread per output entry.
+//!
+//! The covariance statistics need a factorisation of every frame's L x L covariance; they keep the default body, which
+//! computes on the host.
 
 use burn::backend::TensorMetadata;
 use burn::backend::tensor::FloatTensor;
@@ -6,15 +9,17 @@ use burn::tensor::Shape;
 use burn_cubecl::CubeBackend;
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
+use cubecl::calculate_cube_count_elemwise;
 use cubecl::prelude::*;
 
 use super::ops::Backend;
 
-type F = FloatTensor<CubeBackend>;
+type T = FloatTensor<CubeBackend>;
 
 /// Threads of a workgroup.
 const UNITS: u32 = 64;
 
+/// `out[f, k] = sum_m a_re b_re + a_im b_im`; a thread per frame and sequence.
 #[cube(launch)]
 fn row_dot_kernel<F: Float>(
     a: &Tensor<F>,
@@ -24,13 +29,12 @@ fn row_dot_kernel<F: Float>(
     columns: u32,
     #[define(F)] _dtype: ElemType,
 ) {
-    let position = ABSOLUTE_POS_X;
-    let columns = columns as usize;
-    let antennas = antennas as usize;
-    let position = position as usize;
+    let position = ABSOLUTE_POS;
     if position >= out.len() {
         terminate!();
     }
+    let columns = columns as usize;
+    let antennas = antennas as usize;
     let frame = position / columns;
     let k = position % columns;
     let mut sum = F::new(0.0);
@@ -41,6 +45,7 @@ fn row_dot_kernel<F: Float>(
     out[position] = sum;
 }
 
+/// `out[f, m, :, k] = c[f, k] z[f, m, :, k]`; a thread per real entry.
 #[cube(launch)]
 fn row_scale_kernel<F: Float>(
     z: &Tensor<F>,
@@ -50,63 +55,161 @@ fn row_scale_kernel<F: Float>(
     columns: u32,
     #[define(F)] _dtype: ElemType,
 ) {
-    let position = ABSOLUTE_POS_X as usize;
-    let columns = columns as usize;
-    let antennas = antennas as usize;
+    let position = ABSOLUTE_POS;
     if position >= out.len() {
         terminate!();
     }
-    let frame = position / (2 * columns * antennas);
+    let columns = columns as usize;
+    let frame = position / (2 * columns * antennas as usize);
     let k = position % columns;
     out[position] = z[position] * c[frame * columns + k];
 }
 
-fn empty(like: &F, shape: [usize; 2]) -> F {
+/// `J = A B^H` of every frame, or `A B^H + B A^H` (`symmetric`), from stacked `[F*M, 2K]` to stacked `[F*M, 2M]`;
+/// a thread per complex entry.
+#[cube(launch)]
+fn outer_kernel<F: Float>(
+    a: &Tensor<F>,
+    b: &Tensor<F>,
+    out: &mut Tensor<F>,
+    antennas: u32,
+    columns: u32,
+    #[comptime] symmetric: bool,
+    #[define(F)] _dtype: ElemType,
+) {
+    let position = ABSOLUTE_POS;
+    if position >= out.len() / 2 {
+        terminate!();
+    }
+    let columns = columns as usize;
+    let antennas = antennas as usize;
+    let row = position / antennas;
+    let column = position % antennas;
+    // Row `m` of the frame, and row `n`, which becomes a column of J.
+    let m = row * 2 * columns;
+    let n = (row / antennas * antennas + column) * 2 * columns;
+    let mut re = F::new(0.0);
+    let mut im = F::new(0.0);
+    for k in 0..columns {
+        re += a[m + k] * b[n + k] + a[m + columns + k] * b[n + columns + k];
+        im += a[m + columns + k] * b[n + k] - a[m + k] * b[n + columns + k];
+        if symmetric {
+            re += b[m + k] * a[n + k] + b[m + columns + k] * a[n + columns + k];
+            im += b[m + columns + k] * a[n + k] - b[m + k] * a[n + columns + k];
+        }
+    }
+    out[row * 2 * antennas + column] = re;
+    out[row * 2 * antennas + antennas + column] = im;
+}
+
+/// `out = J x` of every frame, `J` stacked `[F*M, 2M]`, `x` stacked `[F*M, 2K]`; a thread per complex entry.
+#[cube(launch)]
+fn apply_kernel<F: Float>(
+    j: &Tensor<F>,
+    x: &Tensor<F>,
+    out: &mut Tensor<F>,
+    antennas: u32,
+    columns: u32,
+    #[define(F)] _dtype: ElemType,
+) {
+    let position = ABSOLUTE_POS;
+    if position >= out.len() / 2 {
+        terminate!();
+    }
+    let columns = columns as usize;
+    let antennas = antennas as usize;
+    let row = position / columns;
+    let k = position % columns;
+    let first = row / antennas * antennas;
+    let mut re = F::new(0.0);
+    let mut im = F::new(0.0);
+    for n in 0..antennas {
+        let j_re = j[row * 2 * antennas + n];
+        let j_im = j[row * 2 * antennas + antennas + n];
+        let at = (first + n) * 2 * columns + k;
+        re += j_re * x[at] - j_im * x[at + columns];
+        im += j_re * x[at + columns] + j_im * x[at];
+    }
+    out[row * 2 * columns + k] = re;
+    out[row * 2 * columns + columns + k] = im;
+}
+
+fn empty(like: &T, shape: [usize; 2]) -> T {
     let shape = Shape::new(shape);
     let buffer = like.client.empty(shape.num_elements() * like.dtype.size());
     CubeTensor::new_contiguous(like.client.clone(), like.device.clone(), shape, buffer, like.dtype)
 }
 
-fn cubes(threads: usize) -> CubeCount {
-    CubeCount::Static((threads as u32).div_ceil(UNITS), 1, 1)
-}
-
-impl Backend for CubeBackend {
-    fn row_dot(a: F, b: F, antennas: usize) -> F {
-        let (a, b) = (into_contiguous(a), into_contiguous(b));
-        let (rows, columns) = (a.shape()[0], a.shape()[1] / 2);
-        let out = empty(&a, [rows / antennas, columns]);
-        let elem = burn::backend::cubecl::dtype_to_elem_type(a.dtype);
-        row_dot_kernel::launch(
-            &out.client.clone(),
-            cubes(rows / antennas * columns),
-            CubeDim::new_1d(UNITS),
+/// Launches a kernel of two inputs and one output over `threads` threads.
+macro_rules! launch {
+    ($kernel:ident, $a:expr, $b:expr, $out:expr, $threads:expr, $antennas:expr, $columns:expr $(, $flag:expr)?) => {{
+        let (a, b, out): (T, T, T) = ($a, $b, $out);
+        let client = out.client.clone();
+        let dim = CubeDim::new_1d(UNITS);
+        // Spread over several grid dimensions: one holds 65535 workgroups at most.
+        let count = calculate_cube_count_elemwise(&client, $threads, dim);
+        let elem = burn::backend::cubecl::dtype_to_elem_type(out.dtype);
+        $kernel::launch(
+            &client,
+            count,
+            dim,
             a.into_tensor_arg(),
             b.into_tensor_arg(),
             out.clone().into_tensor_arg(),
-            antennas as u32,
-            columns as u32,
+            $antennas as u32,
+            $columns as u32,
+            $($flag,)?
             elem,
         );
         out
+    }};
+}
+
+/// [`outer_kernel`] on contiguous tensors.
+fn outer(a: T, b: T, antennas: usize, symmetric: bool) -> T {
+    let (rows, columns) = (a.shape()[0], a.shape()[1] / 2);
+    let out = empty(&a, [rows, 2 * antennas]);
+    launch!(outer_kernel, a, b, out, rows * antennas, antennas, columns, symmetric)
+}
+
+/// [`apply_kernel`] on contiguous tensors.
+fn apply(j: T, x: T, antennas: usize) -> T {
+    let (rows, width) = (x.shape()[0], x.shape()[1]);
+    let out = empty(&x, [rows, width]);
+    launch!(apply_kernel, j, x, out, rows * width / 2, antennas, width / 2)
+}
+
+impl Backend for CubeBackend {
+    fn row_dot(a: T, b: T, antennas: usize) -> T {
+        let (a, b) = (into_contiguous(a), into_contiguous(b));
+        let (rows, columns) = (a.shape()[0], a.shape()[1] / 2);
+        let out = empty(&a, [rows / antennas, columns]);
+        launch!(row_dot_kernel, a, b, out, rows / antennas * columns, antennas, columns)
     }
 
-    fn row_scale(z: F, c: F, antennas: usize) -> F {
+    fn row_scale(z: T, c: T, antennas: usize) -> T {
         let (z, c) = (into_contiguous(z), into_contiguous(c));
         let (rows, width) = (z.shape()[0], z.shape()[1]);
         let out = empty(&z, [rows, width]);
-        let elem = burn::backend::cubecl::dtype_to_elem_type(z.dtype);
-        row_scale_kernel::launch(
-            &out.client.clone(),
-            cubes(rows * width),
-            CubeDim::new_1d(UNITS),
-            z.into_tensor_arg(),
-            c.into_tensor_arg(),
-            out.clone().into_tensor_arg(),
-            antennas as u32,
-            (width / 2) as u32,
-            elem,
+        launch!(row_scale_kernel, z, c, out, rows * width, antennas, width / 2)
+    }
+
+    fn row_onsager(z: T, t: T, r: T, antennas: usize) -> T {
+        let (z, r) = (into_contiguous(z), into_contiguous(r));
+        let j = outer(Self::row_scale(z.clone(), t, antennas), z, antennas, false);
+        apply(j, r, antennas)
+    }
+
+    /// `H = G r^H + r G^H`: `g_z = t H z`, `g_t = z^H H z / 2`, `g_r = J G`.
+    fn row_onsager_backward(z: T, t: T, r: T, g: T, antennas: usize) -> (T, T, T) {
+        let (z, r, g) = (into_contiguous(z), into_contiguous(r), into_contiguous(g));
+        let j = outer(Self::row_scale(z.clone(), t.clone(), antennas), z.clone(), antennas, false);
+        let gr = apply(j, g.clone(), antennas);
+        let hz = apply(outer(g, r, antennas, true), z.clone(), antennas);
+        let gt = <Self as burn::backend::ops::FloatTensorOps<Self>>::float_mul_scalar(
+            Self::row_dot(z, hz.clone(), antennas),
+            0.5.into(),
         );
-        out
+        (Self::row_scale(hz, t, antennas), gt, gr)
     }
 }

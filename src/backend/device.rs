@@ -35,6 +35,15 @@ impl BackendChoice {
             Self::Dx12 => "dx12",
         }
     }
+
+    /// The operating system of a graphics API that exists on one only, where that is not this one.
+    fn foreign(self) -> Option<&'static str> {
+        match self {
+            Self::Metal if !cfg!(target_vendor = "apple") => Some("macOS"),
+            Self::Dx12 if !cfg!(windows) => Some("Windows"),
+            _ => None,
+        }
+    }
 }
 
 /// A graphics adapter that wgpu can reach.
@@ -60,6 +69,16 @@ impl Adapter {
 /// Why no device could be had.
 #[derive(Debug, thiserror::Error)]
 pub enum BackendError {
+    /// The graphics API does not exist on this operating system.
+    #[error("backend {backend} exists on {only} only, this is {here}; try --backend auto")]
+    OtherSystem {
+        /// What was asked for.
+        backend: &'static str,
+        /// Where it exists.
+        only: &'static str,
+        /// Where this program runs.
+        here: &'static str,
+    },
     /// The build lacks the backend.
     #[error("backend {backend} is not in this build (compiled: {compiled}); build with --features {feature}")]
     NotCompiled {
@@ -109,27 +128,35 @@ pub fn compiled() -> Vec<&'static str> {
 }
 
 /// Every adapter of every graphics API; empty where there is none or the build has no wgpu.
+///
+/// The drivers are asked once in a process. Vulkan's loader can crash when instances come and go on several threads,
+/// so every device is opened after this list is complete.
+#[cfg(feature = "wgpu")]
 pub fn adapters() -> Vec<Adapter> {
-    #[cfg(feature = "wgpu")]
-    {
-        use burn_wgpu::wgpu;
-        let instance = wgpu::Instance::default();
-        let found = cubecl::future::block_on(instance.enumerate_adapters(wgpu::Backends::all()));
-        found
-            .iter()
-            .map(|a| {
-                let info = a.get_info();
-                Adapter {
-                    name: info.name,
-                    api: format!("{:?}", info.backend),
-                    driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
-                    kind: format!("{:?}", info.device_type),
-                }
-            })
-            .collect()
-    }
-    #[cfg(not(feature = "wgpu"))]
+    use burn_wgpu::wgpu;
+    static FOUND: std::sync::OnceLock<Vec<Adapter>> = std::sync::OnceLock::new();
+    FOUND
+        .get_or_init(|| {
+            let found = wgpu::Instance::default().enumerate_adapters(wgpu::Backends::all());
+            cubecl::future::block_on(found).iter().map(|a| describe(a.get_info())).collect()
+        })
+        .clone()
+}
+
+/// Every adapter of every graphics API; empty where there is none or the build has no wgpu.
+#[cfg(not(feature = "wgpu"))]
+pub fn adapters() -> Vec<Adapter> {
     Vec::new()
+}
+
+#[cfg(feature = "wgpu")]
+fn describe(info: burn_wgpu::wgpu::AdapterInfo) -> Adapter {
+    Adapter {
+        name: info.name,
+        api: format!("{:?}", info.backend),
+        driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
+        kind: format!("{:?}", info.device_type),
+    }
 }
 
 /// Opens the device of a choice; under `auto` a missing or software adapter falls back to the CPU.
@@ -139,26 +166,14 @@ pub fn adapters() -> Vec<Adapter> {
 pub fn choose(choice: BackendChoice) -> Result<Chosen, BackendError> {
     match choice {
         BackendChoice::Auto => {
-            #[cfg(feature = "wgpu")]
-            if let Some(adapter) = adapters().iter().find(|a| !a.is_software() && a.api != "Gl") {
-                match gpu(BackendChoice::Wgpu) {
-                    Ok(mut chosen) => {
-                        chosen.note = format!("backend wgpu on {} ({}), chosen by auto", adapter.name, adapter.api);
-                        return Ok(chosen);
-                    }
-                    Err(e) => {
-                        let mut chosen = cpu()?;
-                        chosen.note = format!("{}; a GPU was found but could not be opened: {e}", chosen.note);
-                        return Ok(chosen);
-                    }
+            let why = match real_gpu() {
+                Ok(mut chosen) => {
+                    chosen.note += ", chosen by auto";
+                    return Ok(chosen);
                 }
-            }
-            let mut chosen = cpu()?;
-            let why = if !cfg!(feature = "wgpu") {
-                "this build has no wgpu"
-            } else {
-                "no hardware graphics adapter found"
+                Err(why) => why,
             };
+            let mut chosen = cpu()?;
             chosen.note = format!("{}, chosen by auto: {why}", chosen.note);
             Ok(chosen)
         }
@@ -174,7 +189,32 @@ pub fn choose(choice: BackendChoice) -> Result<Chosen, BackendError> {
             #[cfg(not(feature = "ndarray"))]
             Err(not_compiled("ndarray", "ndarray"))
         }
-        gpu_choice => gpu(gpu_choice),
+        gpu_choice => match gpu_choice.foreign() {
+            Some(only) => {
+                let here = std::env::consts::OS;
+                Err(BackendError::OtherSystem { backend: gpu_choice.name(), only, here })
+            }
+            None => gpu(gpu_choice),
+        },
+    }
+}
+
+/// What `auto` prefers, or why there is none.
+fn real_gpu() -> Result<Chosen, String> {
+    if !cfg!(feature = "wgpu") {
+        return Err("this build has no wgpu".into());
+    }
+    let found = adapters();
+    if found.is_empty() {
+        return Err("no graphics adapter found".into());
+    }
+    if found.iter().all(|a| a.is_software() || a.api == "Gl") {
+        return Err(format!("no hardware graphics adapter found, only {}", found[0].name));
+    }
+    let chosen = gpu(BackendChoice::Wgpu).map_err(|e| format!("a GPU was found but could not be opened: {e}"))?;
+    match &chosen.adapter {
+        Some(a) if a.is_software() => Err(format!("a GPU was found, but the driver opened {}", a.name)),
+        _ => Ok(chosen),
     }
 }
 
@@ -208,30 +248,21 @@ fn gpu(choice: BackendChoice) -> Result<Chosen, BackendError> {
     };
     let missing = |message: String| BackendError::NoAdapter { backend: choice.name(), message };
     // Ask first: creating a tensor without an adapter would panic inside the runtime.
-    let found = adapters();
-    let fits = |a: &&Adapter| shown.map_or(a.api != "Gl", |api| a.api == api);
-    let adapter = found
-        .iter()
-        .filter(fits)
-        .min_by_key(|a| match a.kind.as_str() {
-            "DiscreteGpu" => 0,
-            "IntegratedGpu" => 1,
-            "VirtualGpu" => 2,
-            "Other" => 3,
-            _ => 4,
-        })
-        .cloned()
-        .ok_or_else(|| missing("none is installed for this graphics API".into()))?;
+    if !adapters().iter().any(|a| shown.map_or(a.api != "Gl", |api| a.api == api)) {
+        return Err(missing("none answers on this graphics API".into()));
+    }
     // A selector can be initialised once in a process; later calls reuse the device.
-    static OPENED: std::sync::Mutex<Vec<(BackendChoice, Device)>> = std::sync::Mutex::new(Vec::new());
+    type Opened = Vec<(BackendChoice, Device, Adapter)>;
+    static OPENED: std::sync::Mutex<Opened> = std::sync::Mutex::new(Vec::new());
     let mut opened = OPENED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let device = match opened.iter().find(|(c, _)| *c == choice) {
-        Some((_, device)) => device.clone(),
+    let (device, adapter) = match opened.iter().find(|(c, ..)| *c == choice) {
+        Some((_, device, adapter)) => (device.clone(), adapter.clone()),
         None => {
-            let device =
-                Device::wgpu_options().graphics_api(api).init().map_err(|e| missing(e.to_string()))?;
-            opened.push((choice, device.clone()));
-            device
+            let (device, setup) =
+                Device::wgpu_options().graphics_api(api).init_with_setup().map_err(|e| missing(e.to_string()))?;
+            let adapter = describe(setup.adapter.get_info());
+            opened.push((choice, device.clone(), adapter.clone()));
+            (device, adapter)
         }
     };
     let software = if adapter.is_software() { ", a software renderer: correct and slow" } else { "" };

@@ -53,7 +53,13 @@ pub(super) fn finish(outcome: &Outcome) -> Result<(), CliError> {
         for d in &point.detectors {
             let Some(ser) = d.metrics.iter().find(|m| m.metric == "ser") else { continue };
             let number = |v: Option<f64>| v.map_or("-".into(), |v| format!("{v:.3e}"));
-            say(&format!("  {:<40} SER {} [{}, {}]", d.label, number(ser.value), number(ser.ci_low), number(ser.ci_high)))?;
+            say(&format!(
+                "  {:<40} SER {} [{}, {}]",
+                d.label,
+                number(ser.value),
+                number(ser.ci_low),
+                number(ser.ci_high)
+            ))?;
         }
     }
     if let Some(report) = &outcome.report {

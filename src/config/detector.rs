@@ -167,25 +167,39 @@ impl DetectorConfig {
             if given && !kinds.contains(&self.kind) {
                 let users: Vec<String> = kinds.iter().map(|k| kind_name(*k)).collect();
                 return Err(ConfigError::Invalid(format!(
-                    "{} is not an option of detector {}; it belongs to {}", key(name), kind_name(self.kind), users.join(", ")
+                    "{} is not an option of detector {}; it belongs to {}",
+                    key(name),
+                    kind_name(self.kind),
+                    users.join(", ")
                 )));
             }
             Ok(())
         };
         let amp = [K::Amp, K::AmpSection];
         let sweeps = [K::Amp, K::AmpSection, K::Covariance, K::CovarianceSection, K::Ml, K::Map, K::StateEvolution];
-        let decides = [K::Amp, K::AmpSection, K::Covariance, K::CovarianceSection, K::Ml, K::Map, K::StateEvolution, K::Mampnet];
+        let decides =
+            [K::Amp, K::AmpSection, K::Covariance, K::CovarianceSection, K::Ml, K::Map, K::StateEvolution, K::Mampnet];
         used(self.iterations.is_some(), "iterations", &sweeps)?;
         used(self.damping.is_some(), "damping", &amp)?;
         used(self.onsager.is_some(), "onsager", &amp)?;
         used(self.threshold.is_some(), "threshold", &decides)?;
         used(self.tolerance.is_some(), "tolerance", &[K::Covariance, K::CovarianceSection, K::Ml, K::Map])?;
-        used(self.precision.is_some(), "precision", &[K::Amp, K::AmpSection, K::Covariance, K::CovarianceSection, K::Ml, K::Map])?;
+        used(
+            self.precision.is_some(),
+            "precision",
+            &[K::Amp, K::AmpSection, K::Covariance, K::CovarianceSection, K::Ml, K::Map],
+        )?;
         used(self.bundle.is_some(), "bundle", &[K::Mampnet])?;
         used(self.model.is_some(), "model", &[K::Mampnet])?;
         used(self.training.is_some(), "training", &[K::Mampnet])?;
         if let Some(i) = self.iterations {
-            check((1..=1_000_000).contains(&i), &key("iterations"), i, "1..=1000000", "50 (amp, covariance), 55 (ml, map), 10 (covariance-section)")?;
+            check(
+                (1..=1_000_000).contains(&i),
+                &key("iterations"),
+                i,
+                "1..=1000000",
+                "50 (amp, covariance), 55 (ml, map), 10 (covariance-section)",
+            )?;
         }
         if let Some(d) = self.damping {
             check(d > 0.0 && d <= 1.0, &key("damping"), d, "in (0, 1]", 1)?;

@@ -45,6 +45,12 @@ impl ConfigError {
 }
 
 /// Checks one range and builds the error from the same words.
-pub(crate) fn check(ok: bool, key: &str, value: impl ToString, range: &str, default: impl ToString) -> Result<(), ConfigError> {
+pub(crate) fn check(
+    ok: bool,
+    key: &str,
+    value: impl ToString,
+    range: &str,
+    default: impl ToString,
+) -> Result<(), ConfigError> {
     if ok { Ok(()) } else { Err(ConfigError::range(key, value, range, default)) }
 }

@@ -52,11 +52,35 @@ impl EngineConfig {
     pub fn validate(&self) -> Result<(), ConfigError> {
         let d = Self::default();
         check(self.max_frames >= 1, "engine.max_frames", self.max_frames, ">= 1", d.max_frames)?;
-        check(self.min_frames <= self.max_frames, "engine.min_frames", self.min_frames, "0..=engine.max_frames", d.min_frames)?;
+        check(
+            self.min_frames <= self.max_frames,
+            "engine.min_frames",
+            self.min_frames,
+            "0..=engine.max_frames",
+            d.min_frames,
+        )?;
         check((0.0..1.0).contains(&self.rel_ci), "engine.rel_ci", self.rel_ci, "0 (off) or in (0, 1)", d.rel_ci)?;
-        check(self.time_budget >= 0.0 && self.time_budget.is_finite(), "engine.time_budget", self.time_budget, ">= 0 seconds", d.time_budget)?;
-        check((1..=65_536).contains(&self.block_frames), "engine.block_frames", self.block_frames, "1..=65536", d.block_frames)?;
-        check((1..=4096).contains(&self.batch_blocks), "engine.batch_blocks", self.batch_blocks, "1..=4096", d.batch_blocks)
+        check(
+            self.time_budget >= 0.0 && self.time_budget.is_finite(),
+            "engine.time_budget",
+            self.time_budget,
+            ">= 0 seconds",
+            d.time_budget,
+        )?;
+        check(
+            (1..=65_536).contains(&self.block_frames),
+            "engine.block_frames",
+            self.block_frames,
+            "1..=65536",
+            d.block_frames,
+        )?;
+        check(
+            (1..=4096).contains(&self.batch_blocks),
+            "engine.batch_blocks",
+            self.batch_blocks,
+            "1..=4096",
+            d.batch_blocks,
+        )
     }
 }
 
@@ -97,6 +121,38 @@ pub struct Figure {
     /// "curve" (default) or "visualisation" (the paper's Fig. 10: stages of one frame as grey images).
     #[serde(default = "default_style")]
     pub style: String,
+}
+
+/// Makes relative paths of the file (channel files, bundles) start at `folder`.
+fn anchor_paths(table: &mut toml::Table, folder: &Path) {
+    for (key, value) in table.iter_mut() {
+        match value {
+            toml::Value::String(path) if matches!(key.rsplit('.').next(), Some("channel_file" | "bundle")) => {
+                *path = anchored(path, folder);
+            }
+            toml::Value::Table(inner) => anchor_paths(inner, folder),
+            toml::Value::Array(items) => {
+                items.iter_mut().filter_map(toml::Value::as_table_mut).for_each(|t| anchor_paths(t, folder));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// `folder/path` without `.` and `..` where they can be resolved by name.
+fn anchored(path: &str, folder: &Path) -> String {
+    use std::path::{Component, PathBuf};
+    let mut out = PathBuf::new();
+    for part in folder.join(path).components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir if matches!(out.components().next_back(), Some(Component::Normal(_))) => {
+                out.pop();
+            }
+            part => out.push(part),
+        }
+    }
+    out.display().to_string()
 }
 
 fn default_metrics() -> Vec<String> {
@@ -176,7 +232,8 @@ impl Experiment {
     pub fn load(path: &Path, sets: &[Assignment]) -> Result<Self, ConfigError> {
         let shown = path.display().to_string();
         let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: shown.clone(), source })?;
-        Self::parse(&text, &shown, sets)
+        let folder = path.parent().unwrap_or(Path::new(""));
+        Self::resolve(&text, &shown, folder, sets)
     }
 
     /// The same from text; `shown` names it in errors.
@@ -184,10 +241,16 @@ impl Experiment {
     /// # Errors
     /// [`ConfigError`] naming the file, key, range and default.
     pub fn parse(text: &str, shown: &str, sets: &[Assignment]) -> Result<Self, ConfigError> {
-        let parse_error = |e: toml::de::Error| ConfigError::Parse { path: shown.into(), message: e.to_string().trim_end().into() };
+        Self::resolve(text, shown, Path::new(""), sets)
+    }
+
+    fn resolve(text: &str, shown: &str, folder: &Path, sets: &[Assignment]) -> Result<Self, ConfigError> {
+        let parse_error =
+            |e: toml::de::Error| ConfigError::Parse { path: shown.into(), message: e.to_string().trim_end().into() };
         // The typed parse of the untouched text first: its errors carry line numbers.
         toml::from_str::<Self>(text).map_err(parse_error)?;
         let mut table: toml::Table = text.parse().map_err(parse_error)?;
+        anchor_paths(&mut table, folder);
         for set in sets.iter().filter(|s| s.key == "budget") {
             apply(&mut table, set)?;
         }
@@ -198,7 +261,10 @@ impl Experiment {
             let budgets = table.get("budgets").and_then(|b| b.as_table()).cloned().unwrap_or_default();
             let Some(chosen) = budgets.get(&name).and_then(|b| b.as_table()) else {
                 let known: Vec<&str> = budgets.keys().map(String::as_str).collect();
-                return Err(ConfigError::Invalid(format!("budget = \"{name}\": {shown} has {}", if known.is_empty() { "no budgets".into() } else { known.join(", ") })));
+                return Err(ConfigError::Invalid(format!(
+                    "budget = \"{name}\": {shown} has {}",
+                    if known.is_empty() { "no budgets".into() } else { known.join(", ") }
+                )));
             };
             for (key, value) in chosen {
                 apply(&mut table, &Assignment { key: key.clone(), value: value.clone() })?;
@@ -207,9 +273,9 @@ impl Experiment {
         for set in sets.iter().filter(|s| s.key != "budget") {
             apply(&mut table, set)?;
         }
-        let experiment: Self = toml::Value::Table(table)
-            .try_into()
-            .map_err(|e: toml::de::Error| ConfigError::Invalid(format!("after budget and --set: {}", e.to_string().trim_end())))?;
+        let experiment: Self = toml::Value::Table(table).try_into().map_err(|e: toml::de::Error| {
+            ConfigError::Invalid(format!("after budget and --set: {}", e.to_string().trim_end()))
+        })?;
         experiment.validate()?;
         Ok(experiment)
     }
@@ -258,9 +324,9 @@ impl Experiment {
                     x_label = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
                     apply(&mut table, &Assignment { key: sweep.key.clone(), value })?;
                 }
-                let resolved: Self = toml::Value::Table(table)
-                    .try_into()
-                    .map_err(|e: toml::de::Error| ConfigError::Invalid(format!("figure {}: {}", figure.id, e.to_string().trim_end())))?;
+                let resolved: Self = toml::Value::Table(table).try_into().map_err(|e: toml::de::Error| {
+                    ConfigError::Invalid(format!("figure {}: {}", figure.id, e.to_string().trim_end()))
+                })?;
                 resolved.validate_values()?;
                 let mut detectors = resolved.detectors.clone();
                 if let Some(ids) = &figure.detectors {
@@ -287,15 +353,26 @@ impl Experiment {
         for (id, detector) in &self.detectors {
             detector.validate(&format!("detectors.{id}"))?;
             if let Some(other) = &detector.pilots_of {
-                let learned = self.detectors.get(other).is_some_and(|d| d.kind.is_learned() && d.model.clone().unwrap_or_default().learn_pilots);
-                check(learned, &format!("detectors.{id}.pilots_of"), other, "the id of a detector with model.learn_pilots = true", "none")?;
+                let learned = self
+                    .detectors
+                    .get(other)
+                    .is_some_and(|d| d.kind.is_learned() && d.model.clone().unwrap_or_default().learn_pilots);
+                check(
+                    learned,
+                    &format!("detectors.{id}.pilots_of"),
+                    other,
+                    "the id of a detector with model.learn_pilots = true",
+                    "none",
+                )?;
             }
         }
         Ok(())
     }
 
     fn validate(&self) -> Result<(), ConfigError> {
-        let name_ok = |s: &str| !s.is_empty() && s.len() <= 64 && s.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+        let name_ok = |s: &str| {
+            !s.is_empty() && s.len() <= 64 && s.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+        };
         check(name_ok(&self.name), "name", &self.name, "1 to 64 letters, digits, '-' or '_'", "none")?;
         check(!self.detectors.is_empty(), "detectors", "{}", "at least one [detectors.ID] table", "none")?;
         self.validate_values()?;
@@ -304,12 +381,28 @@ impl Experiment {
         }
         let mut seen = std::collections::HashSet::new();
         for f in &self.figures {
-            check(name_ok(&f.id) && seen.insert(&f.id), "figures.id", &f.id, "unique; letters, digits, '-' or '_'", "none")?;
-            check(["curve", "visualisation"].contains(&f.style.as_str()), "figures.style", &f.style, "\"curve\" or \"visualisation\"", "curve")?;
+            check(
+                name_ok(&f.id) && seen.insert(&f.id),
+                "figures.id",
+                &f.id,
+                "unique; letters, digits, '-' or '_'",
+                "none",
+            )?;
+            check(
+                ["curve", "visualisation"].contains(&f.style.as_str()),
+                "figures.style",
+                &f.style,
+                "\"curve\" or \"visualisation\"",
+                "curve",
+            )?;
             for id in f.detectors.iter().flatten() {
                 if !self.detectors.contains_key(id) {
                     let known: Vec<&str> = self.detectors.keys().map(String::as_str).collect();
-                    return Err(ConfigError::Invalid(format!("figures.{}.detectors: unknown id {id}; the file has {}", f.id, known.join(", "))));
+                    return Err(ConfigError::Invalid(format!(
+                        "figures.{}.detectors: unknown id {id}; the file has {}",
+                        f.id,
+                        known.join(", ")
+                    )));
                 }
             }
         }

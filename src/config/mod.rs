@@ -11,7 +11,7 @@ mod scenario;
 mod set;
 mod training;
 
-pub use detector::{kind_name, DetectorConfig, DetectorKind, Onsager, Order, Precision, Threshold};
+pub use detector::{DetectorConfig, DetectorKind, Onsager, Order, Precision, Threshold, kind_name};
 pub use error::ConfigError;
 pub use experiment::{EngineConfig, Experiment, Figure, Point, Sweep};
 pub use scenario::{EnergyConvention, PilotKind, PilotRedraw, Positions, ScenarioConfig, ScenarioKind};

@@ -95,7 +95,8 @@ pub struct ScenarioConfig {
     pub noise_psd_dbm_hz: f64,
     /// Bandwidth in Hz, > 0. Default 1e6.
     pub bandwidth_hz: f64,
-    /// npz with `channel [drop, device, antenna]` and `gain_db [drop, device]`; needed by kind "channel-file".
+    /// npz with `channel [drop, device, antenna]` and `gain_db [drop, device]`; needed by kind "channel-file". A relative
+    /// path starts at the folder of the experiment file (with `--set`: at the current folder).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub channel_file: Option<String>,
     /// First antenna of the file that is used. Default 0.
@@ -152,9 +153,12 @@ impl ScenarioConfig {
         }
     }
 
-    /// Canonical text: equal texts mean equal distributions of the frames.
+    /// Canonical text: equal texts mean equal distributions of the frames. Of a channel file only the name counts, so
+    /// that random streams do not depend on where it lies.
     pub fn canonical(&self) -> String {
-        serde_json::to_string(self).expect("a plain struct of numbers serialises")
+        let name = |p: &String| std::path::Path::new(p).file_name().map(|n| n.to_string_lossy().into_owned());
+        let named = Self { channel_file: self.channel_file.as_ref().and_then(name), ..self.clone() };
+        serde_json::to_string(&named).expect("a plain struct of numbers serialises")
     }
 
     /// Checks every range.
@@ -165,19 +169,73 @@ impl ScenarioConfig {
         let d = Self::default();
         check((1..=100_000).contains(&self.devices), "scenario.devices", self.devices, "1..=100000", d.devices)?;
         check((1..=1024).contains(&self.antennas), "scenario.antennas", self.antennas, "1..=1024", d.antennas)?;
-        check((1..=4096).contains(&self.pilot_length), "scenario.pilot_length", self.pilot_length, "1..=4096", d.pilot_length)?;
+        check(
+            (1..=4096).contains(&self.pilot_length),
+            "scenario.pilot_length",
+            self.pilot_length,
+            "1..=4096",
+            d.pilot_length,
+        )?;
         check(self.bits <= 6, "scenario.bits", self.bits, "0..=6", d.bits)?;
-        check(self.activity_prob > 0.0 && self.activity_prob < 1.0, "scenario.activity_prob", self.activity_prob, "in (0, 1)", d.activity_prob)?;
+        check(
+            self.activity_prob > 0.0 && self.activity_prob < 1.0,
+            "scenario.activity_prob",
+            self.activity_prob,
+            "in (0, 1)",
+            d.activity_prob,
+        )?;
         if let Some(k) = self.active_devices {
             check(k <= self.devices, "scenario.active_devices", k, "0..=scenario.devices", "none (Bernoulli)")?;
         }
-        check(self.min_distance_km.is_finite() && self.min_distance_km > 0.0, "scenario.min_distance_km", self.min_distance_km, "> 0", d.min_distance_km)?;
-        check(self.max_distance_km.is_finite() && self.max_distance_km >= self.min_distance_km, "scenario.max_distance_km", self.max_distance_km, ">= scenario.min_distance_km", d.max_distance_km)?;
-        check(self.path_loss_offset_db.is_finite(), "scenario.path_loss_offset_db", self.path_loss_offset_db, "finite", d.path_loss_offset_db)?;
-        check((0.0..=200.0).contains(&self.path_loss_slope_db), "scenario.path_loss_slope_db", self.path_loss_slope_db, "0..=200", d.path_loss_slope_db)?;
-        check((-100.0..=100.0).contains(&self.tx_power_dbm), "scenario.tx_power_dbm", self.tx_power_dbm, "-100..=100", d.tx_power_dbm)?;
-        check((-250.0..=0.0).contains(&self.noise_psd_dbm_hz), "scenario.noise_psd_dbm_hz", self.noise_psd_dbm_hz, "-250..=0", d.noise_psd_dbm_hz)?;
-        check(self.bandwidth_hz.is_finite() && self.bandwidth_hz > 0.0, "scenario.bandwidth_hz", self.bandwidth_hz, "> 0", d.bandwidth_hz)?;
+        check(
+            self.min_distance_km.is_finite() && self.min_distance_km > 0.0,
+            "scenario.min_distance_km",
+            self.min_distance_km,
+            "> 0",
+            d.min_distance_km,
+        )?;
+        check(
+            self.max_distance_km.is_finite() && self.max_distance_km >= self.min_distance_km,
+            "scenario.max_distance_km",
+            self.max_distance_km,
+            ">= scenario.min_distance_km",
+            d.max_distance_km,
+        )?;
+        check(
+            self.path_loss_offset_db.is_finite(),
+            "scenario.path_loss_offset_db",
+            self.path_loss_offset_db,
+            "finite",
+            d.path_loss_offset_db,
+        )?;
+        check(
+            (0.0..=200.0).contains(&self.path_loss_slope_db),
+            "scenario.path_loss_slope_db",
+            self.path_loss_slope_db,
+            "0..=200",
+            d.path_loss_slope_db,
+        )?;
+        check(
+            (-100.0..=100.0).contains(&self.tx_power_dbm),
+            "scenario.tx_power_dbm",
+            self.tx_power_dbm,
+            "-100..=100",
+            d.tx_power_dbm,
+        )?;
+        check(
+            (-250.0..=0.0).contains(&self.noise_psd_dbm_hz),
+            "scenario.noise_psd_dbm_hz",
+            self.noise_psd_dbm_hz,
+            "-250..=0",
+            d.noise_psd_dbm_hz,
+        )?;
+        check(
+            self.bandwidth_hz.is_finite() && self.bandwidth_hz > 0.0,
+            "scenario.bandwidth_hz",
+            self.bandwidth_hz,
+            "> 0",
+            d.bandwidth_hz,
+        )?;
         if self.kind == ScenarioKind::ChannelFile && self.channel_file.is_none() {
             return Err(ConfigError::Invalid(
                 "scenario.kind = \"channel-file\" needs scenario.channel_file = \"PATH.npz\" with arrays channel and gain_db".into(),

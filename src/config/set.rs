@@ -43,7 +43,9 @@ pub fn apply(table: &mut toml::Table, assignment: &Assignment) -> Result<(), Con
             table.entry(part.to_string()).or_insert_with(|| toml::Value::Table(toml::Table::new()))
         } else {
             match at {
-                toml::Value::Table(t) => t.entry(part.to_string()).or_insert_with(|| toml::Value::Table(toml::Table::new())),
+                toml::Value::Table(t) => {
+                    t.entry(part.to_string()).or_insert_with(|| toml::Value::Table(toml::Table::new()))
+                }
                 toml::Value::Array(a) => {
                     let index: usize = part.parse().map_err(|_| wrong(part))?;
                     a.get_mut(index).ok_or_else(|| wrong(part))?

@@ -66,10 +66,28 @@ impl ModelConfig {
     /// [`ConfigError`] naming the key.
     pub fn validate(&self, prefix: &str) -> Result<(), ConfigError> {
         check((1..=64).contains(&self.layers), &format!("{prefix}.layers"), self.layers, "1..=64", 8)?;
-        check(self.covariance_layers <= 16, &format!("{prefix}.covariance_layers"), self.covariance_layers, "0..=16", 0)?;
+        check(
+            self.covariance_layers <= 16,
+            &format!("{prefix}.covariance_layers"),
+            self.covariance_layers,
+            "0..=16",
+            0,
+        )?;
         if self.form == ModelForm::Paper {
-            check(self.covariance_layers == 0, &format!("{prefix}.covariance_layers"), self.covariance_layers, "0 with form = \"paper\"", 0)?;
-            check(!self.learn_pilots, &format!("{prefix}.learn_pilots"), self.learn_pilots, "false with form = \"paper\"", false)?;
+            check(
+                self.covariance_layers == 0,
+                &format!("{prefix}.covariance_layers"),
+                self.covariance_layers,
+                "0 with form = \"paper\"",
+                0,
+            )?;
+            check(
+                !self.learn_pilots,
+                &format!("{prefix}.learn_pilots"),
+                self.learn_pilots,
+                "false with form = \"paper\"",
+                false,
+            )?;
         }
         Ok(())
     }
@@ -177,7 +195,13 @@ impl TrainingConfig {
         let d = Self::default();
         let key = |name: &str| format!("{prefix}.{name}");
         check((1..=65_536).contains(&self.batch), &key("batch"), self.batch, "1..=65536", d.batch)?;
-        check((1..=10_000_000).contains(&self.validation_frames), &key("validation_frames"), self.validation_frames, "1..=10000000", d.validation_frames)?;
+        check(
+            (1..=10_000_000).contains(&self.validation_frames),
+            &key("validation_frames"),
+            self.validation_frames,
+            "1..=10000000",
+            d.validation_frames,
+        )?;
         check(self.validation_every >= 1, &key("validation_every"), self.validation_every, ">= 1", d.validation_every)?;
         check(!self.phases.is_empty(), &key("phases"), "[]", "at least one phase", "one joint phase")?;
         if let Some(n) = self.dataset_frames {
@@ -187,8 +211,20 @@ impl TrainingConfig {
             let key = |name: &str| format!("{prefix}.phases[{i}].{name}");
             check((1..=10_000_000).contains(&p.steps), &key("steps"), p.steps, "1..=10000000", "none")?;
             check(p.lr > 0.0 && p.lr <= 1.0, &key("lr"), p.lr, "in (0, 1]", default_lr())?;
-            check(p.scalar_lr > 0.0 && p.scalar_lr <= 1.0, &key("scalar_lr"), p.scalar_lr, "in (0, 1]", default_scalar_lr())?;
-            check(p.pilot_lr > 0.0 && p.pilot_lr <= 1.0, &key("pilot_lr"), p.pilot_lr, "in (0, 1]", default_pilot_lr())?;
+            check(
+                p.scalar_lr > 0.0 && p.scalar_lr <= 1.0,
+                &key("scalar_lr"),
+                p.scalar_lr,
+                "in (0, 1]",
+                default_scalar_lr(),
+            )?;
+            check(
+                p.pilot_lr > 0.0 && p.pilot_lr <= 1.0,
+                &key("pilot_lr"),
+                p.pilot_lr,
+                "in (0, 1]",
+                default_pilot_lr(),
+            )?;
             check((0.0..=1.0).contains(&p.auxiliary), &key("auxiliary"), p.auxiliary, "0..=1", default_auxiliary())?;
         }
         Ok(())

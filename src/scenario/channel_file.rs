@@ -50,7 +50,8 @@ impl ChannelFile {
         };
         if gain.shape != [drops, devices] {
             return Err(bad(format!(
-                "gain_db has shape {:?}, expected [drop, device] = [{drops}, {devices}] like channel", gain.shape
+                "gain_db has shape {:?}, expected [drop, device] = [{drops}, {devices}] like channel",
+                gain.shape
             )));
         }
         let last = config.antenna_offset + config.antennas;
@@ -60,7 +61,9 @@ impl ChannelFile {
             )));
         }
         if drops < 10 {
-            return Err(bad(format!("channel has {drops} drops; at least 10 are needed for train, validation and test")));
+            return Err(bad(format!(
+                "channel has {drops} drops; at least 10 are needed for train, validation and test"
+            )));
         }
         if channel.data.iter().any(|v| !v.re.is_finite() || !v.im.is_finite()) {
             return Err(bad("channel holds values that are not finite".into()));

@@ -148,7 +148,9 @@ impl Realizations {
         if pilots.columns != n * q || pilots.length != l {
             return Err(ScenarioError::Pilots(format!(
                 "pilot matrix is [{}, {}], the scenario needs [{l}, {}] (length, devices * sequences)",
-                pilots.length, pilots.columns, n * q
+                pilots.length,
+                pilots.columns,
+                n * q
             )));
         }
         let mut y = self.noise.clone();

@@ -5,16 +5,16 @@
 //! [`FrameBatch`], which is all a detector sees. Because the two steps are separate, detectors with *different*
 //! pilots (random ones, or ones learned with the receiver) are still compared on the same devices, channels and noise.
 
+mod channel_file;
+mod error;
 mod frames;
 mod keyed;
 mod noncoherent;
 mod pilots;
-mod channel_file;
-mod error;
 
 pub use channel_file::ChannelFile;
 pub use error::ScenarioError;
-pub use frames::{AccessModel, Beta, FrameBatch, Realizations, Truth, C64};
+pub use frames::{AccessModel, Beta, C64, FrameBatch, Realizations, Truth};
 pub use keyed::{Purpose, Split, StreamKey};
 pub use noncoherent::{BlockPilots, Scenario};
 pub use pilots::{Pilots, draw_pilots};

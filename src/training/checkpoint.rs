@@ -79,7 +79,13 @@ impl Store {
     }
 
     /// Saves all of it, replacing the previous checkpoint only when the new one is complete.
-    pub fn save<N: Module>(&self, state: &State, net: &N, best: &N, optimizer: &ModuleOptimizer) -> Result<(), TrainError> {
+    pub fn save<N: Module>(
+        &self,
+        state: &State,
+        net: &N,
+        best: &N,
+        optimizer: &ModuleOptimizer,
+    ) -> Result<(), TrainError> {
         let bytes = |n: &N| n.clone().into_record().into_bytes().map_err(|e| self.mismatch(e));
         let optimizer = optimizer.into_bytes().map_err(|e| self.mismatch(e))?;
         let config = serde_json::to_value(state).map_err(|e| self.mismatch(e))?;
@@ -101,8 +107,7 @@ impl Store {
             return Ok(None);
         }
         let bundle = Bundle::open(&self.dir).map_err(|e| self.io(e))?;
-        let state: State =
-            serde_json::from_value(bundle.manifest().config.clone()).map_err(|e| self.mismatch(e))?;
+        let state: State = serde_json::from_value(bundle.manifest().config.clone()).map_err(|e| self.mismatch(e))?;
         if state.fingerprint != fingerprint {
             return Err(self.mismatch("was made by a different configuration"));
         }

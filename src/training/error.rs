@@ -4,7 +4,9 @@
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
     /// The loss became infinite or NaN.
-    #[error("{label}: the training loss is not finite at step {step} of phase {phase}; lower the learning rates (training.phases[].lr, scalar_lr, pilot_lr)")]
+    #[error(
+        "{label}: the training loss is not finite at step {step} of phase {phase}; lower the learning rates (training.phases[].lr, scalar_lr, pilot_lr)"
+    )]
     Diverged {
         /// Which network.
         label: String,

@@ -70,8 +70,7 @@ fn reference_covariance(gamma: &[f64], s: &[f64], y: &[f64], noise: f64) -> Vec<
                 }
             }
             let c = column(k);
-            let u: Vec<Complex64> =
-                (0..LENGTH).map(|i| (0..LENGTH).map(|j| a[i][LENGTH + j] * c[j]).sum()).collect();
+            let u: Vec<Complex64> = (0..LENGTH).map(|i| (0..LENGTH).map(|j| a[i][LENGTH + j] * c[j]).sum()).collect();
             out[f * 2 * COLUMNS + k] = c.iter().zip(&u).map(|(c, u)| (c.conj() * u).re).sum();
             out[f * 2 * COLUMNS + COLUMNS + k] = (0..ANTENNAS)
                 .map(|m| (0..LENGTH).map(|l| u[l].conj() * at(y, LENGTH, f, m, l)).sum::<Complex64>().norm_sqr())
@@ -115,9 +114,8 @@ fn every_backend_computes_the_plain_sums() {
         let got = values(row_dot(put(&i.z, Z), put(&i.z, Z), ANTENNAS));
         assert!(relative(&got, &energy) < 1e-6, "row_dot on {name}");
 
-        let scaled: Vec<f64> = (0..i.z.len())
-            .map(|n| i.z[n] * i.t[n / (ANTENNAS * 2 * COLUMNS) * COLUMNS + n % COLUMNS])
-            .collect();
+        let scaled: Vec<f64> =
+            (0..i.z.len()).map(|n| i.z[n] * i.t[n / (ANTENNAS * 2 * COLUMNS) * COLUMNS + n % COLUMNS]).collect();
         let got = values(row_scale(put(&i.z, Z), put(&i.t, T), ANTENNAS));
         assert!(relative(&got, &scaled) < 1e-6, "row_scale on {name}");
 
@@ -205,9 +203,7 @@ fn section_posterior_is_a_distribution_with_exact_gradients() {
             let want: Vec<f64> = (0..w.len())
                 .map(|i| {
                     let first = i / section * section;
-                    (first..first + section)
-                        .map(|j| weights[j] * w[j] * (f64::from(u8::from(i == j)) - w[i]))
-                        .sum()
+                    (first..first + section).map(|j| weights[j] * w[j] * (f64::from(u8::from(i == j)) - w[i])).sum()
                 })
                 .collect();
             assert!(relative(&got, &want) < 1e-5, "{name}, section {section}");

@@ -5,9 +5,7 @@ use std::sync::Arc;
 use burn::module::Module;
 use grantfree::config::{DetectorConfig, DetectorKind, ModelConfig, ModelForm, PilotKind, ScenarioConfig};
 use grantfree::detection::Detector;
-use grantfree::models::mampnet::{
-    BundleInfo, FrameTensors, MampDetector, MampNet, load_bundle, save_bundle, side_of,
-};
+use grantfree::models::mampnet::{BundleInfo, FrameTensors, MampDetector, MampNet, load_bundle, save_bundle, side_of};
 use grantfree::scenario::{C64, FrameBatch, Scenario, Split};
 
 use super::{cpu, devices};
@@ -95,8 +93,7 @@ fn entry_amp(batch: &FrameBatch, f: usize, iterations: usize) -> Vec<C64> {
                 omega * phi * z
             };
             for ant in 0..m {
-                let z = x[c * m + ant]
-                    + (0..l).map(|t| model.pilots.at(t, c).conj() * r[t * m + ant]).sum::<C64>();
+                let z = x[c * m + ant] + (0..l).map(|t| model.pilots.at(t, c).conj() * r[t * m + ant]).sum::<C64>();
                 next[c * m + ant] = C64::new(eta(z.re), eta(z.im));
             }
         }
@@ -117,8 +114,7 @@ fn entry_amp(batch: &FrameBatch, f: usize, iterations: usize) -> Vec<C64> {
 fn untrained_paper_layers_equal_the_real_entry_wise_amp() {
     let config = scenario(1);
     let batch = frames(&config, 3);
-    let model =
-        ModelConfig { form: ModelForm::Paper, layers: 3, refinement: false, ..ModelConfig::default() };
+    let model = ModelConfig { form: ModelForm::Paper, layers: 3, refinement: false, ..ModelConfig::default() };
     for (name, device) in devices() {
         let detector = MampDetector::new(
             net(&config, &model, &batch, &device),

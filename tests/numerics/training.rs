@@ -3,9 +3,7 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use grantfree::config::{
-    ModelConfig, ModelForm, PhaseConfig, PhaseKind, PilotKind, ScenarioConfig, TrainingConfig,
-};
+use grantfree::config::{ModelConfig, ModelForm, PhaseConfig, PhaseKind, PilotKind, ScenarioConfig, TrainingConfig};
 use grantfree::models::mampnet::{MampNet, MampTask, named_tensors};
 use grantfree::training::{TrainEvent, TrainObserver, TrainStop, TrainTask, train};
 
@@ -23,13 +21,8 @@ fn task(model: ModelConfig, phases: Vec<PhaseConfig>) -> MampTask {
         pilots: PilotKind::Gaussian,
         ..ScenarioConfig::default()
     };
-    let training = TrainingConfig {
-        batch: 16,
-        validation_frames: 64,
-        validation_every: 5,
-        phases,
-        ..TrainingConfig::default()
-    };
+    let training =
+        TrainingConfig { batch: 16, validation_frames: 64, validation_every: 5, phases, ..TrainingConfig::default() };
     MampTask::new("test", &scenario, 5, &model, &training, &cpu()).unwrap()
 }
 
@@ -53,9 +46,7 @@ impl TrainObserver for StopAfter<'_> {
 }
 
 fn schedules() -> Vec<(ModelConfig, Vec<PhaseConfig>)> {
-    let all = || {
-        vec![phase(PhaseKind::LayerWise, 4), phase(PhaseKind::Refinement, 4), phase(PhaseKind::Joint, 12)]
-    };
+    let all = || vec![phase(PhaseKind::LayerWise, 4), phase(PhaseKind::Refinement, 4), phase(PhaseKind::Joint, 12)];
     vec![
         (ModelConfig { layers: 2, covariance_layers: 1, learn_pilots: true, ..ModelConfig::default() }, all()),
         (ModelConfig { form: ModelForm::Paper, layers: 2, ..ModelConfig::default() }, all()),

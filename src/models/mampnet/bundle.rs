@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::net::{MampNet, Side};
 use crate::config::ModelConfig;
-use crate::io::{Bundle, ManifestParts, write_bundle};
 use crate::io::tensors::{NamedTensor, to_bytes};
+use crate::io::{Bundle, ManifestParts, write_bundle};
 use crate::scenario::{C64, Pilots};
 
 /// System name in manifests.
@@ -139,8 +139,8 @@ pub fn load_bundle(dir: &Path, device: &Device) -> Result<LoadedModel, ModelErro
     if manifest.system != SYSTEM {
         return Err(content(format!("holds a model of system {}, expected {SYSTEM}", manifest.system)));
     }
-    let info: BundleInfo = serde_json::from_value(manifest.config.clone())
-        .map_err(|e| content(format!("manifest.json, config: {e}")))?;
+    let info: BundleInfo =
+        serde_json::from_value(manifest.config.clone()).map_err(|e| content(format!("manifest.json, config: {e}")))?;
     info.model.validate("manifest.config.model").map_err(|e| content(e.to_string()))?;
     let side = info.side;
     let k = side.devices * side.sequences;
@@ -150,7 +150,10 @@ pub fn load_bundle(dir: &Path, device: &Device) -> Result<LoadedModel, ModelErro
         .find(|(name, ..)| name == "pilots")
         .ok_or_else(|| content(format!("{TENSORS} has no tensor pilots")))?;
     if *shape != [2, side.pilot_length, k] {
-        return Err(content(format!("{TENSORS}: pilots has shape {shape:?}, the manifest says [2, {}, {k}]", side.pilot_length)));
+        return Err(content(format!(
+            "{TENSORS}: pilots has shape {shape:?}, the manifest says [2, {}, {k}]",
+            side.pilot_length
+        )));
     }
     let half = side.pilot_length * k;
     let pilots = Pilots {

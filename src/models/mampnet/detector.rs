@@ -7,7 +7,7 @@ use burn::tensor::Device;
 use super::inputs::FrameTensors;
 use super::net::{MampNet, Side};
 use crate::complex::unstack_rows;
-use crate::config::{Threshold};
+use crate::config::Threshold;
 use crate::detection::{Decisions, DetectError, Detector};
 use crate::scenario::{FrameBatch, Pilots};
 
@@ -31,7 +31,14 @@ pub struct MampDetector {
 impl MampDetector {
     /// `net` must live on `device`. `threshold` acts on the posterior logit; `None` decides for the largest posterior
     /// (logit > 0).
-    pub fn new(net: MampNet, pilots: Arc<Pilots>, side: Side, device: Device, backend: &str, threshold: Option<Threshold>) -> Self {
+    pub fn new(
+        net: MampNet,
+        pilots: Arc<Pilots>,
+        side: Side,
+        device: Device,
+        backend: &str,
+        threshold: Option<Threshold>,
+    ) -> Self {
         let learned = net.learned_pilots().map(Arc::new);
         let q = side.sequences as f64;
         // The logit already holds the prior: equal priors means undoing it.
@@ -61,15 +68,20 @@ impl MampDetector {
         let found = [m.devices(), m.sequences(), m.pilot_length(), m.antennas];
         let wanted = [s.devices, s.sequences, s.pilot_length, s.antennas];
         let paper = matches!(self.net, MampNet::Paper(_));
-        for ((name, found), wanted) in ["devices", "sequences", "pilot length", "antennas"].iter().zip(found).zip(wanted) {
+        for ((name, found), wanted) in
+            ["devices", "sequences", "pilot length", "antennas"].iter().zip(found).zip(wanted)
+        {
             // The shared form runs at any number of antennas.
             if found != wanted && (*name != "antennas" || paper) {
-                return Err(DetectError::Mismatch(format!("the model was trained for {wanted} {name}, the frames have {found}")));
+                return Err(DetectError::Mismatch(format!(
+                    "the model was trained for {wanted} {name}, the frames have {found}"
+                )));
             }
         }
         let scale = m.pilots.energy.sqrt();
         let own = self.pilots.energy.sqrt();
-        let difference = m.pilots.data.iter().zip(&self.pilots.data).map(|(a, b)| (a / scale - b / own).norm()).fold(0.0, f64::max);
+        let difference =
+            m.pilots.data.iter().zip(&self.pilots.data).map(|(a, b)| (a / scale - b / own).norm()).fold(0.0, f64::max);
         if difference > 1e-3 {
             return Err(DetectError::Mismatch(format!(
                 "the frames were made with other pilots than the model was trained with (largest difference {difference:.2e}); \
@@ -102,16 +114,20 @@ impl Detector for MampDetector {
             let tensors = FrameTensors::from_frames(&part, &self.device);
             let output = self.net.forward(&tensors, s.clone(), self.net.full_depth(), None);
             let logits = output.decision().try_into_data().map_err(|e| device_error(e.to_string()))?;
-            let logits: Vec<f32> = logits.convert::<f32>().try_into_vec().map_err(|e| device_error(format!("{e:?}")))?;
+            let logits: Vec<f32> =
+                logits.convert::<f32>().try_into_vec().map_err(|e| device_error(format!("{e:?}")))?;
             for device in logits.chunks_exact(q) {
-                let (best, value) =
-                    device.iter().enumerate().fold((0, f32::NEG_INFINITY), |a, (i, &v)| if v > a.1 { (i, v) } else { a });
+                let (best, value) = device
+                    .iter()
+                    .enumerate()
+                    .fold((0, f32::NEG_INFINITY), |a, (i, &v)| if v > a.1 { (i, v) } else { a });
                 out.activity.push(if f64::from(value) > self.threshold { best as i64 + 1 } else { 0 });
             }
             out.score.extend(logits.iter().map(|&v| f64::from(v)));
             if let (Some(x), Some(last)) = (&mut out.x, output.x.last()) {
                 let data = last.clone().try_into_data().map_err(|e| device_error(e.to_string()))?;
-                let data: Vec<f32> = data.convert::<f32>().try_into_vec().map_err(|e| device_error(format!("{e:?}")))?;
+                let data: Vec<f32> =
+                    data.convert::<f32>().try_into_vec().map_err(|e| device_error(format!("{e:?}")))?;
                 // Back to the units of the file: the network worked at unit noise and unit pilot energy.
                 let scale = (m.noise_var / m.pilots.energy).sqrt();
                 x.extend(unstack_rows(&data, count, k, m.antennas).into_iter().map(|v| v * scale));

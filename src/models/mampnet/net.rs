@@ -103,9 +103,7 @@ impl MampNet {
     /// An untrained network: equal to its classical algorithm.
     pub fn init(config: &ModelConfig, pilots: &Pilots, side: Side, device: &Device) -> Self {
         match config.form {
-            ModelForm::Paper => {
-                Self::Paper(PaperNet::init(config, pilots, side.antennas, side.activity_prob, device))
-            }
+            ModelForm::Paper => Self::Paper(PaperNet::init(config, pilots, side.antennas, side.activity_prob, device)),
             ModelForm::Shared => Self::Shared(SharedNet::init(config, pilots, side.activity_prob, device)),
         }
     }
@@ -141,7 +139,13 @@ impl MampNet {
 
     /// Runs the first `depth` layers, and what comes after them when `depth` is [`MampNet::full_depth`]; the state that
     /// enters layer `detach_before` is cut from the graph.
-    pub fn forward(&self, frames: &FrameTensors, s: Tensor<2>, depth: usize, detach_before: Option<usize>) -> NetOutput {
+    pub fn forward(
+        &self,
+        frames: &FrameTensors,
+        s: Tensor<2>,
+        depth: usize,
+        detach_before: Option<usize>,
+    ) -> NetOutput {
         match self {
             Self::Paper(n) => {
                 let p = n.forward(frames, s, depth, detach_before);

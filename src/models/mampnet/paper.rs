@@ -108,7 +108,13 @@ impl PaperNet {
     }
 
     /// See [`super::SharedNet::forward`]; the refinement module runs when `depth` exceeds the number of layers.
-    pub fn forward(&self, frames: &FrameTensors, s: Tensor<2>, depth: usize, detach_before: Option<usize>) -> PaperPass {
+    pub fn forward(
+        &self,
+        frames: &FrameTensors,
+        s: Tensor<2>,
+        depth: usize,
+        detach_before: Option<usize>,
+    ) -> PaperPass {
         let m = frames.antennas;
         let [rows, width] = frames.y.dims();
         let [batch, k] = frames.beta.dims();

@@ -117,7 +117,13 @@ impl SharedNet {
     /// the state entering that layer is cut from the graph (layer-wise training).
     ///
     /// `s [2L, K]`: the pilots the frames were made with.
-    pub fn forward(&self, frames: &FrameTensors, s: Tensor<2>, depth: usize, detach_before: Option<usize>) -> SharedPass {
+    pub fn forward(
+        &self,
+        frames: &FrameTensors,
+        s: Tensor<2>,
+        depth: usize,
+        detach_before: Option<usize>,
+    ) -> SharedPass {
         let m = frames.antennas;
         let [_, width] = frames.y.dims();
         let [batch, k] = frames.beta.dims();

@@ -102,7 +102,9 @@ impl MampTask {
     fn kind(&self, phase: &Phase) -> (PhaseKind, usize, f64) {
         let config = &self.training.phases[self.schedule[phase.index].1];
         let layer = match config.kind {
-            PhaseKind::LayerWise => self.schedule[..phase.index].iter().filter(|(_, c)| *c == self.schedule[phase.index].1).count(),
+            PhaseKind::LayerWise => {
+                self.schedule[..phase.index].iter().filter(|(_, c)| *c == self.schedule[phase.index].1).count()
+            }
             _ => 0,
         };
         (config.kind, layer, config.auxiliary)
@@ -271,7 +273,8 @@ impl TrainTask for MampTask {
                 };
                 let (logits, sent) = (read(out.decision())?, read(chunk.labels.sent.clone())?);
                 for (logits, sent) in logits.chunks_exact(q).zip(sent.chunks_exact(q)) {
-                    let best = logits.iter().enumerate().fold((0, 0.0), |a, (i, &v)| if v > a.1 { (i + 1, v) } else { a }).0;
+                    let best =
+                        logits.iter().enumerate().fold((0, 0.0), |a, (i, &v)| if v > a.1 { (i + 1, v) } else { a }).0;
                     let truth = sent.iter().position(|&v| v > 0.5).map_or(0, |i| i + 1);
                     errors += u64::from(best != truth);
                 }

@@ -1,0 +1,79 @@
+//! Each detector on one batch of 32 frames (N = 100, M = 16, L = 40, one bit), and the frames themselves.
+
+#[allow(dead_code)] // the other benches use the rest
+mod support;
+
+use std::hint::black_box;
+use std::sync::Arc;
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use grantfree::classical::build;
+use grantfree::config::{DetectorConfig, DetectorKind, ModelConfig, Precision, kind_name};
+use grantfree::detection::Detector;
+use grantfree::models::mampnet::{MampDetector, MampNet, side_of};
+use grantfree::scenario::{Scenario, Split};
+
+const FRAMES: usize = 32;
+
+/// Every classical detector at its default iterations, in both precisions where it has two.
+fn classical(c: &mut Criterion) {
+    use DetectorKind as K;
+    let batch = support::frames(FRAMES);
+    let mut group = support::group(c, "detectors");
+    group.throughput(Throughput::Elements(FRAMES as u64));
+    let both = [Some(Precision::F64), Some(Precision::F32)];
+    let rows = [K::Amp, K::AmpSection, K::Covariance, K::CovarianceSection, K::Ml, K::Map]
+        .into_iter()
+        .flat_map(|kind| both.map(|precision| (kind, precision)))
+        .chain([(K::GenieMmse, None), (K::SingleUserBound, None)]);
+    for (kind, precision) in rows {
+        let detector = build(&DetectorConfig { precision, ..DetectorConfig::new(kind) }).expect("default options");
+        let name = match precision {
+            Some(Precision::F32) => format!("{}, f32", kind_name(kind)),
+            Some(Precision::F64) => format!("{}, f64", kind_name(kind)),
+            None => kind_name(kind),
+        };
+        group.bench_function(name, |b| b.iter(|| detector.detect(black_box(&batch)).expect("the frames fit")));
+    }
+    group.finish();
+}
+
+/// A network of eight layers on the same frames; its weights do not change its time.
+fn learned(c: &mut Criterion) {
+    let batch = support::frames(FRAMES);
+    let side = side_of(&support::scenario());
+    let mut group = support::group(c, "detectors");
+    group.throughput(Throughput::Elements(FRAMES as u64));
+    for (label, model) in [
+        ("mampnet, 8 AMP layers", ModelConfig { layers: 8, ..ModelConfig::default() }),
+        (
+            "mampnet, 4 AMP + 4 covariance layers",
+            ModelConfig { layers: 4, covariance_layers: 4, ..ModelConfig::default() },
+        ),
+    ] {
+        for (backend, device) in support::devices() {
+            let pilots = Arc::clone(&batch.model.pilots);
+            let net = MampNet::init(&model, &pilots, side, &device);
+            let detector = MampDetector::new(net, pilots, side, device, backend, None);
+            group.bench_function(format!("{label}, {backend}"), |b| {
+                b.iter(|| detector.detect(black_box(&batch)).expect("the frames fit"));
+            });
+        }
+    }
+    group.finish();
+}
+
+/// Drawing frames, and passing them through the pilots.
+fn simulation(c: &mut Criterion) {
+    let scenario = Scenario::new(&support::scenario(), 1, Split::Test).expect("the scenario needs no file");
+    let pilots = scenario.pilots(0);
+    let draws = scenario.realize(0, FRAMES);
+    let mut group = support::group(c, "scenario");
+    group.throughput(Throughput::Elements(FRAMES as u64));
+    group.bench_function("realize", |b| b.iter(|| scenario.realize(black_box(0), FRAMES)));
+    group.bench_function("observe", |b| b.iter(|| draws.observe(black_box(&pilots)).expect("the pilots fit")));
+    group.finish();
+}
+
+criterion_group!(benches, classical, learned, simulation);
+criterion_main!(benches);

@@ -1,0 +1,205 @@
+//! The fused kernels against the same mathematics in burn tensor operations, forward and with the backward pass, in one
+//! run (128 frames, N = 100, Q = 2, M = 16, L = 40: a training batch of figure 7).
+//!
+//! The baseline is what a model would be written with if the kernels did not exist. Both are compared before they are
+//! measured; the last line of a pair is their ratio.
+
+mod support;
+
+use burn::tensor::{Device, Tensor, TensorData};
+use criterion::{Criterion, criterion_group, criterion_main};
+use grantfree::backend::{
+    ShrinkRule, covariance_score, row_dot, row_onsager, row_scale, row_shrink, section_posterior,
+};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, StandardNormal};
+
+use support::Best;
+
+const FRAMES: usize = 128;
+const ANTENNAS: usize = 16;
+const LENGTH: usize = 40;
+const SECTION: usize = 2;
+const COLUMNS: usize = 100 * SECTION;
+
+/// The kernels in burn tensor operations, on the same stacked layout.
+mod composed {
+    use super::{COLUMNS, FRAMES, ShrinkRule, Tensor, section_posterior};
+
+    /// `[F*M, 2K]` as real and imaginary planes `[F, M, K]`.
+    fn planes(t: Tensor<2>, antennas: usize) -> (Tensor<3>, Tensor<3>) {
+        let [rows, width] = t.dims();
+        let t = t.reshape([rows / antennas, antennas, width]);
+        (t.clone().narrow(2, 0, width / 2), t.narrow(2, width / 2, width / 2))
+    }
+
+    /// Planes back to `[F*M, 2K]`.
+    fn stack(re: Tensor<3>, im: Tensor<3>) -> Tensor<2> {
+        let [frames, antennas, k] = re.dims();
+        Tensor::cat(vec![re, im], 2).reshape([frames * antennas, 2 * k])
+    }
+
+    pub fn row_dot(a: Tensor<2>, b: Tensor<2>, antennas: usize) -> Tensor<2> {
+        (a * b).reshape([FRAMES, antennas, 2, COLUMNS]).sum_dim(1).sum_dim(2).reshape([FRAMES, COLUMNS])
+    }
+
+    pub fn row_scale(z: Tensor<2>, c: Tensor<2>, antennas: usize) -> Tensor<2> {
+        let [rows, width] = z.dims();
+        (z.reshape([FRAMES, antennas, 2, COLUMNS]) * c.reshape([FRAMES, 1, 1, COLUMNS])).reshape([rows, width])
+    }
+
+    pub fn row_onsager(z: Tensor<2>, t: Tensor<2>, r: Tensor<2>, antennas: usize) -> Tensor<2> {
+        let (ar, ai) = planes(row_scale(z.clone(), t, antennas), antennas);
+        let (br, bi) = planes(z, antennas);
+        let (br, bi) = (br.swap_dims(1, 2), bi.swap_dims(1, 2));
+        let jr = ar.clone().matmul(br.clone()) + ai.clone().matmul(bi.clone());
+        let ji = ai.matmul(br) - ar.matmul(bi);
+        let (rr, ri) = planes(r, antennas);
+        stack(jr.clone().matmul(rr.clone()) - ji.clone().matmul(ri.clone()), jr.matmul(ri) + ji.matmul(rr))
+    }
+
+    /// Denoised rows and Onsager product.
+    pub fn row_shrink(z: Tensor<2>, r: Tensor<2>, rule: ShrinkRule, antennas: usize) -> (Tensor<2>, Tensor<2>) {
+        let [rows, width] = r.dims();
+        let energy = row_dot(z.clone(), z.clone(), antennas);
+        let llr = rule.slope.clone() * energy - rule.offset;
+        let posterior = section_posterior(llr + rule.log_prior, rule.section);
+        let weight = posterior.clone() * rule.gain;
+        let curvature = weight.clone() * rule.slope * (posterior.neg() + 1.0);
+        let trace = weight.clone().sum_dim(1).reshape([FRAMES, 1, 1]);
+        let scaled = (r.clone().reshape([FRAMES, antennas, width]) * trace).reshape([rows, width]);
+        let onsager = row_onsager(z.clone(), curvature, r, antennas) + scaled;
+        (row_scale(z, weight, antennas), onsager)
+    }
+}
+
+/// Operands of one layer.
+#[derive(Clone)]
+struct Layer {
+    z: Tensor<2>,
+    r: Tensor<2>,
+    t: Tensor<2>,
+    rule: ShrinkRule,
+}
+
+fn normal(seed: u64, shape: [usize; 2], device: &Device) -> Tensor<2> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let data: Vec<f32> = (0..shape[0] * shape[1]).map(|_| StandardNormal.sample(&mut rng)).collect();
+    Tensor::from_data(TensorData::new(data, shape), device)
+}
+
+impl Layer {
+    fn new(device: &Device) -> Self {
+        let per_sequence = |seed| normal(seed, [FRAMES, COLUMNS], device);
+        let gain = (per_sequence(3) * 0.5).exp();
+        Self {
+            z: normal(1, [FRAMES * ANTENNAS, 2 * COLUMNS], device),
+            r: normal(2, [FRAMES * ANTENNAS, 2 * LENGTH], device),
+            t: per_sequence(4),
+            rule: ShrinkRule {
+                gain: gain.clone() / (gain.clone() + 1.0),
+                slope: gain.clone() / (gain.clone() + 1.0),
+                offset: (gain + 1.0).log() * ANTENNAS as f64,
+                log_prior: Tensor::full([1, 1], -2.9, device),
+                section: SECTION,
+                matrix_onsager: true,
+            },
+        }
+    }
+
+    /// The same with z and r tracked.
+    fn tracked(&self, device: &Device) -> Self {
+        let leaf = |t: &Tensor<2>| Tensor::from_data(t.to_data(), &device.clone().autodiff()).require_grad();
+        Self { z: leaf(&self.z), r: leaf(&self.r), t: leaf(&self.t), rule: self.rule.clone() }
+    }
+}
+
+/// A kernel or its baseline: the outputs of one call, joined to one tensor.
+type Body = fn(Layer) -> Tensor<2>;
+
+const PAIRS: [(&str, Body, Body); 4] = [
+    ("row_dot", |l| row_dot(l.z.clone(), l.z, ANTENNAS), |l| composed::row_dot(l.z.clone(), l.z, ANTENNAS)),
+    ("row_scale", |l| row_scale(l.z, l.t, ANTENNAS), |l| composed::row_scale(l.z, l.t, ANTENNAS)),
+    ("row_onsager", |l| row_onsager(l.z, l.t, l.r, ANTENNAS), |l| composed::row_onsager(l.z, l.t, l.r, ANTENNAS)),
+    (
+        "row_shrink",
+        |l| {
+            let out = row_shrink(l.z, l.r, l.rule, ANTENNAS);
+            Tensor::cat(vec![out.x, out.onsager], 1)
+        },
+        |l| {
+            let (x, onsager) = composed::row_shrink(l.z, l.r, l.rule, ANTENNAS);
+            Tensor::cat(vec![x, onsager], 1)
+        },
+    ),
+];
+
+/// A value that depends on all of a tensor: reading it waits for the device.
+fn finish(t: Tensor<2>) -> f32 {
+    t.sum().into_scalar::<f32>()
+}
+
+/// Gradient of z after a backward pass of the squared outputs.
+fn gradient(layer: Layer, body: Body) -> Tensor<2> {
+    let z = layer.z.clone();
+    let out = body(layer);
+    let grads = (out.clone() * out).sum().backward();
+    z.grad(&grads).expect("z is tracked")
+}
+
+fn relative(a: Tensor<2>, b: Tensor<2>) -> f32 {
+    let norm = |t: Tensor<2>| (t.clone() * t).sum().sqrt().into_scalar::<f32>();
+    norm(a - b.clone()) / norm(b)
+}
+
+fn pairs(c: &mut Criterion) {
+    for (backend, device) in support::devices() {
+        let layer = Layer::new(&device);
+        let tracked = layer.tracked(&device);
+        for (name, fused, primitives) in PAIRS {
+            assert!(relative(fused(layer.clone()), primitives(layer.clone())) < 1e-4, "{name} on {backend}");
+            let difference = relative(gradient(tracked.clone(), fused), gradient(tracked.clone(), primitives));
+            assert!(difference < 1e-4, "gradient of {name} on {backend}");
+
+            let mut group = support::group(c, &format!("{backend}/{name}"));
+            let [forward, baseline, with_backward, baseline_backward] = std::array::from_fn(|_| Best::default());
+            group.bench_function("forward, fused", |b| forward.iter(b, || finish(fused(layer.clone()))));
+            group.bench_function("forward, burn", |b| baseline.iter(b, || finish(primitives(layer.clone()))));
+            group.bench_function("forward and backward, fused", |b| {
+                with_backward.iter(b, || finish(gradient(tracked.clone(), fused)));
+            });
+            group.bench_function("forward and backward, burn", |b| {
+                baseline_backward.iter(b, || finish(gradient(tracked.clone(), primitives)));
+            });
+            group.finish();
+            forward.print_ratio(&format!("{backend}/{name}, forward"), &baseline);
+            with_backward.print_ratio(&format!("{backend}/{name}, forward and backward"), &baseline_backward);
+        }
+    }
+}
+
+/// The covariance statistics have no body of burn operations: burn has no factorisation.
+fn covariance(c: &mut Criterion) {
+    for (backend, device) in support::devices() {
+        let gamma = normal(5, [FRAMES, COLUMNS], &device).abs() * 0.1;
+        let s = normal(6, [2 * LENGTH, COLUMNS], &device) * (0.5 / LENGTH as f64).sqrt();
+        let y = normal(7, [FRAMES * ANTENNAS, 2 * LENGTH], &device);
+        let leaf = |t: &Tensor<2>| Tensor::from_data(t.to_data(), &device.clone().autodiff()).require_grad();
+        let (tracked_gamma, tracked_s) = (leaf(&gamma), leaf(&s));
+        let mut group = support::group(c, &format!("{backend}/covariance_score"));
+        group.bench_function("forward", |b| {
+            b.iter(|| finish(covariance_score(gamma.clone(), s.clone(), y.clone(), ANTENNAS, 1.0)));
+        });
+        group.bench_function("forward and backward", |b| {
+            b.iter(|| {
+                let out = covariance_score(tracked_gamma.clone(), tracked_s.clone(), y.clone(), ANTENNAS, 1.0);
+                finish(tracked_s.grad(&out.sum().backward()).expect("s is tracked"))
+            });
+        });
+        group.finish();
+    }
+}
+
+criterion_group!(benches, pairs, covariance);
+criterion_main!(benches);
