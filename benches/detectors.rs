@@ -1,6 +1,5 @@
 //! Each detector on one batch of 32 frames (N = 100, M = 16, L = 40, one bit), and the frames themselves.
 
-#[allow(dead_code)] // the other benches use the rest
 mod support;
 
 use std::hint::black_box;
@@ -11,14 +10,20 @@ use grantfree::classical::build;
 use grantfree::config::{DetectorConfig, DetectorKind, ModelConfig, Precision, kind_name};
 use grantfree::detection::Detector;
 use grantfree::models::mampnet::{MampDetector, MampNet, side_of};
-use grantfree::scenario::{Scenario, Split};
+use grantfree::scenario::{FrameBatch, Scenario, Split};
 
 const FRAMES: usize = 32;
+
+/// Test frames of [`support::scenario`].
+fn batch() -> FrameBatch {
+    let scenario = Scenario::new(&support::scenario(), 1, Split::Test).expect("the scenario needs no file");
+    scenario.realize(0, FRAMES).observe(&scenario.pilots(0)).expect("the pilots are the scenario's own")
+}
 
 /// Every classical detector at its default iterations, in both precisions where it has two.
 fn classical(c: &mut Criterion) {
     use DetectorKind as K;
-    let batch = support::frames(FRAMES);
+    let batch = batch();
     let mut group = support::group(c, "detectors");
     group.throughput(Throughput::Elements(FRAMES as u64));
     let both = [Some(Precision::F64), Some(Precision::F32)];
@@ -40,7 +45,7 @@ fn classical(c: &mut Criterion) {
 
 /// A network of eight layers on the same frames; its weights do not change its time.
 fn learned(c: &mut Criterion) {
-    let batch = support::frames(FRAMES);
+    let batch = batch();
     let side = side_of(&support::scenario());
     let mut group = support::group(c, "detectors");
     group.throughput(Throughput::Elements(FRAMES as u64));

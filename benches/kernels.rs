@@ -4,18 +4,21 @@
 //! The baseline is what a model would be written with if the kernels did not exist. Both are compared before they are
 //! measured; the last line of a pair is their ratio.
 
+#[allow(dead_code)] // the other benches use the rest
 mod support;
 
+use std::cell::Cell;
+use std::hint::black_box;
+use std::time::Instant;
+
 use burn::tensor::{Device, Tensor, TensorData};
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{Bencher, Criterion, criterion_group, criterion_main};
 use grantfree::backend::{
     ShrinkRule, covariance_score, row_dot, row_onsager, row_scale, row_shrink, section_posterior,
 };
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
-
-use support::Best;
 
 const FRAMES: usize = 128;
 const ANTENNAS: usize = 16;
@@ -134,6 +137,34 @@ const PAIRS: [(&str, Body, Body); 4] = [
         },
     ),
 ];
+
+/// The best time per call of a row, for ratios between rows of one run.
+#[derive(Default)]
+struct Best(Cell<Option<f64>>);
+
+impl Best {
+    /// Runs a row and remembers its best sample.
+    fn iter<O>(&self, bencher: &mut Bencher, mut call: impl FnMut() -> O) {
+        bencher.iter_custom(|times| {
+            let begin = Instant::now();
+            for _ in 0..times {
+                black_box(call());
+            }
+            let elapsed = begin.elapsed();
+            let seconds = elapsed.as_secs_f64() / times as f64;
+            self.0.set(Some(self.0.get().map_or(seconds, |best| best.min(seconds))));
+            elapsed
+        });
+    }
+
+    /// Prints how long `other` takes in units of this row; nothing when a filter left one of the two out.
+    fn print_ratio(&self, what: &str, other: &Self) {
+        if let (Some(mine), Some(theirs)) = (self.0.get(), other.0.get()) {
+            let (ratio, mine, theirs) = (theirs / mine, mine * 1e3, theirs * 1e3);
+            println!("{what}: burn operations take {ratio:.2} times as long ({theirs:.3} ms against {mine:.3} ms)\n");
+        }
+    }
+}
 
 /// A value that depends on all of a tensor: reading it waits for the device.
 fn finish(t: Tensor<2>) -> f32 {

@@ -1,7 +1,6 @@
 //! One training step of DL-mAMPnet (N = 100, M = 16, L = 40, one bit): loss, backward pass and Adam, and the batch it
 //! needs, drawn fresh.
 
-#[allow(dead_code)] // the other benches use the rest
 mod support;
 
 use burn::optim::{AdamConfig, GradientsParams};

@@ -57,3 +57,8 @@ pub mod report;
 pub mod scenario;
 pub mod simulation;
 pub mod training;
+
+/// The examples of the README are compiled with the doc tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

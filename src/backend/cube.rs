@@ -179,6 +179,10 @@ fn apply(j: T, x: T, antennas: usize) -> T {
     launch!(apply_kernel, j, x, out, rows * width / 2, antennas, width / 2)
 }
 
+fn half<B: Backend>(t: FloatTensor<B>) -> FloatTensor<B> {
+    B::float_mul_scalar(t, 0.5.into())
+}
+
 impl Backend for CubeBackend {
     fn row_dot(a: T, b: T, antennas: usize) -> T {
         let (a, b) = (into_contiguous(a), into_contiguous(b));
@@ -206,10 +210,7 @@ impl Backend for CubeBackend {
         let j = outer(Self::row_scale(z.clone(), t.clone(), antennas), z.clone(), antennas, false);
         let gr = apply(j, g.clone(), antennas);
         let hz = apply(outer(g, r, antennas, true), z.clone(), antennas);
-        let gt = <Self as burn::backend::ops::FloatTensorOps<Self>>::float_mul_scalar(
-            Self::row_dot(z, hz.clone(), antennas),
-            0.5.into(),
-        );
+        let gt = half::<Self>(Self::row_dot(z, hz.clone(), antennas));
         (Self::row_scale(hz, t, antennas), gt, gr)
     }
 }

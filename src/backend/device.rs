@@ -90,7 +90,9 @@ pub enum BackendError {
         feature: &'static str,
     },
     /// No adapter answers.
-    #[error("backend {backend}: no usable graphics adapter ({message}); try --backend flex, or install a driver (on Linux mesa-vulkan-drivers has a software one)")]
+    #[error(
+        "backend {backend}: no usable graphics adapter ({message}); try --backend flex, or install a driver (on Linux mesa-vulkan-drivers has a software one)"
+    )]
     NoAdapter {
         /// What was asked for.
         backend: &'static str,

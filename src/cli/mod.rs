@@ -50,7 +50,17 @@ pub fn main() -> u8 {
 /// # Errors
 /// [`CliError`], which knows its exit code.
 pub fn dispatch(command: &Command) -> Result<(), CliError> {
-    use_threads(common(command))?;
+    let threads = common(command).threads.unwrap_or(0);
+    // The command itself runs on a worker of the pool. From outside, each of the thousands of small parallel loops of a
+    // training step would wake a worker and sleep until it is done: a context switch either way.
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads.into())
+        .build()
+        .map_err(|e| CliError::Other(format!("cannot start {threads} threads (--threads): {e}").into()))?;
+    pool.install(|| execute(command))
+}
+
+fn execute(command: &Command) -> Result<(), CliError> {
     match command {
         Command::Run(args) => run::execute(args),
         Command::Train(args) => train::execute(args),
@@ -78,13 +88,4 @@ fn common(command: &Command) -> &CommonArgs {
         Command::Merge(a) => &a.common,
         Command::Doctor(a) => &a.common,
     }
-}
-
-/// Sizes the pool that all rooms share, before anything uses it.
-fn use_threads(common: &CommonArgs) -> Result<(), CliError> {
-    let Some(threads) = common.threads else { return Ok(()) };
-    rayon::ThreadPoolBuilder::new()
-        .num_threads(threads.into())
-        .build_global()
-        .map_err(|e| CliError::Other(format!("cannot start {threads} threads (--threads): {e}").into()))
 }

@@ -56,6 +56,18 @@ pub(super) fn sibling(path: &Path, ending: &str) -> io::Result<PathBuf> {
     Ok(folder_of(path).join(hidden))
 }
 
+/// Makes the folder that will hold `path`.
+///
+/// # Errors
+/// [`IoError::Write`] when it cannot be made.
+pub fn create_parent(path: &Path) -> Result<(), IoError> {
+    match path.parent() {
+        Some(parent) => std::fs::create_dir_all(parent)
+            .map_err(|source| IoError::Write { path: parent.display().to_string(), source }),
+        None => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,17 +93,5 @@ mod tests {
         assert!(atomic_write(&folder, b"x").is_err());
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
         assert!(atomic_write(Path::new(".."), b"x").is_err());
-    }
-}
-
-/// Makes the folder that will hold `path`.
-///
-/// # Errors
-/// [`IoError::Write`] when it cannot be made.
-pub fn create_parent(path: &Path) -> Result<(), IoError> {
-    match path.parent() {
-        Some(parent) => std::fs::create_dir_all(parent)
-            .map_err(|source| IoError::Write { path: parent.display().to_string(), source }),
-        None => Ok(()),
     }
 }

@@ -67,7 +67,11 @@ impl Store {
     }
 
     fn io(&self, source: crate::io::IoError) -> TrainError {
-        TrainError::Checkpoint { label: self.label.clone(), path: self.dir.display().to_string(), source }
+        TrainError::Checkpoint {
+            label: self.label.clone(),
+            path: self.dir.display().to_string(),
+            source: Box::new(source),
+        }
     }
 
     fn mismatch(&self, problem: impl ToString) -> TrainError {

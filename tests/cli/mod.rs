@@ -3,6 +3,7 @@
 mod bad_input;
 mod files;
 mod golden;
+mod reproducible;
 mod runs;
 
 use std::path::{Path, PathBuf};

@@ -1,5 +1,6 @@
 //! Kernels and networks held against references.
 
+mod devices;
 mod kernels;
 mod mampnet;
 mod training;
@@ -22,7 +23,7 @@ pub fn tensor(data: &[f64], shape: [usize; 2], device: &Device, dtype: DType) ->
 
 /// Values of a tensor as f64.
 pub fn values<const D: usize>(t: Tensor<D>) -> Vec<f64> {
-    t.into_data().convert::<f64>().into_vec().unwrap()
+    t.into_data().convert::<f64>().try_into_vec().unwrap()
 }
 
 /// `||a - b||/||b||`.

@@ -1,6 +1,7 @@
 //! The two float types of the kernels, and safe matrix products on slices.
 
 use num_complex::Complex;
+use pulp::Simd;
 
 /// `f32` or `f64`.
 pub trait Element:
@@ -10,6 +11,19 @@ pub trait Element:
     fn wide(self) -> f64;
     /// From f64, rounded.
     fn narrow(value: f64) -> Self;
+
+    /// A SIMD register.
+    type Lanes<S: Simd>: Copy;
+    /// A slice as registers, and the rest that fills none.
+    fn lanes<S: Simd>(values: &[Self]) -> (&[Self::Lanes<S>], &[Self]);
+    /// One value in all lanes.
+    fn splat<S: Simd>(simd: S, value: Self) -> Self::Lanes<S>;
+    /// `-a`.
+    fn minus<S: Simd>(simd: S, a: Self::Lanes<S>) -> Self::Lanes<S>;
+    /// `a b + c`, with one rounding where the processor can.
+    fn multiply_add<S: Simd>(simd: S, a: Self::Lanes<S>, b: Self::Lanes<S>, c: Self::Lanes<S>) -> Self::Lanes<S>;
+    /// Sum of the lanes.
+    fn total<S: Simd>(simd: S, a: Self::Lanes<S>) -> Self;
 }
 
 impl Element for f32 {
@@ -19,6 +33,28 @@ impl Element for f32 {
     fn narrow(value: f64) -> Self {
         value as f32
     }
+
+    type Lanes<S: Simd> = S::f32s;
+    #[inline(always)]
+    fn lanes<S: Simd>(values: &[Self]) -> (&[S::f32s], &[Self]) {
+        S::as_simd_f32s(values)
+    }
+    #[inline(always)]
+    fn splat<S: Simd>(simd: S, value: Self) -> S::f32s {
+        simd.splat_f32s(value)
+    }
+    #[inline(always)]
+    fn minus<S: Simd>(simd: S, a: S::f32s) -> S::f32s {
+        simd.neg_f32s(a)
+    }
+    #[inline(always)]
+    fn multiply_add<S: Simd>(simd: S, a: S::f32s, b: S::f32s, c: S::f32s) -> S::f32s {
+        simd.mul_add_e_f32s(a, b, c)
+    }
+    #[inline(always)]
+    fn total<S: Simd>(simd: S, a: S::f32s) -> Self {
+        simd.reduce_sum_f32s(a)
+    }
 }
 
 impl Element for f64 {
@@ -27,6 +63,28 @@ impl Element for f64 {
     }
     fn narrow(value: f64) -> Self {
         value
+    }
+
+    type Lanes<S: Simd> = S::f64s;
+    #[inline(always)]
+    fn lanes<S: Simd>(values: &[Self]) -> (&[S::f64s], &[Self]) {
+        S::as_simd_f64s(values)
+    }
+    #[inline(always)]
+    fn splat<S: Simd>(simd: S, value: Self) -> S::f64s {
+        simd.splat_f64s(value)
+    }
+    #[inline(always)]
+    fn minus<S: Simd>(simd: S, a: S::f64s) -> S::f64s {
+        simd.neg_f64s(a)
+    }
+    #[inline(always)]
+    fn multiply_add<S: Simd>(simd: S, a: S::f64s, b: S::f64s, c: S::f64s) -> S::f64s {
+        simd.mul_add_e_f64s(a, b, c)
+    }
+    #[inline(always)]
+    fn total<S: Simd>(simd: S, a: S::f64s) -> Self {
+        simd.reduce_sum_f64s(a)
     }
 }
 

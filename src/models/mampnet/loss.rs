@@ -2,14 +2,21 @@
 
 use burn::tensor::Tensor;
 
+/// Logits enter the loss as `BOUND tanh(logit/BOUND)`.
+///
+/// In a frame where unfolded AMP runs away, a few devices are wrong with logits of thousands; their gradients would
+/// swamp those of all other frames and, through Adam's second moments, stop learning for a thousand steps.
+const BOUND: f64 = 16.0;
+
 /// Mean over devices of `-ln P(truth)` under the section posterior (Q sequences and the idle state).
 ///
 /// `logits [F, K]` are log posterior odds against idle, `sent [F, K]` one-hot; the result is one number in nats. The
-/// difference `ln(1 + sum_q e^{logit_q}) - logit_truth` is taken device by device: logits of near devices reach 1e4, and
-/// sums of them in single precision would drown losses of 1e-3.
+/// difference `ln(1 + sum_q e^{logit_q}) - logit_truth` is taken device by device: sums of logits in single precision
+/// would drown losses of 1e-3.
 pub fn cross_entropy(logits: Tensor<2>, sent: Tensor<2>, q: usize) -> Tensor<1> {
     let [frames, k] = logits.dims();
     let shape = [frames, k / q, q];
+    let logits = (logits / BOUND).tanh() * BOUND;
     let picked = (logits.clone() * sent).reshape(shape).sum_dim(2);
     let logits = logits.reshape(shape);
     let top = logits.clone().detach().max_dim(2).clamp_min(0.0);

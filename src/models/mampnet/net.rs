@@ -12,6 +12,8 @@ use crate::config::{ModelConfig, ModelForm};
 use crate::scenario::Pilots;
 
 /// DL-mAMPnet in one of its forms.
+// A process holds a handful of networks, and their tensors lie on the heap anyway.
+#[allow(clippy::large_enum_variant)]
 #[derive(Module, Debug)]
 pub enum MampNet {
     /// The paper's form.
