@@ -132,10 +132,7 @@ fn open(
     settings: &Settings,
 ) -> Result<Ready, ExperimentError> {
     let loaded = load_bundle(folder, &settings.device.device)?;
-    let manifest = std::fs::read(folder.join("manifest.json")).unwrap_or_default();
-    let trail = serde_json::from_slice::<serde_json::Value>(&manifest)
-        .ok()
-        .and_then(|m| serde_json::from_value::<Trail>(m.get("metrics")?.clone()).ok());
+    let trail = serde_json::from_value::<Trail>(loaded.metrics.clone()).ok();
     let record = trail.map(|t| TrainingRecord {
         point: point.id.clone(),
         detector: id.into(),
@@ -148,8 +145,8 @@ fn open(
         termination: t.termination,
     });
     Ok(Ready {
+        checksum: loaded.checksum.clone(),
         detector: Box::new(detector(loaded, &settings.device, config.threshold)),
-        checksum: crate::io::sha256_hex(&manifest),
         record,
     })
 }

@@ -112,3 +112,21 @@ fn joint_training_lowers_the_validation_loss() {
         assert!(end < 0.98 * start, "from {start} to {end}");
     }
 }
+
+#[test]
+fn every_parameter_has_a_gradient_of_its_own() {
+    for (model, _) in schedules() {
+        let t = task(model, vec![phase(PhaseKind::Joint, 1)]);
+        let net = t.init();
+        let p = &t.phases()[0];
+        let grads = t.loss(&net, &t.batch(0, p).unwrap(), p).backward();
+        let grads = burn::optim::GradientsParams::from_grads(grads, &net);
+        assert_eq!(grads.len(), net.parameters().entries.len());
+        // The layers do different work: equal gradients would mean that they share one.
+        let of = |path: &str| {
+            let (id, ..) = net.parameters().entries.into_iter().find(|e| e.1.ends_with(path)).unwrap();
+            super::values(grads.get::<2>(id).unwrap())
+        };
+        assert!(super::relative(&of("layers.0.b"), &of("layers.1.b")) > 1e-2);
+    }
+}

@@ -124,6 +124,10 @@ pub struct LoadedModel {
     pub pilots: Arc<Pilots>,
     /// Manifest.
     pub info: BundleInfo,
+    /// What the manifest says was measured while it was trained.
+    pub metrics: serde_json::Value,
+    /// SHA-256 of the weights and pilots by value: equal for equal networks, whenever and wherever they were trained.
+    pub checksum: String,
 }
 
 /// Reads a bundle after its versions, checksums and shapes have been checked.
@@ -168,5 +172,6 @@ pub fn load_bundle(dir: &Path, device: &Device) -> Result<LoadedModel, ModelErro
     let net = MampNet::init(&info.model, &pilots, side, device)
         .try_load_record(record)
         .map_err(|e| content(format!("{RECORD} does not fit the architecture of the manifest: {e}")))?;
-    Ok(LoadedModel { net: net.valid(), pilots: Arc::new(pilots), info })
+    let checksum = manifest.files.get(TENSORS).map(|f| f.sha256.clone()).unwrap_or_default();
+    Ok(LoadedModel { net: net.valid(), pilots: Arc::new(pilots), info, metrics: manifest.metrics.clone(), checksum })
 }

@@ -85,9 +85,10 @@ impl SharedNet {
             Denoiser::Row => ((q - activity_prob) / activity_prob).ln(),
         };
         let section_theta = (q * (1.0 - activity_prob) / activity_prob).ln();
-        let s = crate::complex::stack_pilots(pilots, device);
         let layer = |_| SharedLayer {
-            b: Param::from_tensor(s.clone()),
+            // A tensor of its own per layer: clones of one tensor share its place in the autodiff graph, and a single
+            // gradient, summed over all layers, would reach the first of them only.
+            b: Param::from_tensor(crate::complex::stack_pilots(pilots, device)),
             v: scalar(1.0, device),
             theta_1: scalar(theta_1, device),
             theta_2: scalar(0.0, device),
