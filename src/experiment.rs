@@ -88,7 +88,9 @@ pub enum ExperimentError {
     #[error(transparent)]
     Report(#[from] crate::report::ReportError),
     /// `evaluate` found a network that was never trained.
-    #[error("detector {detector} of point {point} is not trained yet; use `grantfree run` or `grantfree train` with the same file and --out first")]
+    #[error(
+        "detector {detector} of point {point} is not trained yet; use `grantfree run` or `grantfree train` with the same file and --out first"
+    )]
     NotTrained {
         /// Detector id.
         detector: String,
@@ -195,8 +197,7 @@ fn prepare(
     settings: &Settings,
     trained: &mut train::Trained,
 ) -> Result<Prepared, ExperimentError> {
-    let mut out =
-        Prepared { detectors: None, predicted: Vec::new(), checksums: BTreeMap::new(), training: Vec::new() };
+    let mut out = Prepared { detectors: None, predicted: Vec::new(), checksums: BTreeMap::new(), training: Vec::new() };
     let mut detectors: Vec<(String, Box<dyn Detector>)> = Vec::new();
     for (id, config) in &point.detectors {
         match config.kind {

@@ -187,6 +187,7 @@ pub fn choose(choice: BackendChoice) -> Result<Chosen, BackendError> {
         }
         BackendChoice::NdArray => {
             #[cfg(feature = "ndarray")]
+            #[allow(deprecated)] // kept as a second opinion, see backend::ndarray
             return Ok(plain(Device::ndarray(), "ndarray"));
             #[cfg(not(feature = "ndarray"))]
             Err(not_compiled("ndarray", "ndarray"))

@@ -48,8 +48,7 @@ fn onsager<T: Element>(z: &F, t: &F, r: &F, m: &usize) -> F {
 
 fn onsager_backward<T: Element>(z: &F, t: &F, r: &F, g: &F, m: &usize) -> (F, F, F) {
     let (shape, l) = (rows(z, *m), r.shape()[1] / 2);
-    let (gz, gt, gr) =
-        cpu::row_onsager_backward::<T>(z.storage(), t.storage(), r.storage(), g.storage(), shape, l);
+    let (gz, gt, gr) = cpu::row_onsager_backward::<T>(z.storage(), t.storage(), r.storage(), g.storage(), shape, l);
     (
         tensor(gz, [shape.frames * m, 2 * shape.columns]),
         tensor(gt, [shape.frames, shape.columns]),
@@ -70,14 +69,8 @@ fn covariance<T: Element>(gamma: &F, s: &F, y: &F, m: &usize, noise_var: &f64) -
 
 fn covariance_backward<T: Element>(gamma: &F, s: &F, y: &F, g: &F, m: &usize, noise_var: &f64) -> (F, F, F) {
     let shape = covariance_shape(gamma, s, *m);
-    let (a, b, c) = cpu::covariance_score_backward::<T>(
-        gamma.storage(),
-        s.storage(),
-        y.storage(),
-        g.storage(),
-        shape,
-        *noise_var,
-    );
+    let (a, b, c) =
+        cpu::covariance_score_backward::<T>(gamma.storage(), s.storage(), y.storage(), g.storage(), shape, *noise_var);
     (
         tensor(a, [shape.frames, shape.columns]),
         tensor(b, [2 * shape.length, shape.columns]),

@@ -1,5 +1,8 @@
 //! NdArray: the same CPU bodies through copies to and from `TensorData`; a second opinion, not a fast path.
 
+// burn-ndarray is deprecated upstream in favour of flex; it is kept as a second opinion on every number.
+#![allow(deprecated)]
+
 use burn::backend::ops::FloatTensorOps;
 use burn::backend::tensor::FloatTensor;
 use burn::tensor::{DType, TensorData};
@@ -42,13 +45,7 @@ fn onsager<T: Element>(z: &TensorData, t: &TensorData, r: &TensorData, m: usize)
     tensor(cpu::row_onsager::<T>(slice(z), slice(t), slice(r), shape, l), [shape.frames * m, 2 * l])
 }
 
-fn onsager_backward<T: Element>(
-    z: &TensorData,
-    t: &TensorData,
-    r: &TensorData,
-    g: &TensorData,
-    m: usize,
-) -> (F, F, F) {
+fn onsager_backward<T: Element>(z: &TensorData, t: &TensorData, r: &TensorData, g: &TensorData, m: usize) -> (F, F, F) {
     let (shape, l) = (rows(z, m), r.shape()[1] / 2);
     let (gz, gt, gr) = cpu::row_onsager_backward::<T>(slice(z), slice(t), slice(r), slice(g), shape, l);
     (

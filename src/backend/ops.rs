@@ -1,5 +1,8 @@
 //! The extension trait and its typed front doors.
 
+// The trait's attribute names burn-ndarray, deprecated upstream; its expansion ignores an `allow` on the trait alone.
+#![allow(deprecated)]
+
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Dispatch, backend_extension};
 use burn::tensor::Tensor;

@@ -36,10 +36,8 @@ pub(super) fn row_scale<B: burn::backend::Backend>(
 ) -> FloatTensor<B> {
     let (rows, columns) = dims::<B>(&z);
     let (frames, k) = (rows / antennas, columns / 2);
-    let weights = B::float_expand(
-        B::float_reshape(c, Shape::new([frames, 1, 1, k])),
-        Shape::new([frames, antennas, 2, k]),
-    );
+    let weights =
+        B::float_expand(B::float_reshape(c, Shape::new([frames, 1, 1, k])), Shape::new([frames, antennas, 2, k]));
     B::float_reshape(B::float_mul(unfold::<B>(z, antennas), weights), Shape::new([rows, columns]))
 }
 
@@ -70,10 +68,7 @@ fn times_hermitian<B: burn::backend::Backend>(
 ) -> (FloatTensor<B>, FloatTensor<B>) {
     let t = |x: &FloatTensor<B>| B::float_swap_dims(x.clone(), 1, 2);
     let mm = |x: &FloatTensor<B>, y: FloatTensor<B>| B::float_matmul(x.clone(), y);
-    (
-        B::float_add(mm(&ar, t(&br)), mm(&ai, t(&bi))),
-        B::float_sub(mm(&ai, t(&br)), mm(&ar, t(&bi))),
-    )
+    (B::float_add(mm(&ar, t(&br)), mm(&ai, t(&bi))), B::float_sub(mm(&ai, t(&br)), mm(&ar, t(&bi))))
 }
 
 /// `a b` of two complex batches given as planes.
