@@ -100,9 +100,9 @@ fn table<const N: usize>(header: &[&str; N], rows: &[[String; N]]) -> String {
     for row in std::iter::once(header.map(str::to_owned)).chain(rows.iter().cloned()) {
         let mut line = String::new();
         for (cell, width) in row.iter().zip(widths) {
-            drop(write!(line, "{cell:<width$}  "));
+            let _ = write!(line, "{cell:<width$}  ");
         }
-        drop(writeln!(text, "{}", line.trim_end()));
+        let _ = writeln!(text, "{}", line.trim_end());
     }
     text
 }
@@ -197,7 +197,7 @@ fn training_step(device: &Device) -> Result<Step, String> {
     let mut step =
         Step { loss: loss.try_into_scalar::<f32>().map_err(|e| format!("{e:?}"))?.into(), gradient: Vec::new() };
     for (id, ..) in net.parameters().entries {
-        // The last AMP layer's estimate goes nowhere here: its step size and Onsager factor have no gradient.
+        // What only a further layer would use (the last step sizes and Onsager factor) has no gradient.
         let Some(gradient) = grads.get::<2>(id) else { continue };
         let data = gradient.try_into_data().map_err(|e| e.to_string())?;
         step.gradient.extend(data.convert::<f64>().try_into_vec::<f64>().map_err(|e| format!("{e:?}"))?);

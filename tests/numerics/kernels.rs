@@ -63,9 +63,9 @@ fn reference_covariance(gamma: &[f64], s: &[f64], y: &[f64], noise: f64) -> Vec<
                 a[p].iter_mut().for_each(|v| *v /= pivot);
                 for i in (0..LENGTH).filter(|i| *i != p) {
                     let factor = a[i][p];
-                    for j in 0..2 * LENGTH {
-                        let v = a[p][j];
-                        a[i][j] -= factor * v;
+                    let pivot_row = a[p].clone();
+                    for (v, pivot) in a[i].iter_mut().zip(pivot_row) {
+                        *v -= factor * pivot;
                     }
                 }
             }

@@ -37,10 +37,10 @@ struct StopAfter<'a>(AtomicU64, &'a AtomicBool);
 
 impl TrainObserver for StopAfter<'_> {
     fn on_event(&self, event: &TrainEvent) {
-        if let TrainEvent::Step { .. } = event {
-            if self.0.fetch_sub(1, Ordering::SeqCst) == 1 {
-                self.1.store(true, Ordering::SeqCst);
-            }
+        if let TrainEvent::Step { .. } = event
+            && self.0.fetch_sub(1, Ordering::SeqCst) == 1
+        {
+            self.1.store(true, Ordering::SeqCst);
         }
     }
 }
