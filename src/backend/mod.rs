@@ -16,7 +16,7 @@
 //! unpacking it costs a zero-filled buffer per part in the backward pass.
 //!
 //! Each kernel has a default body of burn primitives (the specification), a fast CPU body (gemm, SIMD, rayon over
-//! frames) for Flex and NdArray and a hand-written backward for Autodiff; `row_dot` and `row_scale` have CubeCL kernels.
+//! frames) for Flex and NdArray and a hand-written backward for Autodiff; the row kernels have CubeCL bodies.
 
 mod autodiff;
 mod cpu;
