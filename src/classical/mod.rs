@@ -44,7 +44,7 @@ use covariance::Covariance;
 use covariance_section::CovarianceSection;
 use real::Real;
 
-use crate::config::{DetectorConfig, DetectorKind, Onsager, Precision, Threshold};
+use crate::config::{DetectorConfig, DetectorKind, Onsager, Precision, Threshold, kind_name};
 use crate::detection::Detector;
 
 /// Builds a reference detector; options that are not given take the defaults of [`DetectorConfig`].
@@ -103,9 +103,4 @@ fn build_as<T: Real>(config: &DetectorConfig) -> Result<Box<dyn Detector>, Class
         K::StateEvolution => return not_here("state evolution predicts without frames; call state_evolution"),
         K::Mampnet => return not_here("it is a trained network; train it or load its bundle"),
     })
-}
-
-/// The name of a kind as files and the command line spell it.
-fn kind_name(kind: DetectorKind) -> String {
-    serde_json::to_value(kind).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
 }

@@ -25,7 +25,6 @@ pub struct MampDetector {
     backend: String,
     parameters: usize,
     threshold: f64,
-    with_x: bool,
 }
 
 impl MampDetector {
@@ -58,7 +57,6 @@ impl MampDetector {
             backend: backend.to_owned(),
             parameters,
             threshold,
-            with_x: true,
         }
     }
 
@@ -98,7 +96,7 @@ impl Detector for MampDetector {
         let m = &frames.model;
         let (n, q, k) = (m.devices(), m.sequences(), m.columns());
         let device_error = |message: String| DetectError::Device { backend: self.backend.clone(), message };
-        let mut out = Decisions { x: self.with_x.then(Vec::new), ..Decisions::default() };
+        let mut out = Decisions { x: Some(Vec::new()), ..Decisions::default() };
         let s = self.net.pilots(&self.pilots, &self.device);
         let per_frame = m.pilot_length() * m.antennas;
         for first in (0..frames.frames).step_by(CHUNK) {
