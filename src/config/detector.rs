@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::error::{ConfigError, check};
+use super::noma::SignatureKind;
 use super::training::{ModelConfig, TrainingConfig};
 
 /// Detectors by their names on the command line and in experiment files.
@@ -29,6 +30,18 @@ pub enum DetectorKind {
     StateEvolution,
     /// DL-mAMPnet, system A (trained).
     Mampnet,
+    /// System E: one matched filter per user, five-point decision.
+    MatchedFilter,
+    /// System E: MMSE filter and successive cancellation of decisions.
+    MmseSic,
+    /// System E: minimum-norm least squares on the true active set.
+    OracleLs,
+    /// System E: exhaustive search over every hypothesis of all users.
+    JointMap,
+    /// System E: successive decisions that keep the best hypotheses.
+    BeamSic,
+    /// System E: expectation propagation with the discrete prior.
+    ExpectationPropagation,
 }
 
 impl DetectorKind {
@@ -123,6 +136,15 @@ pub struct DetectorConfig {
     /// "f64" (default) or "f32".
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub precision: Option<Precision>,
+    /// mmse-sic: "sinr" (default; smallest error variance first) or "fixed" (users in order).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<Order>,
+    /// beam-sic: hypotheses kept after each decision, 1..=4096. Default 4.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beam: Option<usize>,
+    /// System E: signatures of this detector. Default: `scenario.noma.signatures`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signatures: Option<SignatureKind>,
     /// Use the pilots that this other (learned) detector of the file has learned. Default: the scenario's pilots.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pilots_of: Option<String>,
@@ -149,6 +171,9 @@ impl DetectorConfig {
             onsager: None,
             tolerance: None,
             precision: None,
+            order: None,
+            beam: None,
+            signatures: None,
             pilots_of: None,
             bundle: None,
             model: None,
@@ -176,11 +201,20 @@ impl DetectorConfig {
             Ok(())
         };
         let amp = [K::Amp, K::AmpSection];
-        let sweeps = [K::Amp, K::AmpSection, K::Covariance, K::CovarianceSection, K::Ml, K::Map, K::StateEvolution];
+        let sweeps = [
+            K::Amp,
+            K::AmpSection,
+            K::Covariance,
+            K::CovarianceSection,
+            K::Ml,
+            K::Map,
+            K::StateEvolution,
+            K::ExpectationPropagation,
+        ];
         let decides =
             [K::Amp, K::AmpSection, K::Covariance, K::CovarianceSection, K::Ml, K::Map, K::StateEvolution, K::Mampnet];
         used(self.iterations.is_some(), "iterations", &sweeps)?;
-        used(self.damping.is_some(), "damping", &amp)?;
+        used(self.damping.is_some(), "damping", &[K::Amp, K::AmpSection, K::ExpectationPropagation])?;
         used(self.onsager.is_some(), "onsager", &amp)?;
         used(self.threshold.is_some(), "threshold", &decides)?;
         used(self.tolerance.is_some(), "tolerance", &[K::Covariance, K::CovarianceSection, K::Ml, K::Map])?;
@@ -189,6 +223,14 @@ impl DetectorConfig {
             "precision",
             &[K::Amp, K::AmpSection, K::Covariance, K::CovarianceSection, K::Ml, K::Map],
         )?;
+        let noma =
+            [K::MatchedFilter, K::MmseSic, K::OracleLs, K::JointMap, K::BeamSic, K::ExpectationPropagation];
+        used(self.order.is_some(), "order", &[K::MmseSic])?;
+        used(self.beam.is_some(), "beam", &[K::BeamSic])?;
+        used(self.signatures.is_some(), "signatures", &noma)?;
+        if let Some(b) = self.beam {
+            check((1..=4096).contains(&b), &key("beam"), b, "1..=4096", 4)?;
+        }
         used(self.bundle.is_some(), "bundle", &[K::Mampnet])?;
         used(self.model.is_some(), "model", &[K::Mampnet])?;
         used(self.training.is_some(), "training", &[K::Mampnet])?;

@@ -7,6 +7,7 @@
 mod detector;
 mod error;
 mod experiment;
+mod noma;
 mod scenario;
 mod set;
 mod training;
@@ -14,6 +15,7 @@ mod training;
 pub use detector::{DetectorConfig, DetectorKind, Onsager, Order, Precision, Threshold, kind_name};
 pub use error::ConfigError;
 pub use experiment::{EngineConfig, Experiment, Figure, Point, Sweep};
+pub use noma::{Activation, ActivationLaw, Constellation, Fading, NomaConfig, SignatureKind, SnrConvention};
 pub use scenario::{EnergyConvention, PilotKind, PilotRedraw, Positions, ScenarioConfig, ScenarioKind};
 pub use set::{Assignment, apply};
 pub use training::{Denoiser, ModelConfig, ModelForm, PhaseConfig, PhaseKind, TrainingConfig};

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::error::{ConfigError, check};
+use super::noma::NomaConfig;
 
 /// Where channels come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,6 +13,8 @@ pub enum ScenarioKind {
     NonCoherent,
     /// Channels and gains from an npz file.
     ChannelFile,
+    /// Users that spread their symbols over a few chips (system E); its keys are those of `[scenario.noma]`.
+    Noma,
 }
 
 /// Law of the random pilots.
@@ -107,6 +110,9 @@ pub struct ScenarioConfig {
     /// Channel file: power control lowers devices heard above this SNR (dB) to it. Default: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_rx_snr_db: Option<f64>,
+    /// The link of kind "noma". Default: every key at its default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub noma: Option<NomaConfig>,
 }
 
 impl Default for ScenarioConfig {
@@ -134,11 +140,17 @@ impl Default for ScenarioConfig {
             antenna_offset: 0,
             min_rx_snr_db: None,
             max_rx_snr_db: None,
+            noma: None,
         }
     }
 }
 
 impl ScenarioConfig {
+    /// The link of kind "noma", with defaults where the file says nothing.
+    pub fn noma(&self) -> NomaConfig {
+        self.noma.clone().unwrap_or_default()
+    }
+
     /// Sequences per device, Q = 2^J.
     pub fn sequences(&self) -> usize {
         1 << self.bits
@@ -155,7 +167,14 @@ impl ScenarioConfig {
 
     /// Canonical text: equal texts mean equal distributions of the frames. Of a channel file only the name counts, so
     /// that random streams do not depend on where it lies.
+    /// Signatures belong to detectors, so all sets meet the same users, channels and noise.
     pub fn canonical(&self) -> String {
+        if self.kind == ScenarioKind::Noma {
+            let d = NomaConfig::default();
+            let noma =
+                NomaConfig { signatures: d.signatures, quantiser_levels: d.quantiser_levels, ..self.noma() };
+            return serde_json::to_string(&(self.kind, noma)).expect("a plain struct of numbers serialises");
+        }
         let name = |p: &String| std::path::Path::new(p).file_name().map(|n| n.to_string_lossy().into_owned());
         let named = Self { channel_file: self.channel_file.as_ref().and_then(name), ..self.clone() };
         serde_json::to_string(&named).expect("a plain struct of numbers serialises")
@@ -236,6 +255,15 @@ impl ScenarioConfig {
             "> 0",
             d.bandwidth_hz,
         )?;
+        match (self.kind, &self.noma) {
+            (ScenarioKind::Noma, _) => self.noma().validate()?,
+            (_, Some(_)) => {
+                return Err(ConfigError::Invalid(
+                    "scenario.noma needs scenario.kind = \"noma\"; other kinds do not use it".into(),
+                ));
+            }
+            _ => {}
+        }
         if self.kind == ScenarioKind::ChannelFile && self.channel_file.is_none() {
             return Err(ConfigError::Invalid(
                 "scenario.kind = \"channel-file\" needs scenario.channel_file = \"PATH.npz\" with arrays channel and gain_db".into(),

@@ -62,7 +62,7 @@ pub fn read_frames(path: &Path) -> Result<FrameBatch, IoError> {
     let beta = beta(&file, frames, devices)?;
     let truth = truth(&file, frames, devices, antennas, sequences)?;
     let pilots = Arc::new(Pilots { length, columns, sequences, energy, data: pilots.data });
-    Ok(FrameBatch { model: AccessModel { pilots, antennas, noise_var, activity_prob }, frames, y: y.data, beta, truth })
+    Ok(FrameBatch { model: AccessModel { pilots, antennas, noise_var, activity_prob }, frames, y: y.data, beta, truth, spreading: None })
 }
 
 /// Writes frames (complex64); [`read_frames`] reads them back.

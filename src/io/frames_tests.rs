@@ -24,6 +24,7 @@ fn batch() -> FrameBatch {
         y: (0..F * L * M).map(|i| c(0.5 * i as f64)).collect(),
         beta: Beta::PerFrame(vec![1.0, 2.0, 3.0, 4.0]),
         truth: Some(Truth { activity: vec![0, 1, 2, 0], channel: vec![c(1.0); F * N * M] }),
+        spreading: None,
     }
 }
 

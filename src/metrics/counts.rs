@@ -119,6 +119,7 @@ mod tests {
                 activity: vec![1, 2, 2, 0, 0, 0, 0, 0],
                 channel: [3.0, 2.0, 1.0, 9.0, 9.0, 9.0, 9.0, 9.0].map(one).to_vec(),
             }),
+            spreading: None,
         }
     }
 

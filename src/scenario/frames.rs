@@ -1,4 +1,5 @@
-//! Frames: one frame is one coherence block, `Y = S X + W`.
+//! Frames: one frame is one coherence block, `Y = S X + W` (systems A to D) or one chip block of the spreading link
+//! `y = sum_n diag(h_n) s_n x_n + w` (system E).
 
 use std::sync::Arc;
 
@@ -63,11 +64,24 @@ impl Beta {
 pub struct Truth {
     /// `[F, N]`: 0 idle, `1..=Q` the index of the sent sequence plus one.
     pub activity: Vec<i64>,
-    /// `[F, N, M]`: effective channel (large-scale gain included); zero or anything where the device is idle.
+    /// `[F, N, M]`: effective channel (large-scale gain included); zero or anything where the device is idle. Empty on a
+    /// spreading link, whose receiver knows the coefficients.
     pub channel: Vec<C64>,
 }
 
+/// What the receiver of a spreading link (system E) knows besides the signatures, which stand in the place of the pilots.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Spreading {
+    /// Alphabet of the symbols, unit mean energy; symbol c has the bits of the number c.
+    pub constellation: Arc<Vec<C64>>,
+    /// Fading coefficient of every chip, `[F, N, H]`.
+    pub coefficients: Vec<C64>,
+}
+
 /// A batch of frames as a receiver sees them.
+///
+/// On a spreading link the pilots are the signatures `[H, N]` (one sequence per user), there is one antenna, `y` is
+/// `[F, H]`, gains are one, and the activity of a user is 0 (idle) or the index of its symbol plus one.
 #[derive(Debug, Clone)]
 pub struct FrameBatch {
     /// The known part of the model.
@@ -80,9 +94,15 @@ pub struct FrameBatch {
     pub beta: Beta,
     /// The truth, for simulated frames.
     pub truth: Option<Truth>,
+    /// Present on a spreading link (system E).
+    pub spreading: Option<Spreading>,
 }
 
 impl FrameBatch {
+    /// What an active device may have sent: its sequences, or the symbols of the constellation.
+    pub fn alternatives(&self) -> usize {
+        self.spreading.as_ref().map_or(self.model.sequences(), |s| s.constellation.len())
+    }
     /// Observation of frame `f`, `[L, M]` row-major.
     pub fn frame(&self, f: usize) -> &[C64] {
         let n = self.model.pilot_length() * self.model.antennas;
@@ -107,7 +127,8 @@ pub struct Realizations {
     pub pilot_length: usize,
     /// `[F, N]`: 0 idle, `1..=Q` sent sequence plus one.
     pub activity: Vec<i64>,
-    /// `[F, N, M]`: effective channel with the large-scale gain, zero where idle.
+    /// `[F, N, M]`: effective channel with the large-scale gain, zero where idle; `[F, N, H]` chip coefficients on a
+    /// spreading link, also of idle users.
     pub channel: Vec<C64>,
     /// Large-scale gains.
     pub beta: Beta,
@@ -117,6 +138,8 @@ pub struct Realizations {
     pub noise_var: f64,
     /// Activity probability the receiver assumes, `[N]`.
     pub activity_prob: Vec<f64>,
+    /// The alphabet, on a spreading link.
+    pub constellation: Option<Arc<Vec<C64>>>,
 }
 
 impl Realizations {
@@ -139,7 +162,7 @@ impl Realizations {
         all
     }
 
-    /// Passes the draws through a pilot matrix: `Y = S X + W`.
+    /// Passes the draws through a pilot matrix, `Y = S X + W`, or through signatures, `y = sum_n diag(h_n) s_n x_n + w`.
     ///
     /// # Errors
     /// [`ScenarioError::Pilots`] when the pilot matrix does not fit the draws.
@@ -152,6 +175,9 @@ impl Realizations {
                 pilots.columns,
                 n * q
             )));
+        }
+        if let Some(constellation) = &self.constellation {
+            return Ok(self.spread(pilots, constellation));
         }
         let mut y = self.noise.clone();
         for f in 0..self.frames {
@@ -182,6 +208,42 @@ impl Realizations {
             y,
             beta: self.beta.clone(),
             truth: Some(Truth { activity: self.activity.clone(), channel: self.channel.clone() }),
+            spreading: None,
         })
+    }
+
+    /// The spreading link; shapes have been checked.
+    fn spread(&self, signatures: &Arc<Pilots>, constellation: &Arc<Vec<C64>>) -> FrameBatch {
+        let (n, h) = (self.devices, self.pilot_length);
+        let mut y = self.noise.clone();
+        for f in 0..self.frames {
+            for user in 0..n {
+                let sent = self.activity[f * n + user];
+                if sent == 0 {
+                    continue;
+                }
+                let x = constellation[(sent - 1) as usize];
+                let fading = &self.channel[(f * n + user) * h..(f * n + user + 1) * h];
+                for (chip, (y, fading)) in y[f * h..(f + 1) * h].iter_mut().zip(fading).enumerate() {
+                    *y += fading * signatures.at(chip, user) * x;
+                }
+            }
+        }
+        FrameBatch {
+            model: AccessModel {
+                pilots: Arc::clone(signatures),
+                antennas: 1,
+                noise_var: self.noise_var,
+                activity_prob: self.activity_prob.clone(),
+            },
+            frames: self.frames,
+            y,
+            beta: self.beta.clone(),
+            truth: Some(Truth { activity: self.activity.clone(), channel: Vec::new() }),
+            spreading: Some(Spreading {
+                constellation: Arc::clone(constellation),
+                coefficients: self.channel.clone(),
+            }),
+        }
     }
 }

@@ -9,12 +9,15 @@ mod channel_file;
 mod error;
 mod frames;
 mod keyed;
+mod noma;
 mod noncoherent;
 mod pilots;
+pub mod signatures;
 
 pub use channel_file::ChannelFile;
 pub use error::ScenarioError;
-pub use frames::{AccessModel, Beta, C64, FrameBatch, Realizations, Truth};
+pub use frames::{AccessModel, Beta, C64, FrameBatch, Realizations, Spreading, Truth};
+pub use noma::symbols;
 pub use keyed::{Purpose, Split, StreamKey};
 pub use noncoherent::{BlockPilots, Scenario};
 pub use pilots::{Pilots, draw_pilots};

@@ -13,6 +13,8 @@ use rand_distr::{Distribution, StandardNormal};
 
 use super::channel_file::ChannelFile;
 use super::keyed::StreamFamily;
+use super::noma::NomaStreams;
+use super::signatures::noma_signatures;
 use super::{Beta, C64, Pilots, Purpose, Realizations, ScenarioError, Split, StreamKey, draw_pilots};
 use crate::config::{EnergyConvention, PilotRedraw, Positions, ScenarioConfig, ScenarioKind};
 
@@ -41,20 +43,23 @@ impl Scenario {
     /// [`ScenarioError`] when the channel file cannot be used.
     pub fn new(config: &ScenarioConfig, seed: u64, split: Split) -> Result<Self, ScenarioError> {
         let file = match config.kind {
-            ScenarioKind::NonCoherent => None,
+            ScenarioKind::NonCoherent | ScenarioKind::Noma => None,
             ScenarioKind::ChannelFile => Some(Arc::new(ChannelFile::load(config)?)),
         };
         let canonical = config.canonical();
         let key = StreamKey::new(seed, split, canonical.clone());
         // Pilots and fixed positions belong to the run, not to a split: all splits share them.
         let shared = StreamKey::new(seed, Split::Train, canonical);
-        let pilots = Arc::new(draw_pilots(
-            &mut shared.rng(Purpose::Pilots, 0),
-            config.pilots,
-            config.pilot_length,
-            config.devices * config.sequences(),
-            config.sequences(),
-        ));
+        let pilots = Arc::new(match config.kind {
+            ScenarioKind::Noma => noma_signatures(&config.noma())?,
+            _ => draw_pilots(
+                &mut shared.rng(Purpose::Pilots, 0),
+                config.pilots,
+                config.pilot_length,
+                config.devices * config.sequences(),
+                config.sequences(),
+            ),
+        });
         let fixed_gains = match (config.positions, config.kind) {
             (Positions::Fixed, ScenarioKind::NonCoherent) => {
                 Some(draw_gains(config, &mut shared.rng(Purpose::Gains, u64::MAX)))
@@ -83,6 +88,8 @@ impl Scenario {
     /// The random pilots of the run, or of block `block` when `pilot_redraw = "block"`.
     pub fn pilots(&self, block: u64) -> BlockPilots {
         match self.config.pilot_redraw {
+            // Signatures are constructed, not drawn.
+            _ if self.config.kind == ScenarioKind::Noma => Arc::clone(&self.pilots),
             PilotRedraw::Never => Arc::clone(&self.pilots),
             PilotRedraw::Block => Arc::new(draw_pilots(
                 &mut self.key.rng(Purpose::Pilots, block + 1),
@@ -97,6 +104,9 @@ impl Scenario {
     /// Draws frames `first .. first + count`; the result depends on the frame numbers only.
     pub fn realize(&self, first: u64, count: usize) -> Realizations {
         let c = &self.config;
+        if c.kind == ScenarioKind::Noma {
+            return super::noma::realize(&c.noma(), &self.streams(), first, count);
+        }
         let (n, m, l, q) = (c.devices, c.antennas, c.pilot_length, c.sequences());
         let mut activity = vec![0_i64; count * n];
         let mut channel = vec![C64::new(0.0, 0.0); count * n * m];
@@ -178,7 +188,12 @@ impl Scenario {
             noise,
             noise_var: 1.0,
             activity_prob: vec![c.effective_activity_prob(); n],
+            constellation: None,
         }
+    }
+
+    fn streams(&self) -> NomaStreams<'_> {
+        NomaStreams { activity: &self.activity, fading: &self.fading, noise: &self.noise }
     }
 }
 

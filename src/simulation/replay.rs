@@ -1,11 +1,13 @@
 //! One frame of a run again, exactly.
 
+use std::sync::Arc;
+
 use super::batch::BlockSimulator;
 use super::{Detectors, SimulationError};
 use crate::config::Point;
 use crate::detection::Decisions;
 use crate::metrics::{FrameCounts, count_frames};
-use crate::scenario::{Beta, FrameBatch, Scenario, Truth};
+use crate::scenario::{Beta, FrameBatch, Scenario, Spreading, Truth};
 
 /// One frame again.
 #[derive(Debug, Clone)]
@@ -86,6 +88,10 @@ fn one_frame(batch: &FrameBatch, at: usize) -> FrameBatch {
         truth: batch.truth.as_ref().map(|t| Truth {
             activity: slice(&t.activity, batch.frames, at),
             channel: slice(&t.channel, batch.frames, at),
+        }),
+        spreading: batch.spreading.as_ref().map(|s| Spreading {
+            constellation: Arc::clone(&s.constellation),
+            coefficients: slice(&s.coefficients, batch.frames, at),
         }),
     }
 }

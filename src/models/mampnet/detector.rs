@@ -108,6 +108,7 @@ impl Detector for MampDetector {
                 y: frames.y[first * per_frame..(first + count) * per_frame].to_vec(),
                 beta: crate::scenario::Beta::PerFrame(beta),
                 truth: None,
+                spreading: None,
             };
             let tensors = FrameTensors::from_frames(&part, &self.device);
             let output = self.net.forward(&tensors, s.clone(), self.net.full_depth(), None);
