@@ -101,6 +101,12 @@ fn build_as<T: Real>(config: &DetectorConfig) -> Result<Box<dyn Detector>, Class
         K::GenieMmse => Box::new(GenieMmse),
         K::SingleUserBound => Box::new(SingleUserBound),
         K::StateEvolution => return not_here("state evolution predicts without frames; call state_evolution"),
+        K::MatchedFilter
+        | K::MmseSic
+        | K::OracleLs
+        | K::JointMap
+        | K::BeamSic
+        | K::ExpectationPropagation => return not_here("not built yet"),
         K::Mampnet => return not_here("it is a trained network; train it or load its bundle"),
     })
 }

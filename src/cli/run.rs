@@ -51,15 +51,18 @@ pub(super) fn finish(outcome: &Outcome) -> Result<(), CliError> {
     for point in &outcome.results.points {
         say(&format!("{} ({}), {} frames", point.id, point.x_label, point.frames))?;
         for d in &point.detectors {
-            let Some(ser) = d.metrics.iter().find(|m| m.metric == "ser") else { continue };
             let number = |v: Option<f64>| v.map_or("-".into(), |v| format!("{v:.3e}"));
-            say(&format!(
-                "  {:<40} SER {} [{}, {}]",
-                d.label,
-                number(ser.value),
-                number(ser.ci_low),
-                number(ser.ci_high)
-            ))?;
+            let shown: Vec<String> = [("ser", "SER"), ("ber", "BER")]
+                .into_iter()
+                .filter_map(|(name, short)| Some((d.metrics.iter().find(|m| m.metric == name)?, short)))
+                .filter(|(m, short)| *short == "SER" || m.value.is_some())
+                .map(|(m, short)| {
+                    format!("{short} {} [{}, {}]", number(m.value), number(m.ci_low), number(m.ci_high))
+                })
+                .collect();
+            if !shown.is_empty() {
+                say(&format!("  {:<40} {}", d.label, shown.join("  ")))?;
+            }
         }
     }
     if let Some(report) = &outcome.report {

@@ -5,7 +5,7 @@ use crate::detection::Decisions;
 use crate::scenario::FrameBatch;
 
 /// What one detector got right and wrong in one frame.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct FrameCounts {
     /// Devices N.
     pub devices: u32,
@@ -19,6 +19,8 @@ pub struct FrameCounts {
     pub wrong_data: u32,
     /// `sum |x - x_true|^2` and `sum |x_true|^2` over all rows and antennas, from detectors that estimate X.
     pub energies: Option<(f64, f64)>,
+    /// `(wrong bits, bits)` of each user of a spreading link, 0 of 0 where it was idle.
+    pub user_bits: Option<Vec<(u32, u32)>>,
 }
 
 impl FrameCounts {
@@ -49,6 +51,10 @@ impl FrameCounts {
             of(self.wrong_data, self.detected()),
             of(u32::from(self.frame_error()), 1),
             self.energies,
+            self.user_bits.as_ref().and_then(|u| {
+                let (wrong, bits) = u.iter().fold((0, 0), |s, b| (s.0 + b.0, s.1 + b.1));
+                of(wrong, bits)
+            }),
         ]
     }
 }
@@ -77,6 +83,10 @@ pub fn count_frames(batch: &FrameBatch, decisions: &Decisions) -> Vec<FrameCount
                     (false, false) => {}
                 }
             }
+            if let Some(spreading) = &batch.spreading {
+                c.user_bits = Some(user_bits(sent, decided, spreading.constellation.len()));
+                return c;
+            }
             c.energies = decisions.x.as_ref().map(|x| {
                 let (mut error, mut energy) = (0.0, 0.0);
                 for (d, &s) in sent.iter().enumerate() {
@@ -97,6 +107,17 @@ pub fn count_frames(batch: &FrameBatch, decisions: &Decisions) -> Vec<FrameCount
             c
         })
         .collect()
+}
+
+/// Bits of each user: symbol c carries the bits of the number c.
+fn user_bits(sent: &[i64], decided: &[i64], symbols: usize) -> Vec<(u32, u32)> {
+    let bits = symbols.ilog2();
+    let of = |(&s, &d): (&i64, &i64)| match (s, d) {
+        (0, _) => (0, 0),
+        (_, 0) => (bits, bits),
+        (s, d) => (((s - 1) ^ (d - 1)).count_ones(), bits),
+    };
+    sent.iter().zip(decided).map(of).collect()
 }
 
 #[cfg(test)]
@@ -128,7 +149,7 @@ mod tests {
         // Frame 0: correct, missed, wrong sequence, false alarm; frame 1: all correct.
         let d = Decisions { activity: vec![1, 0, 1, 2, 0, 0, 0, 0], ..Decisions::default() };
         let counts = count_frames(&batch(), &d);
-        let c = counts[0];
+        let c = &counts[0];
         assert_eq!((c.active, c.missed, c.false_alarms, c.wrong_data, c.errors()), (3, 1, 1, 1, 3));
         assert_eq!(c.ratios()[0], Some((3.0, 4.0)));
         assert_eq!(c.ratios()[1], Some((1.0, 3.0)));
@@ -152,6 +173,11 @@ mod tests {
         // A spurious row of an idle device counts as error.
         exact.x.as_mut().unwrap()[6] = C64::new(0.0, 2.0);
         assert_eq!(count_frames(&batch(), &exact)[0].energies, Some((4.0, 14.0)));
+    }
+
+    #[test]
+    fn bits_of_missed_users_are_wrong_and_false_alarms_carry_none() {
+        assert_eq!(user_bits(&[1, 4, 2, 3, 0], &[1, 1, 0, 4, 2], 4), [(0, 2), (2, 2), (2, 2), (1, 2), (0, 0)]);
     }
 
     #[test]

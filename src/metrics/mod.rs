@@ -7,11 +7,13 @@
 
 mod counts;
 mod interval;
+mod jain;
 mod special;
 mod sums;
 mod table;
 
 pub use counts::{FrameCounts, count_frames};
 pub use interval::{Interval, clopper_pearson, proportion_interval, ratio_interval, ratio_standard_error, wilson};
+pub use jain::jain_estimate;
 pub use sums::{Estimate, MetricSums};
-pub use table::{METRICS, Metric, MetricKind, SER, metric_index};
+pub use table::{BER, JAIN, METRICS, Metric, MetricKind, SER, metric_index, user_metric};

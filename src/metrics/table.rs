@@ -25,7 +25,7 @@ pub struct Metric {
 }
 
 /// Every metric, in the order in which results list them.
-pub const METRICS: [Metric; 6] = [
+pub const METRICS: [Metric; 7] = [
     Metric {
         name: "ser",
         title: "Symbol error rate",
@@ -63,7 +63,25 @@ pub const METRICS: [Metric; 6] = [
                      frames; 10 log10 of the ratio",
         kind: MetricKind::PowerDb,
     },
+    Metric {
+        name: "ber",
+        title: "Bit error rate",
+        definition: "wrong bits of active users over bits of active users; an active user declared idle has all its bits \
+                     wrong, a false alarm carries no bits",
+        kind: MetricKind::Proportion,
+    },
 ];
+
+/// Index of the bit error rate in [`METRICS`].
+pub const BER: usize = 6;
+
+/// Jain's index of the users' bit error rates (system E); not a ratio of sums, hence not in [`METRICS`].
+pub const JAIN: &str = "jain";
+
+/// Name of the bit error rate of one user, counted from 0.
+pub fn user_metric(user: usize) -> String {
+    format!("ber_user_{}", user + 1)
+}
 
 /// Index of the symbol error rate, the metric that stop rules look at, in [`METRICS`].
 pub const SER: usize = 0;
@@ -83,6 +101,7 @@ mod tests {
             assert_eq!(metric_index(m.name), Some(i));
         }
         assert_eq!(METRICS[SER].name, "ser");
+        assert_eq!(METRICS[BER].name, "ber");
         assert_eq!(metric_index("bler"), None);
     }
 }

@@ -141,6 +141,13 @@ pub fn of_detector(scenario: &ScenarioConfig, detector: &DetectorConfig) -> Opti
             }
         }
         K::GenieMmse | K::SingleUserBound | K::StateEvolution => return None,
+        // Not counted in multiplications of the access link.
+        K::MatchedFilter
+        | K::MmseSic
+        | K::OracleLs
+        | K::JointMap
+        | K::BeamSic
+        | K::ExpectationPropagation => return None,
     })
 }
 

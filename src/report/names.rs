@@ -11,6 +11,8 @@ pub fn short(metric: &str) -> &str {
         "data_error" => "data error",
         "frame_error" => "FER",
         "nmse_db" => "NMSE",
+        "ber" => "BER",
+        "jain" => "Jain's index",
         other => other,
     }
 }
@@ -21,6 +23,8 @@ pub fn axis(metric: &str) -> String {
     match metric {
         "ser" => format!("{title} (SER)"),
         "frame_error" => format!("{title} (FER)"),
+        "ber" => format!("{title} (BER)"),
+        "jain" => "Jain's index of the users' BER".into(),
         "nmse_db" if title.contains("dB") => title.into(),
         "nmse_db" => format!("{title} (dB)"),
         _ => title.into(),
@@ -29,7 +33,7 @@ pub fn axis(metric: &str) -> String {
 
 /// Whether the metric is drawn on a logarithmic axis: every rate is, decibels are not.
 pub fn is_log(metric: &str) -> bool {
-    !metric.ends_with("_db")
+    !metric.ends_with("_db") && metric != "jain"
 }
 
 /// Name and unit of a swept key on an axis.

@@ -1,6 +1,6 @@
 //! The end of the report: assumptions, conventions, provenance.
 
-use crate::config::{EnergyConvention, PilotKind, PilotRedraw, Positions, ScenarioConfig, ScenarioKind};
+use crate::config::{EnergyConvention, PilotKind, PilotRedraw, Positions, ScenarioConfig, ScenarioKind, Fading, NomaConfig, SnrConvention};
 use crate::metrics::METRICS;
 use crate::simulation::Results;
 
@@ -21,12 +21,52 @@ fn definitions(items: &[(&str, String)]) -> String {
 /// The base scenario in words.
 pub fn assumptions(results: &Results) -> String {
     let s: &ScenarioConfig = &results.config.scenario;
+    let list = match s.kind {
+        ScenarioKind::Noma => noma_link(&s.noma()),
+        ScenarioKind::NonCoherent | ScenarioKind::ChannelFile => access_link(s),
+    };
+    format!(
+        "<section id=\"assumptions\"><h2>Assumptions</h2>\n<p>The base setting; figures and sweeps change what they name.</p>\n{list}</section>\n"
+    )
+}
+
+/// The spreading link of system E.
+fn noma_link(c: &NomaConfig) -> String {
+    let prob: Vec<String> = c.activation_prob().iter().map(|p| exact(*p)).collect();
+    let fading = match c.fading {
+        Fading::Chip => "an independent CN(0, 1) coefficient for every chip and user",
+        Fading::Flat => "one CN(0, 1) coefficient per user for all its chips",
+        Fading::Awgn => "none: every coefficient is one",
+    };
+    let snr = match c.snr_convention {
+        SnrConvention::PerUser => "energy of one active user over the noise variance of a chip",
+        SnrConvention::Total => "mean energy of all users over the noise variance of a chip",
+    };
+    definitions(&[
+        ("Users", format!("N = {}, active with probabilities {}", c.users, prob.join(", "))),
+        ("Signatures", format!("H = {} chips, unit norm; {}", c.signature_length, name_of(&c.signatures))),
+        ("Symbols", format!("{}, unit mean energy, Gray labels", name_of(&c.constellation))),
+        ("Fading", format!("{fading}; known to the receiver")),
+        ("SNR", format!("{} dB, {snr}", exact(c.snr_db))),
+    ])
+}
+
+/// A value as files spell it.
+fn name_of(value: &impl serde::Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+/// The link of systems A to D.
+fn access_link(s: &ScenarioConfig) -> String {
     let activity = match s.active_devices {
         Some(k) => format!("exactly {k} of {} devices in every frame", s.devices),
         None => format!("each of {} devices with probability {}, independently", s.devices, exact(s.activity_prob)),
     };
     let channel = match s.kind {
-        ScenarioKind::NonCoherent => format!(
+        ScenarioKind::ChannelFile => {
+            format!("channels and gains from {}", s.channel_file.as_deref().unwrap_or("a file"))
+        }
+        _ => format!(
             "Rayleigh fading; path loss {} + {} log₁₀(d/km) dB, {} to {} km, {}",
             exact(s.path_loss_offset_db),
             exact(s.path_loss_slope_db),
@@ -37,9 +77,6 @@ pub fn assumptions(results: &Results) -> String {
                 Positions::Fixed => "one draw of positions",
             }
         ),
-        ScenarioKind::ChannelFile => {
-            format!("channels and gains from {}", s.channel_file.as_deref().unwrap_or("a file"))
-        }
     };
     let pilots = format!(
         "{}, {}",
@@ -60,7 +97,7 @@ pub fn assumptions(results: &Results) -> String {
             EnergyConvention::PerSymbol => "the energy of one symbol",
         }
     );
-    let list = definitions(&[
+    definitions(&[
         ("Activity", activity),
         (
             "Size",
@@ -76,10 +113,7 @@ pub fn assumptions(results: &Results) -> String {
         ("Random pilots", pilots),
         ("Transmit power", power),
         ("Noise", format!("{} dBm/Hz over {} MHz", exact(s.noise_psd_dbm_hz), exact(s.bandwidth_hz / 1e6))),
-    ]);
-    format!(
-        "<section id=\"assumptions\"><h2>Assumptions</h2>\n<p>The base setting; figures and sweeps change what they name.</p>\n{list}</section>\n"
-    )
+    ])
 }
 
 /// What the metrics and intervals mean.

@@ -44,7 +44,7 @@ pub(super) fn realize(c: &NomaConfig, streams: &NomaStreams<'_>, first: u64, cou
             if u < p { symbol as i64 + 1 } else { 0 }
         }));
         let mut rng = streams.fading.rng(frame);
-        let mut complex = |scale: f64, rng: &mut rand_chacha::ChaCha8Rng| {
+        let complex = |scale: f64, rng: &mut rand_chacha::ChaCha8Rng| {
             let (a, b): (f64, f64) = (StandardNormal.sample(rng), StandardNormal.sample(rng));
             C64::new(scale * a, scale * b)
         };

@@ -10,6 +10,7 @@ use super::{Detectors, SimulationError};
 use crate::config::Point;
 use crate::detection::{Decisions, Detector};
 use crate::metrics::count_frames;
+use crate::scenario::signatures::signature_set;
 use crate::scenario::{FrameBatch, Pilots, Scenario};
 
 /// A point ready to compute blocks.
@@ -29,9 +30,17 @@ impl<'a> BlockSimulator<'a> {
         let mut sources: Vec<Option<Arc<Pilots>>> = Vec::new();
         let mut source_of = Vec::with_capacity(detectors.len());
         for (id, detector) in detectors {
-            let pilots = match point.detectors.get(id).and_then(|c| c.pilots_of.as_ref()) {
-                None => detector.pilots(),
-                Some(of) => Some(pilots_of(point, id, of, detectors)?),
+            let config = point.detectors.get(id);
+            let pilots = match (config.and_then(|c| c.pilots_of.as_ref()), config.and_then(|c| c.signatures)) {
+                (Some(of), _) => Some(pilots_of(point, id, of, detectors)?),
+                (None, Some(kind)) => {
+                    let set = signature_set(kind, &point.scenario.noma()).map_err(|e| SimulationError::Scenario {
+                        point: point.id.clone(),
+                        source: Box::new(e),
+                    })?;
+                    Some(Arc::new(set))
+                }
+                (None, None) => detector.pilots(),
             };
             let same = |known: &Option<Arc<Pilots>>| match (known, &pilots) {
                 (None, None) => true,
@@ -156,12 +165,12 @@ fn pilots_of(point: &Point, id: &str, of: &str, detectors: &Detectors) -> Result
 
 /// Shapes and ranges of decisions, before anything is counted.
 fn check(batch: &FrameBatch, d: &Decisions) -> Result<(), String> {
-    let (f, n, q) = (batch.frames, batch.model.devices(), batch.model.sequences());
+    let (f, n, q) = (batch.frames, batch.model.devices(), batch.alternatives());
     if d.activity.len() != f * n {
         return Err(format!("{} activities, expected [frames, devices] = [{f}, {n}]", d.activity.len()));
     }
     if let Some(bad) = d.activity.iter().find(|a| !(0..=q as i64).contains(*a)) {
-        return Err(format!("activity {bad}, expected 0 (idle) to {q} (sequence + 1)"));
+        return Err(format!("activity {bad}, expected 0 (idle) to {q} (sequence or symbol + 1)"));
     }
     let entries = f * n * q * batch.model.antennas;
     match &d.x {

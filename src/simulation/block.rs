@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::metrics::{FrameCounts, METRICS, MetricSums};
+use crate::metrics::{FrameCounts, METRICS, MetricSums, user_metric};
 
 /// Sums of one metric over the frames of a block as they stand in the log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -44,19 +44,32 @@ impl BlockDetector {
     /// Adds the frames of a block in frame order.
     pub fn new(id: &str, counts: &[FrameCounts]) -> Self {
         let mut sums: [Option<MetricSums>; METRICS.len()] = [None; METRICS.len()];
+        let mut users: Vec<MetricSums> = Vec::new();
         for frame in counts {
             for (sum, ratio) in sums.iter_mut().zip(frame.ratios()) {
                 if let Some((a, b)) = ratio {
                     sum.get_or_insert_default().add_frame(a, b);
                 }
             }
+            for (user, &(wrong, bits)) in frame.user_bits.iter().flatten().enumerate() {
+                if users.len() <= user {
+                    users.push(MetricSums::default());
+                }
+                users[user].add_frame(wrong.into(), bits.into());
+            }
         }
         let metrics = METRICS
             .iter()
             .zip(sums)
             .filter_map(|(m, s)| Some(LoggedMetric { metric: m.name.into(), sums: s?.sums }))
+            .chain(users.iter().enumerate().map(|(i, s)| LoggedMetric { metric: user_metric(i), sums: s.sums }))
             .collect();
         Self { id: id.into(), seconds: 0.0, metrics }
+    }
+
+    /// Sums of the users' bit error rates in the order of the users; empty off a spreading link.
+    pub fn users(&self, frames: u64) -> Vec<MetricSums> {
+        (0..).map_while(|i| self.sums(&user_metric(i), frames)).collect()
     }
 
     /// Sums of one metric; `None` when it was not measured.

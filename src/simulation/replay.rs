@@ -58,7 +58,7 @@ pub fn replay_frame(
         .into_iter()
         .zip(detectors)
         .map(|((batch, decisions), (id, _))| {
-            let counts = count_frames(&batch, &decisions)[at];
+            let counts = count_frames(&batch, &decisions).swap_remove(at);
             ReplayedDetector {
                 id: id.clone(),
                 decisions: one_decision(&batch, &decisions, at),

@@ -3,7 +3,7 @@
 use super::block::BlockRecord;
 use super::{DetectorResult, MetricResult};
 use crate::config::{DetectorConfig, Point};
-use crate::metrics::{Estimate, METRICS, MetricSums, SER};
+use crate::metrics::{Estimate, JAIN, METRICS, MetricKind, MetricSums, SER, jain_estimate, user_metric};
 
 /// One detector so far.
 #[derive(Debug, Clone)]
@@ -14,6 +14,8 @@ pub(super) struct DetectorTotals {
     pub seconds: f64,
     /// Sums in the order of [`METRICS`].
     pub metrics: [Option<MetricSums>; METRICS.len()],
+    /// Bit errors of each user of a spreading link.
+    pub users: Vec<MetricSums>,
 }
 
 /// A point so far.
@@ -30,7 +32,7 @@ pub(super) struct Totals {
 impl Totals {
     /// Nothing counted yet.
     pub fn new<'a>(ids: impl IntoIterator<Item = &'a str>) -> Self {
-        let of = |id: &str| DetectorTotals { id: id.into(), seconds: 0.0, metrics: [None; METRICS.len()] };
+        let of = |id: &str| DetectorTotals { id: id.into(), seconds: 0.0, metrics: [None; METRICS.len()], users: Vec::new() };
         Self { frames: 0, seconds: 0.0, detectors: ids.into_iter().map(of).collect() }
     }
 
@@ -46,6 +48,9 @@ impl Totals {
                     sum.get_or_insert_default().add(&s);
                 }
             }
+            let users = block.users(record.frames);
+            total.users.resize(users.len().max(total.users.len()), MetricSums::default());
+            total.users.iter_mut().zip(&users).for_each(|(sum, s)| sum.add(s));
         }
     }
 
@@ -77,23 +82,15 @@ impl DetectorTotals {
     }
 
     fn result(&self, config: Option<&DetectorConfig>, parameters: usize) -> DetectorResult {
-        let metrics = METRICS
-            .iter()
-            .zip(&self.metrics)
-            .map(|(m, sums)| {
-                let estimate = sums.map(|s| s.estimate(m.kind)).unwrap_or_default();
-                MetricResult {
-                    metric: m.name.into(),
-                    value: estimate.value,
-                    ci_low: estimate.interval.map(|i| i.low),
-                    ci_high: estimate.interval.map(|i| i.high),
-                    events: sums.and_then(|s| s.events(m.kind)),
-                    frames: sums.map_or(0, |s| s.frames),
-                    // JSON has no infinities: sums of a diverged estimate are reported as not measured.
-                    sums: sums.map(|s| s.sums).filter(|s| s.iter().all(|v| v.is_finite())),
-                }
-            })
-            .collect();
+        let mut metrics: Vec<MetricResult> =
+            METRICS.iter().zip(&self.metrics).map(|(m, sums)| of_sums(m.name.into(), m.kind, sums.as_ref())).collect();
+        for (i, sums) in self.users.iter().enumerate() {
+            metrics.push(of_sums(user_metric(i), MetricKind::Proportion, Some(sums)));
+        }
+        if !self.users.is_empty() {
+            let index = of_estimate(JAIN.into(), &jain_estimate(&self.users));
+            metrics.push(MetricResult { frames: self.users[0].frames, ..index });
+        }
         DetectorResult {
             id: self.id.clone(),
             label: config.and_then(|c| c.label.clone()).unwrap_or_else(|| self.id.clone()),
@@ -106,5 +103,27 @@ impl DetectorTotals {
             seconds: (self.metrics[SER].is_some()).then_some(self.seconds),
             metrics,
         }
+    }
+}
+
+fn of_estimate(metric: String, estimate: &Estimate) -> MetricResult {
+    MetricResult {
+        metric,
+        value: estimate.value,
+        ci_low: estimate.interval.map(|i| i.low),
+        ci_high: estimate.interval.map(|i| i.high),
+        events: None,
+        frames: 0,
+        sums: None,
+    }
+}
+
+fn of_sums(metric: String, kind: MetricKind, sums: Option<&MetricSums>) -> MetricResult {
+    MetricResult {
+        events: sums.and_then(|s| s.events(kind)),
+        frames: sums.map_or(0, |s| s.frames),
+        // JSON has no infinities: sums of a diverged estimate are reported as not measured.
+        sums: sums.map(|s| s.sums).filter(|s| s.iter().all(|v| v.is_finite())),
+        ..of_estimate(metric, &sums.map(|s| s.estimate(kind)).unwrap_or_default())
     }
 }
