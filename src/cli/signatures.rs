@@ -213,7 +213,7 @@ mod tests {
     fn the_report_shows_the_integers_and_table_iii() {
         let report = Report::new(SignatureKind::QuantisedWbe, &NomaConfig::default()).unwrap();
         let text = report.text();
-        assert!(text.contains("+2+2i") && text.contains("4.0111e-2") && text.contains("2.8000e-2"), "{text}");
+        assert!(text.contains("+2+2i") && text.contains("4.0110e-2") && text.contains("2.8000e-2"), "{text}");
         assert!(report.c_header().contains("static const int8_t grantfree_signatures[GRANTFREE_USERS]"));
         assert_eq!(report.csv().lines().count(), 25);
     }

@@ -10,7 +10,8 @@ use crate::scenario::C64;
 /// symbol; the `beam` of least cost survive, with
 /// `cost = r^H C^-1 r - ln prior(decided)`, `r` the residual and `C` the covariance of the undecided users plus noise:
 /// minus the log posterior of the decided users when the others are Gaussian (`ln det C` is common to all hypotheses).
-/// The best full hypothesis is the decision; with `beam >= (C+1)^N` it is joint MAP.
+/// The best full hypothesis is the decision. With one hypothesis the decisions are those of MMSE-SIC, with `(C+1)^N` those
+/// of joint MAP.
 ///
 /// Scores are max-log over the final hypotheses and the changes of one user in the best of them.
 #[derive(Debug, Clone, Copy)]

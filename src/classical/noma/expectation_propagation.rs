@@ -13,6 +13,9 @@ const VARIANCE_FLOOR: f64 = 1e-7;
 /// `Sigma = (G^H G / sigma2 + diag Lambda)^-1`, `mu = Sigma (G^H y / sigma2 + gamma)`, the cavity of each user
 /// `h = Sigma_nn / (1 - Sigma_nn Lambda_n)`, `t = h (mu_n / Sigma_nn - gamma_n)`, and matches mean and variance of the
 /// cavity times the discrete prior. The decision uses the cavity after the last iteration.
+///
+/// With more users than chips it does not reach joint MAP: at 20 dB (N = 6, H = 4, chip fading) its error rate is that of
+/// MMSE-SIC, because some frames settle on a wrong symbol.
 #[derive(Debug, Clone, Copy)]
 pub struct ExpectationPropagation {
     /// Iterations, >= 1.

@@ -113,8 +113,15 @@ fn a_beam_of_all_hypotheses_is_joint_map() {
 }
 
 #[test]
+fn a_beam_of_one_is_mmse_sic() {
+    let batch = frames(NomaConfig { snr_db: 10.0, ..NomaConfig::default() }, 300);
+    let one = DetectorConfig { beam: Some(1), ..DetectorConfig::new(K::BeamSic) };
+    assert_eq!(build(&one).unwrap().detect(&batch).unwrap().activity, run(K::MmseSic, &batch).activity);
+}
+
+#[test]
 fn reference_error_rates_are_in_order() {
-    // 20 dB, chip fading, p_asy (field guide, E): MF .335, MMSE-SIC 3.05e-2, beam of four 7.0e-4.
+    // 20 dB, chip fading, p_asy (field guide, E): MF .335, MMSE-SIC 3.05e-2, oracle LS .023, beam of four 7.0e-4.
     let batch = frames(NomaConfig { snr_db: 20.0, ..NomaConfig::default() }, 2000);
     let ber = |kind| {
         let counts = crate::metrics::count_frames(&batch, &run(kind, &batch));
@@ -126,7 +133,7 @@ fn reference_error_rates_are_in_order() {
     assert!((0.025..0.036).contains(&ber(K::MmseSic)));
     assert!((0.018..0.028).contains(&ber(K::OracleLs)));
     assert!(ber(K::BeamSic) < 2e-3);
-    assert!(ber(K::ExpectationPropagation) < ber(K::MmseSic));
+    assert!((0.025..0.045).contains(&ber(K::ExpectationPropagation)));
 }
 
 #[test]
@@ -206,8 +213,8 @@ fn frames_that_do_not_fit_are_refused_with_a_reason() {
     };
     assert!(change(|b| b.truth = None).contains("symbols"));
     assert!(change(|b| b.truth.as_mut().unwrap().activity[0] = 5).contains("1..=4"));
-    assert!(change(|b| drop(b.y.pop())).contains("[F, H]"));
-    assert!(change(|b| drop(b.spreading.as_mut().unwrap().coefficients.pop())).contains("[F, N, H]"));
+    assert!(change(|b| b.y.truncate(7)).contains("[F, H]"));
+    assert!(change(|b| b.spreading.as_mut().unwrap().coefficients.truncate(47)).contains("[F, N, H]"));
     assert!(change(|b| b.model.noise_var = 0.0).contains("> 0"));
     assert!(change(|b| b.model.activity_prob[0] = 0.0).contains("(0, 1]"));
     assert!(change(|b| b.spreading.as_mut().unwrap().constellation = Arc::new(vec![C64::default()])).contains("idle"));

@@ -6,6 +6,7 @@
 mod direct;
 mod grassmannian;
 mod integers;
+mod known;
 mod measure;
 mod musa;
 #[cfg(test)]
@@ -59,10 +60,12 @@ pub fn integer_signatures(kind: SignatureKind, config: &NomaConfig) -> Result<Op
     let (n, h, levels) = (config.users, config.signature_length, config.quantiser_levels);
     Ok(Some(match kind {
         SignatureKind::QuantisedWbe => quantised_harmonic(n, h, levels)?,
-        SignatureKind::Musa => musa::musa(h, &config.activation_prob(), &mut stream(kind, config, 0)),
-        SignatureKind::DirectSearch => {
-            direct::direct_search(h, levels, &config.activation_prob(), &mut stream(kind, config, 0))
+        SignatureKind::Musa => {
+            known::once(kind, config, || musa::musa(h, &config.activation_prob(), &mut stream(kind, config, 0)))
         }
+        SignatureKind::DirectSearch => known::once(kind, config, || {
+            direct::direct_search(h, levels, &config.activation_prob(), &mut stream(kind, config, 0))
+        }),
         _ => return Ok(None),
     }))
 }
