@@ -106,7 +106,9 @@ fn build_as<T: Real>(config: &DetectorConfig) -> Result<Box<dyn Detector>, Class
         | K::OracleLs
         | K::JointMap
         | K::BeamSic
-        | K::ExpectationPropagation => return not_here("not built yet"),
+        | K::ExpectationPropagation
+        | K::SoftSic
+        | K::Sicnn => return not_here("not built yet"),
         K::Mampnet => return not_here("it is a trained network; train it or load its bundle"),
     })
 }
