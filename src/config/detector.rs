@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::error::{ConfigError, check};
 use super::noma::SignatureKind;
 use super::receiver::ReceiverConfig;
-use super::training::{ModelConfig, TrainingConfig};
+use super::training::{ModelConfig, PhaseKind, TrainingConfig};
 
 /// Detectors by their names on the command line and in experiment files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -288,6 +288,15 @@ impl DetectorConfig {
         }
         if let Some(t) = &self.training {
             t.validate(&key("training"))?;
+            let fits = |p: PhaseKind| match self.kind {
+                K::Sicnn => matches!(p, PhaseKind::Joint | PhaseKind::Receiver),
+                _ => p != PhaseKind::Receiver,
+            };
+            if let Some(i) = t.phases.iter().position(|p| !fits(p.kind)) {
+                let range = if self.kind == K::Sicnn { "\"joint\" or \"receiver\"" } else { "not \"receiver\"" };
+                let found = format!("{:?}", t.phases[i].kind).to_lowercase();
+                check(false, &key(&format!("training.phases[{i}].kind")), found, range, "joint")?;
+            }
         }
         Ok(())
     }
