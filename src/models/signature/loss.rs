@@ -2,6 +2,10 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 
+/// Logits enter the cross-entropy as `BOUND tanh(logit/BOUND)`: where cancellation went wrong at high SNR, logits of
+/// hundreds would swamp the gradients of all other frames.
+const BOUND: f64 = 16.0;
+
 /// The loss (12): `mean_n lambda_n e_n + fairness * mean_n |e_n - mean(e)|`, `e_n` the mean squared error of user n.
 ///
 /// The paper prints the comparison of the fairness term (11) with the *sum* of the users' errors; with the mean it
@@ -25,6 +29,7 @@ pub fn weighted_mse(estimate: [Tensor<2>; 2], x: [Tensor<2>; 2], weights: &[f64]
 pub fn cross_entropy(logits: Tensor<3>, sent: Tensor<3>, weights: &[f64], fairness: f64) -> Tensor<1> {
     let [n, _, f] = logits.dims();
     let device = logits.device();
+    let logits = (logits / BOUND).tanh() * BOUND;
     let picked = (logits.clone() * sent).sum_dim(1);
     let top = logits.clone().detach().max_dim(1).clamp_min(0.0);
     let sum = (logits - top.clone()).exp().sum_dim(1) + top.clone().neg().exp();

@@ -3,8 +3,8 @@
 //! A stage treats one user. With the means m and variances v of all symbols so far, `C = sum_j v_j g_j g_j^H + sigma2 I`
 //! and the residual `e = y - sum_j m_j g_j`, the LMMSE estimate of the user's symbol with the interference of the others
 //! is `r = m_n + g_n^H C^-1 e / a`, `a = g_n^H C^-1 g_n`, with error variance `1/k`, `k = a/(1 - v_n a)`. The posterior
-//! over idle and the C symbols is `prior(x) exp(-k |r - x|^2)`; the MLP adds a correction to its logits; mean and
-//! variance of the posterior replace `m_n`, `v_n`, and `C^-1` follows by one rank-one update. Users are treated in the
+//! over idle and the C symbols is `prior(x) exp(-k |r - x|^2)`; the MLP scales `k` (where the interference is not Gaussian
+//! the stage is over-confident) and adds a correction to the logits; mean and variance of the posterior replace `m_n`, `v_n`, and `C^-1` follows by one rank-one update. Users are treated in the
 //! order of their first LMMSE variance, smallest first, `rounds` times. With an MLP output of zero, where training
 //! starts, this is the classical `soft-sic`.
 
@@ -107,7 +107,7 @@ impl SoftSic {
         hidden: &[usize],
         device: &Device,
     ) -> Self {
-        let widths = [&[features(users)], hidden, &[symbols + 1]].concat();
+        let widths = [&[features(users)], hidden, &[symbols + 2]].concat();
         let stages = (0..rounds * users).map(|i| Mlp::init(key, i as u64, &widths, true, device)).collect();
         Self { stages }
     }
@@ -151,7 +151,8 @@ impl SoftSic {
                     0,
                 );
                 let correction = self.stages[round * n + i].forward(inputs);
-                let l = posterior_logits(&rr, &ri, &k, &prior, alphabet, correction);
+                let scale = correction.clone().narrow(0, alphabet.symbols.len() + 1, 1).clamp(-6.0, 2.0).exp();
+                let l = posterior_logits(&rr, &ri, &(k * scale), &prior, alphabet, correction);
                 let (mr, mi, v) = moments(&l, alphabet);
                 let g = state.column(&state.g, i);
                 let ig = state.column(&state.turned, i);
