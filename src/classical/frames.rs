@@ -98,6 +98,14 @@ fn check_batch(batch: &FrameBatch) -> Result<(), DetectError> {
     let model = &batch.model;
     let (n, q, l, m, f) = (model.devices(), model.sequences(), model.pilot_length(), model.antennas, batch.frames);
     let fail = |message: String| Err(DetectError::Mismatch(message));
+    if batch.spreading.is_some() {
+        return fail(
+            "these frames are of a spreading link (system E, array signatures) and the detector is of the access link \
+             (arrays pilots, y [F, L, M]); take matched-filter, mmse-sic, beam-sic, expectation-propagation, joint-map \
+             or oracle-ls"
+                .into(),
+        );
+    }
     if n == 0 || q == 0 || l == 0 || m == 0 || n * q != model.columns() {
         return fail(format!(
             "pilots are [{l}, {}] with {q} sequences per device and {m} antennas; all must be at least 1 and the columns \

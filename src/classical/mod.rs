@@ -7,6 +7,7 @@
 //! | covariance-section | coordinate posterior over discrete activities | noise level, gains, activity prior |
 //! | genie-mmse | MMSE channels for the true support | the truth |
 //! | single-user-bound | every other device known | the truth |
+//! | matched-filter ... joint-map | receivers of the spreading link, see [`noma`] | channels, activity prior |
 //!
 //! [`build`] makes a [`Detector`] from its options; [`state_evolution`] predicts AMP without frames.
 //! Arithmetic is f64 (default) or f32. Frames are spread over the threads of the current rayon pool and each frame is
@@ -22,6 +23,7 @@ mod frames;
 mod genie;
 mod inverse;
 mod kernels;
+pub mod noma;
 mod planes;
 mod real;
 mod single_user;
@@ -44,7 +46,7 @@ use covariance::Covariance;
 use covariance_section::CovarianceSection;
 use real::Real;
 
-use crate::config::{DetectorConfig, DetectorKind, Onsager, Precision, Threshold, kind_name};
+use crate::config::{DetectorConfig, DetectorKind, Onsager, Order, Precision, Threshold, kind_name};
 use crate::detection::Detector;
 
 /// Builds a reference detector; options that are not given take the defaults of [`DetectorConfig`].
@@ -101,14 +103,16 @@ fn build_as<T: Real>(config: &DetectorConfig) -> Result<Box<dyn Detector>, Class
         K::GenieMmse => Box::new(GenieMmse),
         K::SingleUserBound => Box::new(SingleUserBound),
         K::StateEvolution => return not_here("state evolution predicts without frames; call state_evolution"),
-        K::MatchedFilter
-        | K::MmseSic
-        | K::OracleLs
-        | K::JointMap
-        | K::BeamSic
-        | K::ExpectationPropagation
-        | K::SoftSic
-        | K::Sicnn => return not_here("not built yet"),
-        K::Mampnet => return not_here("it is a trained network; train it or load its bundle"),
+        K::MatchedFilter => Box::new(noma::MatchedFilter),
+        K::MmseSic => Box::new(noma::MmseSic { order: config.order.unwrap_or(Order::Sinr) }),
+        K::OracleLs => Box::new(noma::OracleLs),
+        K::JointMap => Box::new(noma::JointMap),
+        K::BeamSic => Box::new(noma::BeamSic { beam: config.beam.unwrap_or(4) }),
+        K::ExpectationPropagation => Box::new(noma::ExpectationPropagation {
+            iterations: iterations(10),
+            damping: config.damping.unwrap_or(0.5),
+        }),
+        K::SoftSic => Box::new(noma::SoftSic { rounds: iterations(4) }),
+        K::Mampnet | K::Sicnn => return not_here("it is a trained network; train it or load its bundle"),
     })
 }

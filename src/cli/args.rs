@@ -6,7 +6,7 @@ use std::str::FromStr;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::backend::BackendChoice;
-use crate::config::Assignment;
+use crate::config::{Activation, ActivationLaw, Assignment, SignatureKind};
 use crate::simulation::ProgressMode;
 
 /// The whole command line.
@@ -39,6 +39,8 @@ pub enum Command {
     Detect(DetectArgs),
     /// Write pilots and weights of a model bundle for other tools
     Export(ExportArgs),
+    /// Print and export a signature set of system E, with its correlation and the lower bound
+    Signatures(SignaturesArgs),
     /// Draw the figures and write report.html again from results.json
     Report(ReportArgs),
     /// Simulate one frame of a finished run again, exactly
@@ -179,10 +181,10 @@ pub struct DetectArgs {
     /// Folder of a trained model bundle
     #[arg(long, value_name = "BUNDLE")]
     pub model: Option<PathBuf>,
-    /// Frames (npz with y, pilots, noise_var, activity_prob, ...)
+    /// Frames (npz with y, pilots, noise_var, activity_prob, ...; system E: y, h, signatures, constellation, ...)
     #[arg(long, value_name = "FILE")]
     pub input: PathBuf,
-    /// Where to write the decisions (npz with activity, score, and x or gamma)
+    /// Where to write the decisions (npz with activity, score, and x, gamma or symbols)
     #[arg(long, value_name = "FILE")]
     pub output: PathBuf,
     /// Common options.
@@ -217,6 +219,81 @@ pub enum ExportFormat {
     CHeader,
     /// safetensors: every weight, and `pilots [2, L, N*Q]` (real, imaginary)
     Safetensors,
+}
+
+/// `grantfree signatures`.
+#[derive(Debug, Args)]
+pub struct SignaturesArgs {
+    /// wbe, wbe-projected, quantised-wbe, musa, grassmannian, weighted-optimum or direct-search
+    #[arg(value_name = "KIND")]
+    pub kind: SignatureName,
+    /// Number of users N, 1..=64
+    #[arg(long, value_name = "N", default_value_t = 6)]
+    pub users: usize,
+    /// Chips of a signature H, 1..=64
+    #[arg(long, value_name = "H", default_value_t = 4)]
+    pub length: usize,
+    /// Levels Q of quantised-wbe and direct-search, 1..=16
+    #[arg(long, value_name = "Q", default_value_t = 2)]
+    pub levels: u32,
+    /// asymmetric (0.8 for the first half, 0.4 for the others), high (0.8), low (0.4), a number, or one per user: 0.8,0.4
+    #[arg(long, value_name = "P", default_value = "asymmetric", value_parser = activation)]
+    pub activation: Activation,
+    /// What to write; without it the set is only printed
+    #[arg(long, value_enum)]
+    pub format: Option<SignatureFormat>,
+    /// Where to write it [default: KIND.npz, .csv or .h in the current folder]
+    #[arg(long, value_name = "FILE", requires = "format")]
+    pub output: Option<PathBuf>,
+    /// Common options.
+    #[command(flatten)]
+    pub common: CommonArgs,
+}
+
+/// `--format` of `grantfree signatures`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SignatureFormat {
+    /// numpy.load: `signatures [H, N]` complex64, `correlation`, and `integers [H, N, 2]` where there are any
+    Npz,
+    /// One row per chip and user: chip,user,re,im and the integers where there are any
+    Csv,
+    /// A C header: `int8_t` tables for quantised kinds, `float` for others
+    CHeader,
+}
+
+/// A signature kind as files and the command line spell it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SignatureName(pub SignatureKind);
+
+impl FromStr for SignatureName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        serde_json::from_value(text.into()).map(Self).map_err(|e| e.to_string())
+    }
+}
+
+impl std::fmt::Display for SignatureName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let name = serde_json::to_value(self.0).ok();
+        f.write_str(name.as_ref().and_then(|v| v.as_str()).unwrap_or_default())
+    }
+}
+
+/// `--activation`: a law, a number, or a list.
+fn activation(text: &str) -> Result<Activation, String> {
+    match text {
+        "asymmetric" => return Ok(Activation::Law(ActivationLaw::Asymmetric)),
+        "high" => return Ok(Activation::Law(ActivationLaw::High)),
+        "low" => return Ok(Activation::Law(ActivationLaw::Low)),
+        _ => {}
+    }
+    let numbers: Result<Vec<f64>, _> = text.split(',').map(|t| t.trim().parse()).collect();
+    match numbers.as_deref() {
+        Ok([p]) => Ok(Activation::Same(*p)),
+        Ok(p) => Ok(Activation::PerUser(p.to_vec())),
+        Err(_) => Err("expected asymmetric, high, low, a number in (0, 1], or one per user separated by commas".into()),
+    }
 }
 
 /// `grantfree report`.

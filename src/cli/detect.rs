@@ -12,25 +12,27 @@ use crate::metrics::{METRICS, MetricSums, SER, count_frames};
 use crate::scenario::FrameBatch;
 
 /// Detectors of `--detector`: those that need no training.
-const CLASSICAL: [&str; 8] =
-    ["amp", "amp-section", "covariance", "covariance-section", "ml", "map", "genie-mmse", "single-user-bound"];
-
-/// Detectors of the systems B to E that are specified but not part of this version.
-const PLANNED: [&str; 13] = [
-    "ml-mmse",
-    "group-lasso",
-    "group-lasso-admm",
-    "pc-admm",
-    "lasso",
-    "covariance-lasso",
-    "lmmse",
-    "langevin",
+const CLASSICAL: [&str; 15] = [
+    "amp",
+    "amp-section",
+    "covariance",
+    "covariance-section",
+    "ml",
+    "map",
+    "genie-mmse",
+    "single-user-bound",
     "matched-filter",
     "mmse-sic",
     "beam-sic",
-    "oracle-ls",
+    "expectation-propagation",
+    "soft-sic",
     "joint-map",
+    "oracle-ls",
 ];
+
+/// Detectors of the systems B to E that are specified but not part of this version.
+const PLANNED: [&str; 8] =
+    ["ml-mmse", "group-lasso", "group-lasso-admm", "pc-admm", "lasso", "covariance-lasso", "lmmse", "langevin"];
 
 /// Reads frames, detects, writes decisions and prints one line about them.
 ///
@@ -47,8 +49,7 @@ pub fn execute(args: &DetectArgs) -> Result<(), CliError> {
     let begin = Instant::now();
     let decisions = detector.detect(&frames)?;
     let seconds = begin.elapsed().as_secs_f64();
-    let model = &frames.model;
-    write_decisions(&args.output, &decisions, frames.frames, model.devices(), model.sequences(), model.antennas)?;
+    write_decisions(&args.output, &decisions, &frames)?;
     say(&summary(&name, &frames, &decisions, seconds, &args.output))
 }
 

@@ -14,6 +14,7 @@ mod merge;
 mod replay;
 mod report;
 mod run;
+mod signatures;
 mod simulate;
 mod train;
 mod train_progress;
@@ -22,7 +23,7 @@ use clap::Parser;
 
 pub use args::{
     Cli, Command, CommonArgs, DetectArgs, DoctorArgs, EvaluateArgs, ExportArgs, ExportFormat, MergeArgs, ReplayArgs,
-    ReportArgs, RunArgs, Shard, SimulateArgs, TrainArgs,
+    ReportArgs, RunArgs, Shard, SignatureFormat, SignatureName, SignaturesArgs, SimulateArgs, TrainArgs,
 };
 pub use error::CliError;
 
@@ -68,6 +69,7 @@ fn execute(command: &Command) -> Result<(), CliError> {
         Command::Simulate(args) => simulate::execute(args),
         Command::Detect(args) => detect::execute(args),
         Command::Export(args) => export::execute(args),
+        Command::Signatures(args) => signatures::execute(args),
         Command::Report(args) => report::execute(args),
         Command::Replay(args) => replay::execute(args),
         Command::Merge(args) => merge::execute(args),
@@ -83,6 +85,7 @@ fn common(command: &Command) -> &CommonArgs {
         Command::Simulate(a) => &a.common,
         Command::Detect(a) => &a.common,
         Command::Export(a) => &a.common,
+        Command::Signatures(a) => &a.common,
         Command::Report(a) => &a.common,
         Command::Replay(a) => &a.common,
         Command::Merge(a) => &a.common,

@@ -2,7 +2,7 @@
 
 use super::SimulateArgs;
 use super::error::{CliError, note, say};
-use crate::config::{Experiment, PilotRedraw, Point};
+use crate::config::{Experiment, PilotRedraw, Point, ScenarioConfig, ScenarioKind};
 use crate::io::write_frames;
 use crate::scenario::{Scenario, Split};
 
@@ -21,7 +21,7 @@ pub fn execute(args: &SimulateArgs) -> Result<(), CliError> {
         note(&format!("simulating {}, the first of {} points (choose with --point)", point.id, points.len()));
     }
     let c = &point.scenario;
-    let per_frame = 16 * (c.antennas as u64) * (2 * c.pilot_length as u64 + c.devices as u64) + 16 * c.devices as u64;
+    let per_frame = bytes_per_frame(c);
     if args.frames.saturating_mul(per_frame) > MEMORY_LIMIT {
         return Err(CliError::Usage(format!(
             "--frames {} would need {} GiB; at most {} frames of this scenario go into one file, write several with --first",
@@ -41,17 +41,39 @@ pub fn execute(args: &SimulateArgs) -> Result<(), CliError> {
     let scenario = Scenario::new(c, experiment.seed, Split::Test)?;
     let batch = scenario.realize(args.first, args.frames as usize).observe(&scenario.pilots(block))?;
     write_frames(&args.output, &batch)?;
+    let model = &batch.model;
+    let what = match &batch.spreading {
+        Some(s) => {
+            format!("{} users, {} chips, {} symbols", model.devices(), model.pilot_length(), s.constellation.len())
+        }
+        None => format!(
+            "{} devices, {} sequences each, {} antennas, pilot length {}",
+            model.devices(),
+            model.sequences(),
+            model.antennas,
+            model.pilot_length()
+        ),
+    };
     say(&format!(
-        "{}: {} frames of {} devices, {} sequences each, {} antennas, pilot length {}, seed {} -> {}",
+        "{}: {} frames of {what}, seed {} -> {}",
         point.id,
         batch.frames,
-        batch.model.devices(),
-        batch.model.sequences(),
-        batch.model.antennas,
-        batch.model.pilot_length(),
         experiment.seed,
         args.output.display()
     ))
+}
+
+/// Memory of one frame while it is made: observation and noise, channels, activity and gains.
+fn bytes_per_frame(c: &ScenarioConfig) -> u64 {
+    let (devices, length, paths) = match c.kind {
+        ScenarioKind::Noma => {
+            let noma = c.noma();
+            // Channels stand in the draws and in the batch.
+            (noma.users, noma.signature_length, 2 * noma.users * noma.signature_length)
+        }
+        _ => (c.devices, c.antennas * c.pilot_length, c.antennas * c.devices),
+    };
+    16 * (2 * length as u64 + paths as u64) + 16 * devices as u64
 }
 
 /// The point of that id, or the first one.

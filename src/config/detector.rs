@@ -122,10 +122,11 @@ pub struct DetectorConfig {
     /// Name in figures and tables. Default: the id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
-    /// Iterations (amp: 50) or sweeps (covariance 50, ml and map 55, covariance-section 10), 1..=1000000.
+    /// Iterations (amp: 50, expectation-propagation: 10) or sweeps (covariance 50, ml and map 55, covariance-section
+    /// 10), 1..=1000000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub iterations: Option<usize>,
-    /// amp: fraction of the new iterate, in (0, 1]. Default 1 (no damping).
+    /// amp, expectation-propagation: fraction of the new iterate, in (0, 1]. Default 1 (no damping) and 0.5.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub damping: Option<f64>,
     /// amp, covariance-section: "equal-prior", "map" or a number compared with the LLR (default "map");
@@ -268,7 +269,7 @@ impl DetectorConfig {
                 &key("iterations"),
                 i,
                 "1..=1000000",
-                "50 (amp, covariance), 55 (ml, map), 10 (covariance-section)",
+                "50 (amp, covariance), 55 (ml, map), 10 (covariance-section, expectation-propagation)",
             )?;
         }
         if let Some(d) = self.damping {

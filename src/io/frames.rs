@@ -1,5 +1,9 @@
 //! Frames of the link `Y = S X + W` (systems A, B and C) and decisions about them, as npz files.
 //!
+//! A file with the array `signatures` holds frames of the spreading link (system E): `y [F, H]`, `h [F, N, H]`,
+//! `signatures [H, N]`, `constellation [C]`, `noise_var`, `activity_prob`, and as truth `symbols [F, N]` (-1 idle).
+//! Others:
+//!
 //! | array | shape | meaning |
 //! |---|---|---|
 //! | `y` | `[F, L, M]` complex | observations |
@@ -15,8 +19,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::IoError;
 use super::npz::{NpzFile, NpzWriter};
+use super::{IoError, spreading};
 use crate::detection::Decisions;
 use crate::scenario::{AccessModel, Beta, C64, FrameBatch, Pilots, Truth};
 
@@ -26,6 +30,9 @@ use crate::scenario::{AccessModel, Beta, C64, FrameBatch, Pilots, Truth};
 /// [`IoError`] naming file and array, what was found and what is expected.
 pub fn read_frames(path: &Path) -> Result<FrameBatch, IoError> {
     let file = NpzFile::open(path)?;
+    if file.contains("signatures") {
+        return spreading::read(&file);
+    }
     let y = file.complex("y")?;
     let [frames, length, antennas] = y.shape[..] else {
         return Err(
@@ -62,7 +69,14 @@ pub fn read_frames(path: &Path) -> Result<FrameBatch, IoError> {
     let beta = beta(&file, frames, devices)?;
     let truth = truth(&file, frames, devices, antennas, sequences)?;
     let pilots = Arc::new(Pilots { length, columns, sequences, energy, data: pilots.data });
-    Ok(FrameBatch { model: AccessModel { pilots, antennas, noise_var, activity_prob }, frames, y: y.data, beta, truth, spreading: None })
+    Ok(FrameBatch {
+        model: AccessModel { pilots, antennas, noise_var, activity_prob },
+        frames,
+        y: y.data,
+        beta,
+        truth,
+        spreading: None,
+    })
 }
 
 /// Writes frames (complex64); [`read_frames`] reads them back.
@@ -70,6 +84,9 @@ pub fn read_frames(path: &Path) -> Result<FrameBatch, IoError> {
 /// # Errors
 /// [`IoError`] when a part of the batch has the wrong length or the file cannot be written.
 pub fn write_frames(path: &Path, batch: &FrameBatch) -> Result<(), IoError> {
+    if let Some(spreading) = &batch.spreading {
+        return spreading::write(batch, spreading).write(path);
+    }
     let model = &batch.model;
     let (f, l, m, n) = (batch.frames, model.pilot_length(), model.antennas, model.devices());
     let mut out = NpzWriter::new()
@@ -94,20 +111,18 @@ pub fn write_frames(path: &Path, batch: &FrameBatch) -> Result<(), IoError> {
     out.write(path)
 }
 
-/// Writes decisions about `frames` frames of `devices` devices with `sequences` sequences each:
-/// `activity [F, N]`, `score [F, N*Q]`, and where the detector gives them `x [F, N*Q, M]` and `gamma [F, N*Q]`.
+/// Writes decisions about the frames of a batch: `activity [F, N]`, `score [F, N*Q]`, and where the detector gives them
+/// `x [F, N*Q, M]` and `gamma [F, N*Q]`; on a spreading link `symbols [F, N]` (-1 idle), `activity [F, N]` and
+/// `score [F, N*C]`.
 ///
 /// # Errors
 /// [`IoError`] when an array has the wrong length or the file cannot be written.
-pub fn write_decisions(
-    path: &Path,
-    decisions: &Decisions,
-    frames: usize,
-    devices: usize,
-    sequences: usize,
-    antennas: usize,
-) -> Result<(), IoError> {
-    let columns = devices * sequences;
+pub fn write_decisions(path: &Path, decisions: &Decisions, batch: &FrameBatch) -> Result<(), IoError> {
+    if batch.spreading.is_some() {
+        return spreading::decisions(decisions, batch).write(path);
+    }
+    let model = &batch.model;
+    let (frames, devices, columns, antennas) = (batch.frames, model.devices(), model.columns(), model.antennas);
     let mut out = NpzWriter::new().int("activity", &[frames, devices], &decisions.activity).real(
         "score",
         &[frames, columns],
@@ -217,7 +232,7 @@ fn truth(
     Ok(Some(Truth { activity: activity.data, channel: channel.data }))
 }
 
-fn positive(file: &NpzFile, name: &str) -> Result<f64, IoError> {
+pub(super) fn positive(file: &NpzFile, name: &str) -> Result<f64, IoError> {
     let value = file.scalar(name)?;
     if value.is_finite() && value > 0.0 {
         Ok(value)
@@ -226,7 +241,7 @@ fn positive(file: &NpzFile, name: &str) -> Result<f64, IoError> {
     }
 }
 
-fn finite_complex(file: &NpzFile, name: &str, shape: &[usize], data: &[C64]) -> Result<(), IoError> {
+pub(super) fn finite_complex(file: &NpzFile, name: &str, shape: &[usize], data: &[C64]) -> Result<(), IoError> {
     match data.iter().position(|v| !(v.re.is_finite() && v.im.is_finite())) {
         None => Ok(()),
         Some(i) => {
@@ -245,7 +260,7 @@ fn finite_complex(file: &NpzFile, name: &str, shape: &[usize], data: &[C64]) -> 
 }
 
 /// Index of a flat row-major position.
-fn index_of(shape: &[usize], mut flat: usize) -> Vec<usize> {
+pub(super) fn index_of(shape: &[usize], mut flat: usize) -> Vec<usize> {
     let mut index = vec![0; shape.len()];
     for axis in (0..shape.len()).rev() {
         index[axis] = flat % shape[axis];

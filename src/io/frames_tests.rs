@@ -119,10 +119,10 @@ fn decisions_are_written_with_their_shapes() {
         x: Some(vec![c(1.0); F * N * Q * M]),
         gamma: None,
     };
-    write_decisions(&path, &decisions, F, N, Q, M).unwrap();
+    write_decisions(&path, &decisions, &batch()).unwrap();
     let file = NpzFile::open(&path).unwrap();
     assert_eq!(file.int("activity").unwrap().shape, [F, N]);
     assert_eq!(file.complex("x").unwrap().shape, [F, N * Q, M]);
     assert!(!file.contains("gamma"));
-    assert!(write_decisions(&path, &decisions, F + 1, N, Q, M).is_err());
+    assert!(write_decisions(&path, &decisions, &FrameBatch { frames: F + 1, ..batch() }).is_err());
 }

@@ -11,6 +11,7 @@ mod frames;
 mod npy_header;
 pub mod npz;
 mod npz_writer;
+mod spreading;
 pub mod tensors;
 
 pub use atomic::{atomic_write, create_parent};

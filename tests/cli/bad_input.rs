@@ -50,6 +50,28 @@ fn with_array(dir: &Path, replaced: &str, change: fn(NpzWriter) -> NpzWriter) ->
     amp(dir, path)
 }
 
+/// `detect --detector mmse-sic` on frames of a spreading link, valid but for the array that `change` adds.
+fn with_link(dir: &Path, detector: &str, replaced: &str, change: fn(NpzWriter) -> NpzWriter) -> Vec<String> {
+    let one = |n: usize| vec![Complex64::new(1.0, 0.5); n];
+    let mut out = NpzWriter::new().scalar("noise_var", 0.1);
+    for (name, shape) in [("y", &[2, 3][..]), ("h", &[2, 4, 3]), ("signatures", &[3, 4]), ("constellation", &[4])] {
+        if name != replaced {
+            out = out.complex(name, shape, &one(shape.iter().product()));
+        }
+    }
+    if replaced != "activity_prob" {
+        out = out.scalar("activity_prob", 0.5);
+    }
+    let path = dir.join("frames.npz");
+    change(out).write(&path).unwrap();
+    detect(dir, detector, path, "detector.label=x")
+}
+
+/// `signatures` with these arguments.
+fn signatures(args: &[&str]) -> Vec<String> {
+    ["signatures"].iter().chain(args).map(|s| (*s).to_owned()).collect()
+}
+
 /// `simulate` with this experiment text and further arguments.
 fn simulate(dir: &Path, experiment: &str, more: &[&str]) -> Vec<String> {
     let config = dir.join("experiment.toml");
@@ -114,6 +136,36 @@ const CASES: &[(&str, i32, &[&str], Arrange)] = &[
     ("activity out of range", 1, &["activity", "0 (idle)"], |d| with_array(d, "", |o| o.int("activity", &[2, 4], &[2; 8]).real("channel", &[2, 4, 2], &[0.0; 16]))),
     ("frames of another system", 1, &["array"], |d| with_array(d, "y", |o| o.real("y", &[5, 4], &[0.0; 20]))),
     ("genie without truth", 1, &["truth"], |d| { with_array(d, "", |o| o); detect(d, "genie-mmse", d.join("frames.npz"), "detector.label=g") }),
+    // Frames of the spreading link.
+    ("y of the access link", 1, &["array y", "[F, H]"], |d| with_link(d, "mmse-sic", "y", |o| o.real("y", &[2, 3, 1], &[0.0; 6]))),
+    ("signatures of another length", 1, &["signatures", "[3, N]"], |d| with_link(d, "mmse-sic", "signatures", |o| o.real("signatures", &[2, 4], &[1.0; 8]))),
+    ("h missing", 1, &["no array h"], |d| with_link(d, "mmse-sic", "h", |o| o)),
+    ("h of wrong shape", 1, &["array h", "[2, 4, 3]"], |d| with_link(d, "mmse-sic", "h", |o| o.real("h", &[2, 3, 4], &[1.0; 24]))),
+    ("constellation with zero", 1, &["constellation", "idle"], |d| with_link(d, "mmse-sic", "constellation", |o| o.real("constellation", &[2], &[1.0, 0.0]))),
+    ("activity_prob above one", 1, &["activity_prob", "(0, 1]"], |d| with_link(d, "mmse-sic", "activity_prob", |o| o.scalar("activity_prob", 1.1))),
+    ("symbols out of range", 1, &["symbols", "0..=3"], |d| with_link(d, "mmse-sic", "", |o| o.int("symbols", &[2, 4], &[4; 8]))),
+    ("oracle without truth", 1, &["oracle-ls", "symbols"], |d| with_link(d, "oracle-ls", "", |o| o)),
+    ("access detector on a spreading link", 1, &["spreading link", "mmse-sic"], |d| with_link(d, "amp", "", |o| o)),
+    ("receiver of system E on access frames", 1, &["beam-sic", "signatures"], |d| detect(d, "beam-sic", data("mmv.npz"), "detector.beam=2")),
+    ("joint MAP of absurd size", 1, &["joint-map", "N = 12", "C = 4", "beam-sic"], |d| {
+        let path = d.join("f.npz");
+        let out = NpzWriter::new().real("y", &[1, 1], &[1.0]).real("h", &[1, 12, 1], &[1.0; 12]);
+        let out = out.real("signatures", &[1, 12], &[1.0; 12]).real("constellation", &[4], &[1.0, 2.0, 3.0, 4.0]);
+        out.scalar("noise_var", 1.0).scalar("activity_prob", 0.5).write(&path).unwrap();
+        detect(d, "joint-map", path, "detector.label=x")
+    }),
+    ("beam of zero", 2, &["detector.beam", "1..=4096"], |d| detect(d, "beam-sic", data("noma.npz"), "detector.beam=0")),
+    ("unknown order", 2, &["order", "sinr"], |d| detect(d, "mmse-sic", data("noma.npz"), "detector.order=best")),
+    // Signatures.
+    ("unknown signatures", 2, &["quantized", "quantised-wbe"], |_| signatures(&["quantized"])),
+    ("no users", 2, &["users", "1..=64"], |_| signatures(&["wbe", "--users", "0"])),
+    ("more chips than users", 1, &["harmonic", "wbe-projected"], |_| signatures(&["wbe", "--users", "3"])),
+    ("activation that is no number", 2, &["--activation", "asymmetric"], |_| signatures(&["wbe", "--activation", "often"])),
+    ("activation of another length", 2, &["activation", "one number per user (6)"], |_| signatures(&["wbe", "--activation", "0.5,0.5"])),
+    ("activation out of range", 2, &["activation", "(0, 1]"], |_| signatures(&["wbe", "--activation", "1.5"])),
+    ("optimum of a dominant user", 1, &["0.9", "sum w / 2"], |_| signatures(&["weighted-optimum", "--users", "3", "--length", "2", "--activation", "0.9,0.1,0.1"])),
+    ("output without a format", 2, &["--format"], |_| signatures(&["wbe", "--output", "x.npz"])),
+    ("signatures into no folder", 1, &["cannot write", "none"], |d| signatures(&["wbe", "--format", "csv", "--output", &text(d.join("none/s.csv"))])),
     // Detectors and their options.
     ("unknown detector", 2, &["ampp", "covariance"], |d| detect(d, "ampp", data("mmv.npz"), "detector.iterations=2")),
     ("detector of another version", 2, &["lmmse", "not built"], |d| detect(d, "lmmse", data("mmv.npz"), "detector.iterations=2")),
@@ -169,6 +221,7 @@ const CASES: &[(&str, i32, &[&str], Arrange)] = &[
         let set = format!("scenario.channel_file={}", text(path));
         simulate(d, EXPERIMENT, &["--set", "scenario.kind=channel-file", "--set", &set])
     }),
+    ("noma keys of another kind", 2, &["scenario.noma"], |d| simulate(d, EXPERIMENT, &["--set", "scenario.noma.users=4"])),
     ("bad shard", 2, &["--shard", "1 <= i <= n"], |d| simulate(d, EXPERIMENT, &["--shard", "3/2"])),
     ("bad backend", 2, &["--backend", "flex"], |d| simulate(d, EXPERIMENT, &["--backend", "cuda"])),
     ("bad number of threads", 2, &["--threads"], |d| simulate(d, EXPERIMENT, &["--threads", "0"])),

@@ -46,6 +46,63 @@ fn simulated_frames_are_the_same_again_and_can_be_detected() {
 }
 
 #[test]
+fn frames_of_a_spreading_link_are_simulated_and_detected() {
+    let dir = tempfile::tempdir().unwrap();
+    let (config, frames, output) = (dir.path().join("e.toml"), dir.path().join("f.npz"), dir.path().join("d.npz"));
+    fs::write(&config, "name = \"link\"\n[scenario]\nkind = \"noma\"\n[detectors.sic]\nkind = \"mmse-sic\"\n").unwrap();
+    grantfree().arg("simulate").arg(&config).args(["--frames", "50", "--output"]).arg(&frames).assert().success();
+    for detector in ["matched-filter", "mmse-sic", "beam-sic", "expectation-propagation", "joint-map", "oracle-ls"] {
+        let mut command = grantfree();
+        command.args(["detect", "--detector", detector, "--input"]).arg(&frames).arg("--output").arg(&output);
+        command.assert().success();
+        let decided = NpzFile::open(&output).unwrap();
+        let (symbols, activity) = (decided.int("symbols").unwrap(), decided.int("activity").unwrap());
+        assert!(symbols.data.iter().zip(&activity.data).all(|(s, a)| s + 1 == *a), "{detector}");
+        assert_eq!((symbols.shape, decided.real("score").unwrap().shape), (vec![50, 6], vec![50, 24]));
+    }
+}
+
+#[test]
+fn signatures_are_printed_and_exported() {
+    let dir = tempfile::tempdir().unwrap();
+    for (kind, format, says) in [
+        ("quantised-wbe", "c-header", "int8_t grantfree_signatures[GRANTFREE_USERS]"),
+        ("wbe", "c-header", "float grantfree_signatures[GRANTFREE_USERS]"),
+        ("musa", "csv", "chip,user,re,im,integer_re,integer_im"),
+        ("weighted-optimum", "npz", ""),
+    ] {
+        let output = dir.path().join(if format == "c-header" { "s.h" } else { "s.out" });
+        let mut command = grantfree();
+        command.args(["signatures", kind, "--format", format, "--output"]).arg(&output);
+        let stdout = String::from_utf8(command.assert().success().get_output().stdout.clone()).unwrap();
+        assert!(stdout.starts_with(kind) && stdout.contains("lower bound 2.8000e-2"), "{stdout}");
+        match format {
+            "npz" => {
+                let file = NpzFile::open(&output).unwrap();
+                assert_eq!(file.complex("signatures").unwrap().shape, [4, 6]);
+                let (found, bound) = (file.scalar("weighted_correlation").unwrap(), file.scalar("bound").unwrap());
+                assert!((found - bound).abs() < 1e-9);
+            }
+            _ => assert!(fs::read_to_string(&output).unwrap().contains(says)),
+        }
+        if format == "c-header" {
+            let source = dir.path().join("s.c");
+            fs::write(
+                &source,
+                "#include \"s.h\"\nint main(void) { return (int)grantfree_signatures[0][0][0] == 99; }\n",
+            )
+            .unwrap();
+            let mut compiler = std::process::Command::new("cc");
+            compiler.args(["-std=c99", "-Wall", "-Werror", "-Wno-unused", "-o"]).arg(dir.path().join("s")).arg(&source);
+            // The linker of Rust is usually a C compiler; where there is none, nothing is tested.
+            if let Ok(status) = compiler.status() {
+                assert!(status.success(), "{kind}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_bundle_is_exported_in_every_format() {
     let dir = tempfile::tempdir().unwrap();
     let bundle = dir.path().join("model");

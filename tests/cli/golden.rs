@@ -18,7 +18,7 @@ type Case = (&'static str, &'static str, &'static [&'static str], &'static str, 
 
 #[test]
 fn detectors_agree_with_the_reference_vectors() {
-    const CASES: [Case; 11] = [
+    const CASES: [Case; 16] = [
         ("noncoherent", "amp", &["iterations=1"], "x", "amp_x_1", Relative(1e-4)),
         (
             "noncoherent",
@@ -44,6 +44,11 @@ fn detectors_agree_with_the_reference_vectors() {
         ("mmv", "amp", &["iterations=50", "damping=0.5"], "x", "damped_x", Relative(2e-2)),
         ("mmv", "ml", &["iterations=200", "tolerance=1e-9"], "gamma", "ml_gamma", Relative(1e-2)),
         ("mmv", "map", &["iterations=200", "tolerance=1e-9"], "gamma", "map_gamma", Relative(1e-2)),
+        ("noma", "matched-filter", &[], "symbols", "matched_filter", Decisions(0.002)),
+        ("noma", "mmse-sic", &["order=sinr"], "symbols", "mmse_sic", Decisions(0.002)),
+        ("noma", "mmse-sic", &["order=fixed"], "symbols", "mmse_sic_fixed_order", Decisions(0.002)),
+        ("noma", "oracle-ls", &[], "symbols", "oracle_ls", Decisions(0.002)),
+        ("noma", "joint-map", &[], "symbols", "joint_map", Decisions(0.002)),
     ];
     let dir = tempfile::tempdir().unwrap();
     let mut wrong = Vec::new();

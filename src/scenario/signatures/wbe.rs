@@ -2,7 +2,7 @@
 
 use std::f64::consts::{FRAC_PI_4, SQRT_2, TAU};
 
-use super::from_columns;
+use super::{IntegerSet, from_columns};
 use crate::scenario::{C64, Pilots, ScenarioError};
 
 fn entry(chip: usize, user: usize, users: usize) -> C64 {
@@ -19,28 +19,27 @@ pub fn harmonic(users: usize, length: usize) -> Result<Pilots, ScenarioError> {
             "a harmonic set of {users} users has at most {users} chips, not {length}; take \"wbe-projected\""
         )));
     }
-    let columns: Vec<Vec<C64>> =
-        (0..users).map(|n| (0..length).map(|chip| entry(chip, n, users)).collect()).collect();
+    let columns: Vec<Vec<C64>> = (0..users).map(|n| (0..length).map(|chip| entry(chip, n, users)).collect()).collect();
     Ok(from_columns(&columns))
 }
 
 /// The harmonic set rotated by 45 degrees, each real and imaginary part quantised to the integers `-levels..=levels`
-/// (an entry at 45 degrees is at full scale), columns scaled to norm one.
+/// (an entry at 45 degrees is at full scale).
 ///
 /// # Errors
 /// As [`harmonic`].
-pub fn quantised_harmonic(users: usize, length: usize, levels: u32) -> Result<Pilots, ScenarioError> {
+pub fn quantised_harmonic(users: usize, length: usize, levels: u32) -> Result<IntegerSet, ScenarioError> {
     harmonic(users, length)?;
     let turn = C64::from_polar(f64::from(levels) * SQRT_2, FRAC_PI_4);
-    let column = |n: usize| -> Vec<C64> {
+    let column = |n: usize| -> Vec<(i8, i8)> {
         (0..length)
             .map(|chip| {
                 let v = turn * entry(chip, n, users);
-                C64::new(quantise(v.re, levels), quantise(v.im, levels))
+                (quantise(v.re, levels) as i8, quantise(v.im, levels) as i8)
             })
             .collect()
     };
-    Ok(from_columns(&(0..users).map(column).collect::<Vec<_>>()))
+    Ok(IntegerSet::new(&(0..users).map(column).collect::<Vec<_>>(), levels))
 }
 
 /// The uniform quantiser (18) with step 1 and range `levels`: the nearest integer in `-levels..=levels`, halves up, as
@@ -61,7 +60,7 @@ mod tests {
     fn table_iii_to_the_printed_digits() {
         let wbe = weighted_correlation(&harmonic(6, 4).unwrap(), &P);
         assert!((wbe - 1.1 / 30.0).abs() < 1e-12, "{wbe}");
-        let quantised = weighted_correlation(&quantised_harmonic(6, 4, 2).unwrap(), &P);
+        let quantised = weighted_correlation(&quantised_harmonic(6, 4, 2).unwrap().normalised(), &P);
         assert_eq!(format!("{quantised:.2e}"), "4.01e-2");
         assert!((weighted_welch_bound(&P, 4) - 2.8e-2).abs() < 1e-12);
     }

@@ -1,0 +1,166 @@
+//! Successive decisions that keep the best hypotheses.
+
+use super::algebra::{apply, dot, energy, subtract};
+use super::link::{Link, LinkDetector, LinkModel, odds_of_costs};
+use super::schedule::Schedule;
+use crate::config::Order;
+use crate::scenario::C64;
+
+/// Users are decided in the order of [`MmseSic`](super::MmseSic) ("sinr"). Every hypothesis is extended by idle and each
+/// symbol; the `beam` of least cost survive, with
+/// `cost = r^H C^-1 r - ln prior(decided)`, `r` the residual and `C` the covariance of the undecided users plus noise:
+/// minus the log posterior of the decided users when the others are Gaussian (`ln det C` is common to all hypotheses).
+/// The best full hypothesis is the decision; with `beam >= (C+1)^N` it is joint MAP.
+///
+/// Scores are max-log over the final hypotheses and the changes of one user in the best of them.
+#[derive(Debug, Clone, Copy)]
+pub struct BeamSic {
+    /// Hypotheses kept after each decision, >= 1.
+    pub beam: usize,
+}
+
+/// Hypotheses side by side.
+#[derive(Default)]
+struct Beam {
+    /// `-ln prior` of the decided users, `[B]`.
+    prior: Vec<f64>,
+    /// `[B, H]`.
+    residual: Vec<C64>,
+    /// 0 idle or symbol plus one, `[B, N]`.
+    decided: Vec<usize>,
+}
+
+/// An extension of a hypothesis.
+struct Extension {
+    cost: f64,
+    parent: usize,
+    decision: usize,
+}
+
+/// Buffers of one thread.
+#[derive(Default)]
+pub struct Workspace {
+    schedule: Schedule,
+    beam: Beam,
+    next: Beam,
+    extensions: Vec<Extension>,
+    filter: Vec<C64>,
+    product: Vec<C64>,
+    costs: Vec<f64>,
+}
+
+impl Beam {
+    fn clear(&mut self) {
+        self.prior.clear();
+        self.residual.clear();
+        self.decided.clear();
+    }
+    fn residual(&self, b: usize, h: usize) -> &[C64] {
+        &self.residual[b * h..(b + 1) * h]
+    }
+}
+
+impl LinkDetector for BeamSic {
+    const NAME: &'static str = "beam-sic";
+    type Workspace = Workspace;
+
+    fn frame(
+        &self,
+        model: &LinkModel<'_>,
+        link: &Link,
+        _: Option<&[i64]>,
+        work: &mut Workspace,
+        activity: &mut [i64],
+        score: &mut [f64],
+    ) {
+        work.schedule.plan(model, link, Order::Sinr);
+        work.beam.clear();
+        work.beam.prior.push(0.0);
+        work.beam.residual.extend_from_slice(&link.y);
+        work.beam.decided.resize(model.users, 0);
+        for step in 0..model.users {
+            extend(model, link, work, step);
+            keep(model, link, work, step, self.beam);
+        }
+        // Survivors are sorted: the first is the best.
+        let best = &work.beam.decided[..model.users];
+        activity.iter_mut().zip(best).for_each(|(a, d)| *a = *d as i64);
+        scores(model, link, work, score);
+    }
+}
+
+/// Costs of all extensions of all hypotheses by the user of a step.
+fn extend(model: &LinkModel<'_>, link: &Link, work: &mut Workspace, step: usize) {
+    let h = model.chips;
+    let Workspace { schedule, beam, extensions, filter, product, .. } = work;
+    let (user, after) = (schedule.order[step], schedule.inverse(step + 1));
+    filter.resize(h, C64::default());
+    product.resize(h, C64::default());
+    apply(after, link.g(user), filter);
+    let gain = dot(link.g(user), filter).re;
+    extensions.clear();
+    for (parent, prior) in beam.prior.iter().enumerate() {
+        let r = beam.residual(parent, h);
+        apply(after, r, product);
+        let (whitened, matched) = (dot(r, product).re, dot(filter, r));
+        for decision in 0..=model.constellation.len() {
+            let x = model.symbol(decision);
+            // ||r - g x||^2 in the metric C^-1.
+            let distance = whitened - 2.0 * (x.conj() * matched).re + x.norm_sqr() * gain;
+            let cost = prior + model.cost(user, decision) + distance;
+            if cost < f64::INFINITY {
+                extensions.push(Extension { cost, parent, decision });
+            }
+        }
+    }
+}
+
+/// The survivors of a step, best first.
+fn keep(model: &LinkModel<'_>, link: &Link, work: &mut Workspace, step: usize, width: usize) {
+    let (n, h) = (model.users, model.chips);
+    let Workspace { schedule, beam, next, extensions, .. } = work;
+    let user = schedule.order[step];
+    // Equal costs are ordered by where they come from, so that the choice is unique.
+    let rank = |a: &Extension, b: &Extension| {
+        a.cost.total_cmp(&b.cost).then(a.parent.cmp(&b.parent)).then(a.decision.cmp(&b.decision))
+    };
+    if extensions.len() > width {
+        extensions.select_nth_unstable_by(width - 1, rank);
+        extensions.truncate(width);
+    }
+    extensions.sort_unstable_by(rank);
+    next.clear();
+    for e in extensions.iter() {
+        next.prior.push(beam.prior[e.parent] + model.cost(user, e.decision));
+        let start = next.residual.len();
+        next.residual.extend_from_slice(beam.residual(e.parent, h));
+        subtract(&mut next.residual[start..], link.g(user), model.symbol(e.decision));
+        let start = next.decided.len();
+        next.decided.extend_from_slice(&beam.decided[e.parent * n..(e.parent + 1) * n]);
+        next.decided[start + user] = e.decision;
+    }
+    std::mem::swap(beam, next);
+}
+
+/// Max-log odds over the survivors and the neighbours of the best.
+fn scores(model: &LinkModel<'_>, link: &Link, work: &mut Workspace, score: &mut [f64]) {
+    let (n, h, c) = (model.users, model.chips, model.constellation.len());
+    let Workspace { beam, costs, .. } = work;
+    let total = |b: usize| energy(beam.residual(b, h)) / model.noise_var + beam.prior[b];
+    let (best, r) = (total(0), beam.residual(0, h));
+    for (user, odds) in score.chunks_exact_mut(c).enumerate() {
+        let now = beam.decided[user];
+        let matched = dot(link.g(user), r);
+        costs.clear();
+        costs.extend((0..=c).map(|decision| {
+            let change = model.symbol(decision) - model.symbol(now);
+            let distance = change.norm_sqr() * link.energy[user] - 2.0 * (change.conj() * matched).re;
+            best + distance / model.noise_var + model.cost(user, decision) - model.cost(user, now)
+        }));
+        for b in 1..beam.prior.len() {
+            let known = &mut costs[beam.decided[b * n + user]];
+            *known = known.min(total(b));
+        }
+        odds_of_costs(costs, odds);
+    }
+}
