@@ -13,7 +13,7 @@ use crate::backend::Chosen;
 use crate::classical::{ClassicalError, state_evolution};
 use crate::config::{DetectorConfig, DetectorKind, Experiment, Point, Threshold};
 use crate::detection::Detector;
-use crate::models::mampnet::ModelError;
+use crate::models::ModelError;
 use crate::report::{ReportFiles, write_report};
 use crate::scenario::{Scenario, Split};
 use crate::simulation::{

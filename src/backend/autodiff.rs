@@ -147,4 +147,24 @@ impl<B: Backend, C: CheckpointStrategy> Backend for Autodiff<B, C> {
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
         unreachable!("a backward pass runs on the inner backend; second derivatives are not supported")
     }
+
+    fn quantize_ste(x: FloatTensor<Self>, levels: f64) -> FloatTensor<Self> {
+        #[derive(Debug)]
+        struct QuantizeSte;
+        impl<B: Backend> Backward<B, 1> for QuantizeSte {
+            type State = ();
+            fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+                let [nx] = ops.parents;
+                let g = grads.consume::<B>(&ops.node);
+                if let Some(n) = nx {
+                    grads.register::<B>(n.id, g);
+                }
+            }
+        }
+        let (x, nx) = x.into_parts();
+        match QuantizeSte.prepare::<C>([nx]).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish((), B::quantize_ste(x, levels)),
+            OpsKind::UnTracked(prep) => prep.finish(B::quantize_ste(x, levels)),
+        }
+    }
 }

@@ -78,6 +78,11 @@ fn covariance_backward<T: Element>(gamma: &F, s: &F, y: &F, g: &F, m: &usize, no
     )
 }
 
+fn quantize<T: Element>(x: &F, levels: &f64) -> F {
+    let shape = x.shape();
+    tensor(cpu::quantize::<T>(x.storage(), T::narrow(*levels)), [shape[0], shape[1]])
+}
+
 impl Backend for Flex {
     fn row_dot(a: F, b: F, antennas: usize) -> F {
         typed!(a, b; dot::<T>(a, b, antennas))
@@ -101,5 +106,9 @@ impl Backend for Flex {
 
     fn covariance_score_backward(gamma: F, s: F, y: F, g: F, antennas: usize, noise_var: f64) -> (F, F, F) {
         typed!(gamma, s, y, g; covariance_backward::<T>(gamma, s, y, g, antennas, noise_var))
+    }
+
+    fn quantize_ste(x: F, levels: f64) -> F {
+        typed!(x; quantize::<T>(x, levels))
     }
 }

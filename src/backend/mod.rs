@@ -9,6 +9,7 @@
 //! | [`row_scale`] | `c_k z_k`: the shrink of every row | one pass |
 //! | [`row_onsager`] | `(sum_k t_k z_k z_k^H) r`: the matrix Onsager term, never forming the K Jacobians | `K M^2` |
 //! | [`covariance_score`] | leave-one-out covariance statistics of all K sequences | `L^2 K` |
+//! | [`quantize_ste`] | uniform quantiser with the gradient of the identity | one pass |
 //!
 //! The first three make up the AMP denoiser ([`row_shrink`]): between them stand only tensors of `[frames, K]`, which
 //! stay burn primitives, so the posterior can be row-wise, section-wise or learned without touching a kernel.
@@ -32,5 +33,5 @@ mod shrink;
 mod spec;
 
 pub use device::{Adapter, BackendChoice, BackendError, Chosen, adapters, choose, compiled};
-pub use ops::{Backend, covariance_score, row_dot, row_onsager, row_scale};
+pub use ops::{Backend, covariance_score, quantize_ste, row_dot, row_onsager, row_scale};
 pub use shrink::{RowShrink, ShrinkRule, row_shrink, section_posterior};

@@ -87,4 +87,13 @@ impl Backend for NdArray {
             _ => onsager_backward::<f32>(&z, &t, &r, &g, antennas),
         }
     }
+
+    fn quantize_ste(x: F, levels: f64) -> F {
+        let x = read(x);
+        let shape = [x.shape()[0], x.shape()[1]];
+        match x.dtype() {
+            DType::F64 => tensor(cpu::quantize::<f64>(slice(&x), levels), shape),
+            _ => tensor(cpu::quantize::<f32>(slice(&x), levels as f32), shape),
+        }
+    }
 }

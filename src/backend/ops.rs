@@ -73,6 +73,19 @@ pub trait Backend: burn::backend::Backend {
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
         spec::covariance_score_backward::<Self>(gamma, s, y, g, antennas, noise_var)
     }
+
+    /// See [`quantize_ste`]; `x [R, C]` -> `[R, C]`.
+    fn quantize_ste(x: FloatTensor<Self>, levels: f64) -> FloatTensor<Self> {
+        spec::quantize_ste::<Self>(x, levels)
+    }
+}
+
+/// The uniform quantiser (18) of the finite-alphabet NOMA paper with step 1: the nearest integer in `-levels..=levels`
+/// (halves go up), with the gradient of the identity (straight-through).
+///
+/// `x [R, C]` -> `[R, C]`; `levels` >= 1.
+pub fn quantize_ste(x: Tensor<2>, levels: u32) -> Tensor<2> {
+    Tensor::from_dispatch(Dispatch::quantize_ste(x.into_dispatch(), f64::from(levels)))
 }
 
 /// Real inner products of the rows of two stacked arrays over the antennas: `sum_m Re(conj(a_mk) b_mk)`.

@@ -159,3 +159,8 @@ pub(super) fn covariance_score_backward<B: burn::backend::Backend>(
     let put = |data| B::float_from_data(data, &device);
     (put(a), put(b), put(c))
 }
+
+pub(super) fn quantize_ste<B: burn::backend::Backend>(x: FloatTensor<B>, levels: f64) -> FloatTensor<B> {
+    let nearest = B::float_floor(B::float_add_scalar(x, 0.5.into()));
+    B::float_clamp(nearest, (-levels).into(), levels.into())
+}

@@ -112,6 +112,7 @@ fn build_as<T: Real>(config: &DetectorConfig) -> Result<Box<dyn Detector>, Class
             iterations: iterations(10),
             damping: config.damping.unwrap_or(0.5),
         }),
-        K::Mampnet => return not_here("it is a trained network; train it or load its bundle"),
+        K::SoftSic => Box::new(noma::SoftSic { rounds: iterations(4) }),
+        K::Mampnet | K::Sicnn => return not_here("it is a trained network; train it or load its bundle"),
     })
 }

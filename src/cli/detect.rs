@@ -12,7 +12,7 @@ use crate::metrics::{METRICS, MetricSums, SER, count_frames};
 use crate::scenario::FrameBatch;
 
 /// Detectors of `--detector`: those that need no training.
-const CLASSICAL: [&str; 14] = [
+const CLASSICAL: [&str; 15] = [
     "amp",
     "amp-section",
     "covariance",
@@ -25,6 +25,7 @@ const CLASSICAL: [&str; 14] = [
     "mmse-sic",
     "beam-sic",
     "expectation-propagation",
+    "soft-sic",
     "joint-map",
     "oracle-ls",
 ];

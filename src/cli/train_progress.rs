@@ -36,7 +36,10 @@ impl TrainObserver for Plain {
             }
             TrainEvent::Resumed { step } => note(&format!("training resumed after step {step}")),
             TrainEvent::Validated(p) => {
-                let ser = p.validation_ser.map_or(String::new(), |s| format!(", validation SER {s:.2e}"));
+                let mut ser = p.validation_ser.map_or(String::new(), |s| format!(", validation SER {s:.2e}"));
+                if let Some(ber) = p.validation_ber {
+                    ser += &format!(", BER {ber:.2e}");
+                }
                 note(&format!(
                     "  step {}: training loss {:.4e}, validation loss {:.4e}{ser}, {:.0} s",
                     p.step, p.train_loss, p.validation_loss, p.seconds

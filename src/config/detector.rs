@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{ConfigError, check};
 use super::noma::SignatureKind;
-use super::training::{ModelConfig, TrainingConfig};
+use super::receiver::ReceiverConfig;
+use super::training::{ModelConfig, PhaseKind, TrainingConfig};
 
 /// Detectors by their names on the command line and in experiment files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,12 +43,16 @@ pub enum DetectorKind {
     BeamSic,
     /// System E: expectation propagation with the discrete prior.
     ExpectationPropagation,
+    /// System E: soft interference cancellation, the classical receiver behind the model-driven SICNN.
+    SoftSic,
+    /// System E: a learned receiver, and learned signatures (trained).
+    Sicnn,
 }
 
 impl DetectorKind {
     /// Whether the detector has weights that are trained.
     pub fn is_learned(self) -> bool {
-        matches!(self, Self::Mampnet)
+        matches!(self, Self::Mampnet | Self::Sicnn)
     }
 }
 
@@ -155,6 +160,9 @@ pub struct DetectorConfig {
     /// Learned detectors: the architecture.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<ModelConfig>,
+    /// sicnn: the receiver, and whether signatures are learned with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receiver: Option<ReceiverConfig>,
     /// Learned detectors: how it is trained.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub training: Option<TrainingConfig>,
@@ -178,7 +186,17 @@ impl DetectorConfig {
             pilots_of: None,
             bundle: None,
             model: None,
+            receiver: None,
             training: None,
+        }
+    }
+
+    /// Whether the detector brings pilots (or signatures) that were learned with it.
+    pub fn learns_pilots(&self) -> bool {
+        match self.kind {
+            DetectorKind::Mampnet => self.model.as_ref().is_some_and(|m| m.learn_pilots),
+            DetectorKind::Sicnn => self.receiver.as_ref().is_some_and(|r| r.learn_signatures),
+            _ => false,
         }
     }
 
@@ -211,6 +229,7 @@ impl DetectorConfig {
             K::Map,
             K::StateEvolution,
             K::ExpectationPropagation,
+            K::SoftSic,
         ];
         let decides =
             [K::Amp, K::AmpSection, K::Covariance, K::CovarianceSection, K::Ml, K::Map, K::StateEvolution, K::Mampnet];
@@ -224,17 +243,26 @@ impl DetectorConfig {
             "precision",
             &[K::Amp, K::AmpSection, K::Covariance, K::CovarianceSection, K::Ml, K::Map],
         )?;
-        let noma =
-            [K::MatchedFilter, K::MmseSic, K::OracleLs, K::JointMap, K::BeamSic, K::ExpectationPropagation];
+        let noma = [
+            K::MatchedFilter,
+            K::MmseSic,
+            K::OracleLs,
+            K::JointMap,
+            K::BeamSic,
+            K::ExpectationPropagation,
+            K::SoftSic,
+            K::Sicnn,
+        ];
         used(self.order.is_some(), "order", &[K::MmseSic])?;
         used(self.beam.is_some(), "beam", &[K::BeamSic])?;
         used(self.signatures.is_some(), "signatures", &noma)?;
         if let Some(b) = self.beam {
             check((1..=4096).contains(&b), &key("beam"), b, "1..=4096", 4)?;
         }
-        used(self.bundle.is_some(), "bundle", &[K::Mampnet])?;
+        used(self.bundle.is_some(), "bundle", &[K::Mampnet, K::Sicnn])?;
         used(self.model.is_some(), "model", &[K::Mampnet])?;
-        used(self.training.is_some(), "training", &[K::Mampnet])?;
+        used(self.receiver.is_some(), "receiver", &[K::Sicnn])?;
+        used(self.training.is_some(), "training", &[K::Mampnet, K::Sicnn])?;
         if let Some(i) = self.iterations {
             check(
                 (1..=1_000_000).contains(&i),
@@ -256,8 +284,20 @@ impl DetectorConfig {
         if let Some(m) = &self.model {
             m.validate(&key("model"))?;
         }
+        if let Some(r) = &self.receiver {
+            r.validate(&key("receiver"))?;
+        }
         if let Some(t) = &self.training {
             t.validate(&key("training"))?;
+            let fits = |p: PhaseKind| match self.kind {
+                K::Sicnn => matches!(p, PhaseKind::Joint | PhaseKind::Receiver),
+                _ => p != PhaseKind::Receiver,
+            };
+            if let Some(i) = t.phases.iter().position(|p| !fits(p.kind)) {
+                let range = if self.kind == K::Sicnn { "\"joint\" or \"receiver\"" } else { "not \"receiver\"" };
+                let found = format!("{:?}", t.phases[i].kind).to_lowercase();
+                check(false, &key(&format!("training.phases[{i}].kind")), found, range, "joint")?;
+            }
         }
         Ok(())
     }

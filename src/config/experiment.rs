@@ -356,12 +356,12 @@ impl Experiment {
                 let learned = self
                     .detectors
                     .get(other)
-                    .is_some_and(|d| d.kind.is_learned() && d.model.clone().unwrap_or_default().learn_pilots);
+                    .is_some_and(|d| d.learns_pilots());
                 check(
                     learned,
                     &format!("detectors.{id}.pilots_of"),
                     other,
-                    "the id of a detector with model.learn_pilots = true",
+                    "the id of a detector with model.learn_pilots or receiver.learn_signatures = true",
                     "none",
                 )?;
             }

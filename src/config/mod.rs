@@ -8,6 +8,7 @@ mod detector;
 mod error;
 mod experiment;
 mod noma;
+mod receiver;
 mod scenario;
 mod set;
 mod training;
@@ -16,6 +17,7 @@ pub use detector::{DetectorConfig, DetectorKind, Onsager, Order, Precision, Thre
 pub use error::ConfigError;
 pub use experiment::{EngineConfig, Experiment, Figure, Point, Sweep};
 pub use noma::{Activation, ActivationLaw, Constellation, Fading, NomaConfig, SignatureKind, SnrConvention};
+pub use receiver::{ReceiverConfig, ReceiverForm};
 pub use scenario::{EnergyConvention, PilotKind, PilotRedraw, Positions, ScenarioConfig, ScenarioKind};
 pub use set::{Assignment, apply};
 pub use training::{Denoiser, ModelConfig, ModelForm, PhaseConfig, PhaseKind, TrainingConfig};

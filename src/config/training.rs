@@ -103,13 +103,15 @@ pub enum PhaseKind {
     Refinement,
     /// All parameters, cross-entropy of the output plus `auxiliary` times that of every layer.
     Joint,
+    /// System E: the receiver alone; learned signatures stay as they are.
+    Receiver,
 }
 
 /// One phase.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PhaseConfig {
-    /// "layer-wise", "refinement" or "joint".
+    /// "layer-wise", "refinement" or "joint" (mampnet), "receiver" or "joint" (sicnn).
     pub kind: PhaseKind,
     /// Adam steps, 1..=10000000.
     pub steps: u64,

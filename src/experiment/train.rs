@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 
 use super::{ExperimentError, Mode, Settings, Shared};
 use crate::backend::Chosen;
-use crate::config::{DetectorConfig, Point, Threshold};
+use crate::config::{DetectorConfig, DetectorKind, Point, SignatureKind, Threshold};
 use crate::detection::Detector;
-use crate::models::mampnet::{BundleInfo, LoadedModel, MampDetector, MampTask, load_bundle, save_bundle};
+use crate::models::mampnet::{BundleInfo, MampDetector, MampTask, load_bundle, save_bundle};
+use crate::models::signature::{self, ReceiverDetector, ReceiverInfo, ReceiverTask, load_receiver, save_receiver};
+use crate::models::system_of;
 use crate::simulation::{TrainingPoint, TrainingRecord};
 use crate::training::{TrainStop, TrainTask, train};
 
@@ -42,13 +44,23 @@ pub(super) struct Ready {
 
 /// Identity of a network: scenario, seed, architecture, schedule. Equal fingerprints train to equal weights on a CPU.
 pub fn training_fingerprint(config: &DetectorConfig, point: &Point, seed: u64) -> String {
-    let text = serde_json::json!([
-        point.scenario,
-        seed,
-        config.model.clone().unwrap_or_default(),
-        config.training.clone().unwrap_or_default()
-    ]);
+    let schedule = config.training.clone().unwrap_or_default();
+    let text = match config.kind {
+        // One receiver serves all SNRs, and learned signatures replace the given ones.
+        DetectorKind::Sicnn => {
+            let mut noma = point.scenario.noma();
+            noma.snr_db = 0.0;
+            noma.signatures = given_signatures(config, point);
+            serde_json::json!([noma, seed, config.receiver.clone().unwrap_or_default(), schedule])
+        }
+        _ => serde_json::json!([point.scenario, seed, config.model.clone().unwrap_or_default(), schedule]),
+    };
     crate::io::sha256_hex(text.to_string().as_bytes())
+}
+
+/// Signatures of a receiver that does not learn its own.
+fn given_signatures(config: &DetectorConfig, point: &Point) -> SignatureKind {
+    config.signatures.unwrap_or(point.scenario.noma().signatures)
 }
 
 /// Key of a detector at a point in [`Trained`].
@@ -85,38 +97,93 @@ pub(super) fn ready(
     if settings.mode == Mode::Evaluate {
         return Err(ExperimentError::NotTrained { detector: id.into(), point: point.id.clone() });
     }
-    let model = config.model.clone().unwrap_or_default();
-    let schedule = config.training.clone().unwrap_or_default();
-    let shown = format!("{label} at {}", point.id);
-    let task = MampTask::new(&shown, &point.scenario, seed, &model, &schedule, &settings.device.device)?;
-    let outcome = train(&task, &checkpoint(&folder), settings.train_observer.as_ref(), &settings.interrupt)?;
-    if outcome.stop == TrainStop::Interrupted {
+    let job = Job { config, point, seed, settings, label: &label, folder: &folder, fingerprint };
+    let finished = match config.kind {
+        DetectorKind::Sicnn => job.receiver()?,
+        _ => job.mampnet()?,
+    };
+    if !finished {
         return Ok(None);
     }
-    let info = BundleInfo {
-        model,
-        side: task.side(),
-        pilot_energy: 1.0,
-        parameters: outcome.net.parameters().entries.iter().map(|e| e.3).sum(),
-        label: label.clone(),
-    };
-    let pilots = outcome.net.learned_pilots().unwrap_or_else(|| task.pilots().as_ref().clone());
-    let trail = Trail {
-        fingerprint,
-        seconds: outcome.seconds,
-        steps: outcome.steps,
-        termination: if outcome.steps < task.phases().iter().map(|p| p.steps).sum() {
-            "early stopping on validation".into()
-        } else {
-            "all steps done".into()
-        },
-        curve: outcome.curve,
-    };
-    let metrics = serde_json::to_value(&trail).unwrap_or_default();
-    save_bundle(&folder, &outcome.net, &pilots, &info, metrics)?;
     // The bundle is complete: the checkpoint has done its work.
     drop(std::fs::remove_dir_all(checkpoint(&folder)));
     Ok(Some(open(&folder, id, &label, config, point, settings)?))
+}
+
+/// One network to be trained into `folder`.
+struct Job<'a> {
+    config: &'a DetectorConfig,
+    point: &'a Point,
+    seed: u64,
+    settings: &'a Settings,
+    label: &'a str,
+    folder: &'a Path,
+    fingerprint: String,
+}
+
+impl Job<'_> {
+    /// Runs a task; `None` when it was interrupted.
+    fn run<T: TrainTask>(&self, task: &T) -> Result<Option<(T::Net, serde_json::Value)>, ExperimentError> {
+        let s = self.settings;
+        let outcome = train(task, &checkpoint(self.folder), s.train_observer.as_ref(), &s.interrupt)?;
+        if outcome.stop == TrainStop::Interrupted {
+            return Ok(None);
+        }
+        let trail = Trail {
+            fingerprint: self.fingerprint.clone(),
+            seconds: outcome.seconds,
+            steps: outcome.steps,
+            termination: if outcome.steps < task.phases().iter().map(|p| p.steps).sum() {
+                "early stopping on validation".into()
+            } else {
+                "all steps done".into()
+            },
+            curve: outcome.curve,
+        };
+        Ok(Some((outcome.net, serde_json::to_value(&trail).unwrap_or_default())))
+    }
+
+    fn shown(&self) -> String {
+        format!("{} at {}", self.label, self.point.id)
+    }
+
+    /// System A; false when it was interrupted.
+    fn mampnet(&self) -> Result<bool, ExperimentError> {
+        let model = self.config.model.clone().unwrap_or_default();
+        let schedule = self.config.training.clone().unwrap_or_default();
+        let device = &self.settings.device.device;
+        let task = MampTask::new(&self.shown(), &self.point.scenario, self.seed, &model, &schedule, device)?;
+        let Some((net, metrics)) = self.run(&task)? else { return Ok(false) };
+        let info = BundleInfo {
+            model,
+            side: task.side(),
+            pilot_energy: 1.0,
+            parameters: net.parameters().entries.iter().map(|e| e.3).sum(),
+            label: self.label.to_owned(),
+        };
+        let pilots = net.learned_pilots().unwrap_or_else(|| task.pilots().as_ref().clone());
+        save_bundle(self.folder, &net, &pilots, &info, metrics)?;
+        Ok(true)
+    }
+
+    /// System E; false when it was interrupted.
+    fn receiver(&self) -> Result<bool, ExperimentError> {
+        let receiver = self.config.receiver.clone().unwrap_or_default();
+        let schedule = self.config.training.clone().unwrap_or_default();
+        let (noma, given) = (self.point.scenario.noma(), given_signatures(self.config, self.point));
+        let device = &self.settings.device.device;
+        let task = ReceiverTask::new(&self.shown(), &noma, given, self.seed, &receiver, &schedule, device)?;
+        let Some((net, metrics)) = self.run(&task)? else { return Ok(false) };
+        let info = ReceiverInfo {
+            receiver,
+            sizes: task.sizes().clone(),
+            parameters: net.parameters(),
+            label: self.label.to_owned(),
+        };
+        let signatures = net.encoder.as_ref().map_or_else(|| task.signatures().as_ref().clone(), |e| e.to_host());
+        save_receiver(self.folder, &net, &signatures, &info, metrics)?;
+        Ok(true)
+    }
 }
 
 fn checkpoint(folder: &Path) -> PathBuf {
@@ -131,28 +198,40 @@ fn open(
     point: &Point,
     settings: &Settings,
 ) -> Result<Ready, ExperimentError> {
-    let loaded = load_bundle(folder, &settings.device.device)?;
-    let trail = serde_json::from_value::<Trail>(loaded.metrics.clone()).ok();
+    let opened = load(folder, &settings.device, config.threshold)?;
+    let trail = serde_json::from_value::<Trail>(opened.metrics).ok();
     let record = trail.map(|t| TrainingRecord {
         point: point.id.clone(),
         detector: id.into(),
         label: label.into(),
-        parameters: loaded.info.parameters,
+        parameters: opened.detector.parameters(),
         seconds: t.seconds,
         steps: t.steps,
         bundle: folder.strip_prefix(&settings.out).unwrap_or(folder).display().to_string(),
         curve: t.curve,
         termination: t.termination,
     });
-    Ok(Ready {
-        checksum: loaded.checksum.clone(),
-        detector: Box::new(detector(loaded, &settings.device, config.threshold)),
-        record,
-    })
+    Ok(Ready { checksum: opened.checksum, detector: opened.detector, record })
 }
 
-fn detector(loaded: LoadedModel, device: &Chosen, threshold: Option<Threshold>) -> MampDetector {
-    MampDetector::new(loaded.net, loaded.pilots, loaded.info.side, device.device.clone(), device.name, threshold)
+/// A bundle of any system as a detector.
+struct Loaded {
+    detector: Box<dyn Detector>,
+    metrics: serde_json::Value,
+    checksum: String,
+}
+
+fn load(folder: &Path, device: &Chosen, threshold: Option<Threshold>) -> Result<Loaded, ExperimentError> {
+    if system_of(folder)? == signature::SYSTEM {
+        let r = load_receiver(folder, &device.device)?;
+        let (metrics, checksum) = (r.metrics.clone(), r.checksum.clone());
+        let detector = ReceiverDetector::new(r, device.device.clone(), device.name);
+        return Ok(Loaded { detector: Box::new(detector), metrics, checksum });
+    }
+    let m = load_bundle(folder, &device.device)?;
+    let detector =
+        MampDetector::new(m.net, m.pilots, m.info.side, device.device.clone(), device.name, threshold);
+    Ok(Loaded { detector: Box::new(detector), metrics: m.metrics, checksum: m.checksum })
 }
 
 /// The detector of a bundle on a device, for inference.
@@ -160,5 +239,5 @@ fn detector(loaded: LoadedModel, device: &Chosen, threshold: Option<Threshold>) 
 /// # Errors
 /// [`ExperimentError::Model`] when the bundle is damaged or of another version.
 pub fn load_detector(folder: &Path, device: &Chosen) -> Result<Box<dyn Detector>, ExperimentError> {
-    Ok(Box::new(detector(load_bundle(folder, &device.device)?, device, None)))
+    Ok(load(folder, device, None)?.detector)
 }

@@ -147,7 +147,9 @@ pub fn of_detector(scenario: &ScenarioConfig, detector: &DetectorConfig) -> Opti
         | K::OracleLs
         | K::JointMap
         | K::BeamSic
-        | K::ExpectationPropagation => return None,
+        | K::ExpectationPropagation
+        | K::SoftSic
+        | K::Sicnn => return None,
     })
 }
 

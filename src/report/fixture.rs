@@ -163,6 +163,7 @@ fn training(detector: &str, label: &str, parameters: usize, layers: u64, floor: 
                 train_loss: 0.96 * loss,
                 validation_loss: loss,
                 validation_ser: None,
+                validation_ber: None,
             });
         }
     }
@@ -178,6 +179,7 @@ fn training(detector: &str, label: &str, parameters: usize, layers: u64, floor: 
             train_loss: 5.6 * ser,
             validation_loss: 6.0 * ser,
             validation_ser: Some(ser),
+            validation_ber: None,
         });
     }
     TrainingRecord {

@@ -167,6 +167,7 @@ mod tests {
             train_loss: 0.5,
             validation_loss: 0.4,
             validation_ser: ser,
+            validation_ber: None,
         }
     }
 

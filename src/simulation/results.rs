@@ -165,6 +165,9 @@ pub struct TrainingPoint {
     pub validation_loss: f64,
     /// Validation symbol error rate; null in phases that do not decide.
     pub validation_ser: Option<f64>,
+    /// Validation bit error rate, on spreading links.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation_ber: Option<f64>,
 }
 
 /// One stage of one frame as a grey image.

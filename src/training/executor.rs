@@ -165,6 +165,7 @@ impl<N: Module + 'static> Run<N> {
             train_loss: s.loss_sum / s.loss_count.max(1) as f64,
             validation_loss: v.loss,
             validation_ser: v.ser,
+            validation_ber: v.ber,
         });
         (s.loss_sum, s.loss_count) = (0.0, 0);
         if s.best.is_none_or(|best| v.loss < best) {

@@ -35,6 +35,8 @@ pub struct Validation {
     pub loss: f64,
     /// Symbol error rate, in phases that decide.
     pub ser: Option<f64>,
+    /// Bit error rate, on spreading links.
+    pub ber: Option<f64>,
 }
 
 /// A network with its data and losses.

@@ -3,6 +3,7 @@
 mod devices;
 mod kernels;
 mod mampnet;
+mod signature;
 mod training;
 
 use burn::tensor::{DType, Device, Tensor, TensorData};

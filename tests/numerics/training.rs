@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use grantfree::config::{ModelConfig, ModelForm, PhaseConfig, PhaseKind, PilotKind, ScenarioConfig, TrainingConfig};
-use grantfree::models::mampnet::{MampNet, MampTask, named_tensors};
+use grantfree::models::mampnet::{MampNet, MampTask};
+use grantfree::models::named_tensors;
 use grantfree::training::{TrainEvent, TrainObserver, TrainStop, TrainTask, train};
 
 use super::cpu;

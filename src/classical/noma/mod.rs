@@ -6,6 +6,7 @@
 //! | mmse-sic | MMSE filter and successive cancellation of decisions | E |
 //! | beam-sic | the same, keeping the best hypotheses | E |
 //! | expectation-propagation | Gaussian EP with the discrete prior | - |
+//! | soft-sic | soft cancellation of LMMSE estimates, in rounds | - |
 //! | joint-map | exhaustive search | E |
 //! | oracle-ls | minimum-norm least squares on the true active set | E |
 //!
@@ -23,6 +24,7 @@ mod matched_filter;
 mod mmse_sic;
 mod oracle_ls;
 mod schedule;
+mod soft_sic;
 #[cfg(test)]
 mod tests;
 
@@ -32,6 +34,7 @@ pub use joint_map::{JointMap, MAX_HYPOTHESES};
 pub use matched_filter::MatchedFilter;
 pub use mmse_sic::MmseSic;
 pub use oracle_ls::OracleLs;
+pub use soft_sic::SoftSic;
 
 use link::detect_link;
 
@@ -48,4 +51,4 @@ macro_rules! detectors {
     )*};
 }
 
-detectors!(MatchedFilter, MmseSic, OracleLs, JointMap, BeamSic, ExpectationPropagation);
+detectors!(MatchedFilter, MmseSic, OracleLs, JointMap, BeamSic, ExpectationPropagation, SoftSic);

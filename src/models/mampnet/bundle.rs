@@ -1,45 +1,18 @@
-//! Saved networks: manifest, burn record, safetensors.
+//! Saved networks.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use burn::module::{Module, ModuleVisitor, Param};
-use burn::store::ModuleRecord;
-use burn::tensor::{Bytes, Device, Tensor};
+use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
 use super::net::{MampNet, Side};
 use crate::config::ModelConfig;
-use crate::io::tensors::{NamedTensor, to_bytes};
-use crate::io::{Bundle, ManifestParts, write_bundle};
-use crate::scenario::{C64, Pilots};
+use crate::models::bundle::{ModelError, open, save};
+use crate::scenario::Pilots;
 
 /// System name in manifests.
 pub const SYSTEM: &str = "mampnet";
-const RECORD: &str = "weights.bpk";
-const TENSORS: &str = "weights.safetensors";
-
-/// Errors of saved models.
-#[derive(Debug, thiserror::Error)]
-pub enum ModelError {
-    /// A file of the bundle is missing, damaged or cannot be written.
-    #[error("model bundle {path}")]
-    Io {
-        /// Folder.
-        path: String,
-        /// Cause.
-        #[source]
-        source: crate::io::IoError,
-    },
-    /// The files are whole but do not describe a model of this version.
-    #[error("model bundle {path}: {problem}")]
-    Content {
-        /// Folder.
-        path: String,
-        /// What is wrong.
-        problem: String,
-    },
-}
 
 /// What a manifest says about a DL-mAMPnet, besides its metrics.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -56,35 +29,6 @@ pub struct BundleInfo {
     pub label: String,
 }
 
-/// Collects every parameter as a named tensor.
-#[derive(Default)]
-struct Collect {
-    path: Vec<String>,
-    tensors: Vec<NamedTensor>,
-}
-
-impl ModuleVisitor for Collect {
-    fn enter_module(&mut self, name: &str, _: &str) {
-        self.path.push(name.to_owned());
-    }
-    fn exit_module(&mut self, _: &str, _: &str) {
-        self.path.pop();
-    }
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let t = param.val().detach();
-        let shape = t.dims().to_vec();
-        let data = t.into_data().convert::<f32>().try_into_vec().unwrap_or_default();
-        self.tensors.push((self.path.join("."), shape, data));
-    }
-}
-
-/// Every parameter as (path, shape, values), in a fixed order.
-pub fn named_tensors(net: &MampNet) -> Vec<NamedTensor> {
-    let mut collect = Collect::default();
-    net.visit(&mut collect);
-    collect.tensors
-}
-
 /// Writes a bundle; `pilots` are those the network was trained with (learned or given).
 ///
 /// # Errors
@@ -96,23 +40,7 @@ pub fn save_bundle(
     info: &BundleInfo,
     metrics: serde_json::Value,
 ) -> Result<(), ModelError> {
-    let path = dir.display().to_string();
-    let io = |source| ModelError::Io { path: path.clone(), source };
-    let content = |problem: String| ModelError::Content { path: path.clone(), problem };
-    let mut tensors = named_tensors(net);
-    let part = |f: fn(&C64) -> f64| pilots.data.iter().map(move |v| f(v) as f32);
-    tensors.push((
-        "pilots".into(),
-        vec![2, pilots.length, pilots.columns],
-        part(|v| v.re).chain(part(|v| v.im)).collect(),
-    ));
-    let safetensors = to_bytes(&dir.join(TENSORS), &tensors).map_err(io)?;
-    let record = net.clone().valid().into_record().into_bytes().map_err(|e| content(e.to_string()))?;
-    let config = serde_json::to_value(info).map_err(|e| content(e.to_string()))?;
-    let parts = ManifestParts { system: SYSTEM.into(), config, metrics };
-    crate::io::create_parent(dir).map_err(io)?;
-    write_bundle(dir, &parts, &[(RECORD, &record), (TENSORS, &safetensors)]).map_err(io)?;
-    Ok(())
+    save(dir, SYSTEM, net, pilots, info, metrics)
 }
 
 /// A network, the pilots it was trained with and what the manifest says.
@@ -135,43 +63,18 @@ pub struct LoadedModel {
 /// # Errors
 /// [`ModelError`] names the folder and the file.
 pub fn load_bundle(dir: &Path, device: &Device) -> Result<LoadedModel, ModelError> {
-    let path = dir.display().to_string();
-    let io = |source| ModelError::Io { path: path.clone(), source };
-    let content = |problem: String| ModelError::Content { path: path.clone(), problem };
-    let bundle = Bundle::open(dir).map_err(io)?;
-    let manifest = bundle.manifest();
-    if manifest.system != SYSTEM {
-        return Err(content(format!("holds a model of system {}, expected {SYSTEM}", manifest.system)));
-    }
-    let info: BundleInfo =
-        serde_json::from_value(manifest.config.clone()).map_err(|e| content(format!("manifest.json, config: {e}")))?;
-    info.model.validate("manifest.config.model").map_err(|e| content(e.to_string()))?;
+    let opened = open::<BundleInfo>(dir, SYSTEM)?;
+    let info = &opened.info;
+    info.model.validate("manifest.config.model").map_err(|e| ModelError::content(dir, e))?;
     let side = info.side;
-    let k = side.devices * side.sequences;
-    let tensors = bundle.tensors(TENSORS).map_err(io)?;
-    let (_, shape, values) = tensors
-        .iter()
-        .find(|(name, ..)| name == "pilots")
-        .ok_or_else(|| content(format!("{TENSORS} has no tensor pilots")))?;
-    if *shape != [2, side.pilot_length, k] {
-        return Err(content(format!(
-            "{TENSORS}: pilots has shape {shape:?}, the manifest says [2, {}, {k}]",
-            side.pilot_length
-        )));
-    }
-    let half = side.pilot_length * k;
-    let pilots = Pilots {
-        length: side.pilot_length,
-        columns: k,
-        sequences: side.sequences,
-        energy: info.pilot_energy,
-        data: (0..half).map(|i| C64::new(f64::from(values[i]), f64::from(values[half + i]))).collect(),
-    };
-    let record = ModuleRecord::from_bytes(Bytes::from_bytes_vec(bundle.file(RECORD).map_err(io)?.to_vec()))
-        .map_err(|e| content(format!("{RECORD}: {e}")))?;
-    let net = MampNet::init(&info.model, &pilots, side, device)
-        .try_load_record(record)
-        .map_err(|e| content(format!("{RECORD} does not fit the architecture of the manifest: {e}")))?;
-    let checksum = manifest.files.get(TENSORS).map(|f| f.sha256.clone()).unwrap_or_default();
-    Ok(LoadedModel { net: net.valid(), pilots: Arc::new(pilots), info, metrics: manifest.metrics.clone(), checksum })
+    let shape = [side.pilot_length, side.devices * side.sequences];
+    let pilots = opened.pilots(shape, side.sequences, info.pilot_energy)?;
+    let net = opened.load(MampNet::init(&info.model, &pilots, side, device))?;
+    Ok(LoadedModel {
+        net,
+        pilots: Arc::new(pilots),
+        metrics: opened.metrics.clone(),
+        checksum: opened.checksum.clone(),
+        info: opened.info,
+    })
 }

@@ -24,7 +24,7 @@ mod refinement;
 mod shared;
 mod task;
 
-pub use bundle::{BundleInfo, LoadedModel, ModelError, SYSTEM, load_bundle, named_tensors, save_bundle};
+pub use bundle::{BundleInfo, LoadedModel, SYSTEM, load_bundle, save_bundle};
 pub use detector::MampDetector;
 pub use inputs::{DrawTensors, FrameTensors, Labels};
 pub use loss::{cross_entropy, normalised_mse, output_cross_entropy};

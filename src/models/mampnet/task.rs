@@ -114,7 +114,7 @@ impl MampTask {
         match self.kind(phase) {
             (PhaseKind::LayerWise, layer, _) => net.forward(frames, s, layer + 1, Some(layer)),
             (PhaseKind::Refinement, ..) => net.forward(frames, s, net.full_depth(), Some(net.depth())),
-            (PhaseKind::Joint, ..) => net.forward(frames, s, net.full_depth(), None),
+            (PhaseKind::Joint | PhaseKind::Receiver, ..) => net.forward(frames, s, net.full_depth(), None),
         }
     }
 
@@ -149,7 +149,7 @@ fn schedule(model: &ModelConfig, training: &TrainingConfig) -> Vec<(Phase, usize
         let names: Vec<String> = match config.kind {
             PhaseKind::LayerWise => (1..=model.layers).map(|t| format!("layer {t}")).collect(),
             PhaseKind::Refinement => vec!["refinement".into()],
-            PhaseKind::Joint => vec!["joint".into()],
+            PhaseKind::Joint | PhaseKind::Receiver => vec!["joint".into()],
         };
         for name in names {
             out.push((Phase { name, steps: config.steps, cosine: config.cosine, index: out.len() }, c));
@@ -202,7 +202,7 @@ impl TrainTask for MampTask {
         let entries = net.parameters().entries;
         let after_layers = entries.iter().any(|(_, p, ..)| p.contains("refinement") || p.contains("covariance"));
         let chosen = |path: &str| match kind {
-            PhaseKind::Joint => true,
+            PhaseKind::Joint | PhaseKind::Receiver => true,
             PhaseKind::LayerWise => path.contains(&format!("layers.{layer}.")),
             PhaseKind::Refinement if after_layers => path.contains("refinement") || path.contains("covariance"),
             PhaseKind::Refinement => path.contains(&format!("layers.{}.", net.depth() - 1)),
@@ -281,7 +281,7 @@ impl TrainTask for MampTask {
             }
         }
         let decisions = (frames_seen * self.side.devices) as f64;
-        Ok(Validation { loss: loss / frames_seen as f64, ser: decides.then(|| errors as f64 / decisions) })
+        Ok(Validation { loss: loss / frames_seen as f64, ser: decides.then(|| errors as f64 / decisions), ber: None })
     }
 }
 

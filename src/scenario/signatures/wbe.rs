@@ -42,10 +42,11 @@ pub fn quantised_harmonic(users: usize, length: usize, levels: u32) -> Result<In
     Ok(IntegerSet::new(&(0..users).map(column).collect::<Vec<_>>(), levels))
 }
 
-/// The uniform quantiser (18) with step 1 and range `levels`: the nearest integer in `-levels..=levels`.
+/// The uniform quantiser (18) with step 1 and range `levels`: the nearest integer in `-levels..=levels`, halves up, as
+/// [`quantize_ste`](crate::backend::quantize_ste).
 pub fn quantise(value: f64, levels: u32) -> f64 {
     let levels = f64::from(levels);
-    value.round().clamp(-levels, levels)
+    (value + 0.5).floor().clamp(-levels, levels)
 }
 
 #[cfg(test)]

@@ -1,0 +1,194 @@
+//! System E: quantiser, encoder, losses and receivers.
+
+use burn::tensor::{DType, Tensor};
+use grantfree::backend::quantize_ste;
+use grantfree::classical::build;
+use grantfree::config::{
+    DetectorConfig, DetectorKind, Fading, NomaConfig, ReceiverConfig, ReceiverForm, ScenarioConfig, ScenarioKind,
+};
+use grantfree::detection::Detector;
+use grantfree::models::signature::{
+    DrawTensors, Encoder, LoadedReceiver, ReceiverDetector, ReceiverInfo, ReceiverNet, Sizes, cross_entropy,
+    load_receiver, save_receiver, weighted_mse,
+};
+use grantfree::scenario::{FrameBatch, Scenario, Split, StreamKey};
+
+use super::{cpu, devices, normals, relative, tensor, values};
+
+fn noma(snr_db: f64) -> NomaConfig {
+    NomaConfig { snr_db, ..NomaConfig::default() }
+}
+
+fn scenario(noma: &NomaConfig) -> Scenario {
+    let config = ScenarioConfig { kind: ScenarioKind::Noma, noma: Some(noma.clone()), ..Default::default() };
+    Scenario::new(&config, 5, Split::Test).unwrap()
+}
+
+fn frames(noma: &NomaConfig, count: usize) -> FrameBatch {
+    let s = scenario(noma);
+    s.realize(0, count).observe(&s.pilots(0)).unwrap()
+}
+
+fn detector(config: &ReceiverConfig, noma: &NomaConfig, batch: &FrameBatch) -> ReceiverDetector {
+    let sizes = Sizes::of(noma);
+    let net = ReceiverNet::init(config, &sizes, 1, &cpu());
+    let info = ReceiverInfo {
+        receiver: config.clone(),
+        sizes,
+        parameters: net.parameters(),
+        label: "test".into(),
+    };
+    let signatures = batch.model.pilots.clone();
+    let loaded =
+        LoadedReceiver { net, signatures, info, metrics: serde_json::Value::Null, checksum: String::new() };
+    ReceiverDetector::new(loaded, cpu(), "test")
+}
+
+#[test]
+fn the_quantiser_rounds_clips_and_passes_the_gradient() {
+    let x = [-3.7, -2.5, -1.49, -0.5, -0.2, 0.0, 0.49, 0.5, 1.51, 7.0];
+    let want = [-2.0, -2.0, -1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 2.0, 2.0];
+    for (name, device) in devices() {
+        let x32 = tensor(&x, [2, 5], &device, DType::F32);
+        assert_eq!(values(quantize_ste(x32.clone(), 2)), want, "{name}");
+        // A view that is not contiguous.
+        let turned = values(quantize_ste(x32.clone().transpose(), 2).transpose());
+        assert_eq!(turned, want, "{name}, transposed");
+        let weights = normals(3, 10);
+        let tracked = tensor(&x, [2, 5], &device.clone().autodiff(), DType::F32).require_grad();
+        let w: Tensor<2> = tensor(&weights, [2, 5], &device, DType::F32);
+        let grads = (quantize_ste(tracked.clone(), 2) * w).sum().backward();
+        let gradient = values(tracked.grad(&grads).unwrap());
+        assert!(relative(&gradient, &weights) < 1e-6, "{name}: the identity");
+    }
+}
+
+#[test]
+fn signatures_are_normalised_integers() {
+    let key = StreamKey::new(1, Split::Train, "test");
+    for levels in [1, 2, 3] {
+        let encoder = Encoder::init(&key, 4, 6, levels, &cpu());
+        let entries = values(encoder.entries());
+        assert!(entries.iter().all(|e| e.fract() == 0.0 && e.abs() <= f64::from(levels)));
+        assert!(entries.iter().any(|e| *e != 0.0));
+        let set = encoder.to_host();
+        for user in 0..6 {
+            let norm: f64 = set.column(user).iter().map(|v| v.norm_sqr()).sum();
+            assert!((norm - 1.0).abs() < 1e-12, "user {user}: {norm}");
+        }
+        let device: Vec<f64> = values(encoder.signatures());
+        let host: Vec<f64> = (0..48)
+            .map(|i| {
+                let v = set.at(i / 6 % 4, i % 6);
+                if i < 24 { v.re } else { v.im }
+            })
+            .collect();
+        assert!(relative(&device, &host) < 1e-5);
+    }
+    let unquantised = values(Encoder::init(&key, 4, 6, 0, &cpu()).entries());
+    assert!(unquantised.iter().any(|e| e.fract() != 0.0));
+}
+
+#[test]
+fn fairness_vanishes_when_all_users_fare_alike() {
+    let device = cpu();
+    let zeros = || [Tensor::<2>::zeros([3, 4], &device), Tensor::zeros([3, 4], &device)];
+    let even = || [Tensor::<2>::ones([3, 4], &device), Tensor::zeros([3, 4], &device)];
+    let weights = [1.0, 2.0, 3.0];
+    let value = |t: Tensor<1>| values(t)[0];
+    let alike = value(weighted_mse(even(), zeros(), &weights, 5.0));
+    assert!((alike - 2.0).abs() < 1e-6, "{alike}");
+    // Errors 1, 0, 0: mean 1/3, mean deviation (2/3 + 1/3 + 1/3)/3 = 4/9.
+    let odd = [tensor(&[1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0], [3, 4], &device, DType::F32),
+        Tensor::zeros([3, 4], &device)];
+    let one = value(weighted_mse(odd, zeros(), &weights, 0.9));
+    assert!((one - (1.0 / 3.0 + 0.9 * 4.0 / 9.0)).abs() < 1e-6, "{one}");
+    // Certain and right costs nothing, ignorance ln 5.
+    let sent = Tensor::<3>::zeros([3, 4, 2], &device);
+    let ignorant = value(cross_entropy(Tensor::zeros([3, 4, 2], &device), sent.clone(), &[1.0; 3], 1.0));
+    assert!((ignorant - 5.0_f64.ln()).abs() < 1e-5, "{ignorant}");
+    let sure = value(cross_entropy(Tensor::full([3, 4, 2], -200.0, &device), sent, &[1.0; 3], 1.0));
+    assert!(sure < 1e-5, "{sure}");
+}
+
+#[test]
+fn draws_and_frames_give_the_receiver_the_same_tensors() {
+    let config = noma(10.0);
+    let s = scenario(&config);
+    let draws = s.realize(0, 5);
+    let batch = draws.observe(&s.pilots(0)).unwrap();
+    let signatures = grantfree::models::signature::stack_signatures(&s.pilots(0), &cpu());
+    let observed = DrawTensors::new(&draws, &[config.noise_var_at(10.0); 5], &cpu()).observe(signatures.clone());
+    let read = grantfree::models::signature::Observed::from_frames(&batch, signatures, &cpu());
+    assert!(relative(&values(observed.y), &values(read.y)) < 1e-5);
+    assert!(relative(&values(observed.g), &values(read.g)) < 1e-6);
+    assert!(relative(&values(observed.noise_var), &values(read.noise_var)) < 1e-6);
+}
+
+/// Scores of decisions, bounded: where a decision is beyond doubt, single precision need not agree on how far.
+fn bounded(scores: &[f64]) -> Vec<f64> {
+    scores.iter().map(|s| s.clamp(-30.0, 30.0)).collect()
+}
+
+#[test]
+fn the_untrained_model_driven_receiver_is_classical_soft_sic() {
+    for (fading, snr_db) in [(Fading::Chip, 0.0), (Fading::Chip, 12.0), (Fading::Flat, 10.0), (Fading::Awgn, 15.0)] {
+        let config = NomaConfig { fading, ..noma(snr_db) };
+        let batch = frames(&config, 64);
+        let receiver = ReceiverConfig { rounds: 3, ..ReceiverConfig::default() };
+        let learned = detector(&receiver, &config, &batch).detect(&batch).unwrap();
+        let classical = DetectorConfig { iterations: Some(3), ..DetectorConfig::new(DetectorKind::SoftSic) };
+        let reference = build(&classical).unwrap().detect(&batch).unwrap();
+        let error = relative(&bounded(&learned.score), &bounded(&reference.score));
+        // In AWGN users tie in the order of treatment: single precision may break ties otherwise.
+        if fading != Fading::Awgn {
+            assert!(error < 1e-3, "{fading:?} {snr_db}: {error}");
+            assert_eq!(learned.activity, reference.activity);
+        }
+        let wrong = learned.activity.iter().zip(&reference.activity).filter(|(a, b)| a != b).count();
+        assert!(wrong <= 8, "{fading:?} {snr_db}: {wrong}");
+    }
+}
+
+#[test]
+fn a_receiver_decides_alike_on_every_backend_and_refuses_other_frames() {
+    let config = noma(15.0);
+    let batch = frames(&config, 40);
+    for form in [ReceiverForm::Sicnn, ReceiverForm::Fcnn, ReceiverForm::SoftSic] {
+        let receiver = ReceiverConfig { form, hidden: Some(vec![24, 12]), rounds: 2, ..ReceiverConfig::default() };
+        let sizes = Sizes::of(&config);
+        let net = ReceiverNet::init(&receiver, &sizes, 1, &cpu());
+        let info =
+            ReceiverInfo { receiver, sizes, parameters: net.parameters(), label: "test".into() };
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("bundle");
+        save_receiver(&path, &net, &batch.model.pilots, &info, serde_json::Value::Null).unwrap();
+        let mut first: Option<Vec<i64>> = None;
+        for (name, device) in devices() {
+            let loaded = load_receiver(&path, &device).unwrap();
+            let detector = ReceiverDetector::new(loaded, device, name);
+            let activity = detector.detect(&batch).unwrap().activity;
+            match &first {
+                None => first = Some(activity),
+                Some(first) => assert_eq!(first, &activity, "{form:?} on {name}"),
+            }
+            let other = NomaConfig { users: 5, ..config.clone() };
+            let error = detector.detect(&frames(&other, 1)).unwrap_err().to_string();
+            assert!(error.contains("6 users"), "{error}");
+            let quantised =
+                NomaConfig { signatures: grantfree::config::SignatureKind::QuantisedWbe, ..config.clone() };
+            let error = detector.detect(&frames(&quantised, 1)).unwrap_err().to_string();
+            assert!(error.contains("other signatures"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn without_noise_and_interference_no_receiver_errs() {
+    // One user in AWGN: the posterior is exact.
+    let config = NomaConfig { users: 1, fading: Fading::Awgn, ..noma(40.0) };
+    let batch = frames(&NomaConfig { signature_length: 1, ..config.clone() }, 200);
+    let config = NomaConfig { signature_length: 1, ..config };
+    let decided = detector(&ReceiverConfig::default(), &config, &batch).detect(&batch).unwrap();
+    assert_eq!(decided.activity, batch.truth.as_ref().unwrap().activity);
+}
