@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 
 use super::{ExperimentError, Mode, Settings, Shared};
 use crate::backend::Chosen;
-use crate::config::{DetectorConfig, DetectorKind, Point, SignatureKind, Threshold};
+use crate::config::{DetectorConfig, DetectorKind, Point, ReceiverForm, SignatureKind, Threshold};
 use crate::detection::Detector;
 use crate::models::mampnet::{BundleInfo, MampDetector, MampTask, load_bundle, save_bundle};
+use crate::models::signature::beam::{BeamTask, load_beam, save_beam};
 use crate::models::signature::{self, ReceiverDetector, ReceiverInfo, ReceiverTask, load_receiver, save_receiver};
-use crate::models::system_of;
+use crate::models::{named_tensors, system_of};
 use crate::simulation::{TrainingPoint, TrainingRecord};
 use crate::training::{TrainStop, TrainTask, train};
 
@@ -99,6 +100,7 @@ pub(super) fn ready(
     }
     let job = Job { config, point, seed, settings, label: &label, folder: &folder, fingerprint };
     let finished = match config.kind {
+        DetectorKind::Sicnn if job.form() == ReceiverForm::BeamMetric => job.beam()?,
         DetectorKind::Sicnn => job.receiver()?,
         _ => job.mampnet()?,
     };
@@ -166,6 +168,24 @@ impl Job<'_> {
         Ok(true)
     }
 
+    fn form(&self) -> ReceiverForm {
+        self.config.receiver.as_ref().map_or(ReceiverForm::SoftSic, |r| r.form)
+    }
+
+    /// Beam search of system E; false when it was interrupted.
+    fn beam(&self) -> Result<bool, ExperimentError> {
+        let receiver = self.config.receiver.clone().unwrap_or_default();
+        let schedule = self.config.training.clone().unwrap_or_default();
+        let (noma, given) = (self.point.scenario.noma(), given_signatures(self.config, self.point));
+        let device = &self.settings.device.device;
+        let task = BeamTask::new(&self.shown(), &noma, given, self.seed, &receiver, &schedule, device)?;
+        let Some((net, metrics)) = self.run(&task)? else { return Ok(false) };
+        let parameters = named_tensors(&net).iter().map(|t| t.2.len()).sum();
+        let info = ReceiverInfo { receiver, sizes: task.sizes().clone(), parameters, label: self.label.to_owned() };
+        save_beam(self.folder, &net, task.signatures(), &info, metrics)?;
+        Ok(true)
+    }
+
     /// System E; false when it was interrupted.
     fn receiver(&self) -> Result<bool, ExperimentError> {
         let receiver = self.config.receiver.clone().unwrap_or_default();
@@ -222,7 +242,12 @@ struct Loaded {
 }
 
 fn load(folder: &Path, device: &Chosen, threshold: Option<Threshold>) -> Result<Loaded, ExperimentError> {
-    if system_of(folder)? == signature::SYSTEM {
+    let system = system_of(folder)?;
+    if system == signature::beam::SYSTEM {
+        let b = load_beam(folder, &device.device)?;
+        return Ok(Loaded { detector: Box::new(b.detector), metrics: b.metrics, checksum: b.checksum });
+    }
+    if system == signature::SYSTEM {
         let r = load_receiver(folder, &device.device)?;
         let (metrics, checksum) = (r.metrics.clone(), r.checksum.clone());
         let detector = ReceiverDetector::new(r, device.device.clone(), device.name);

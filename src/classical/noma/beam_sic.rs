@@ -22,9 +22,9 @@ pub struct BeamSic {
 
 /// Hypotheses side by side.
 #[derive(Default)]
-struct Beam {
+pub(crate) struct Beam {
     /// `-ln prior` of the decided users, `[B]`.
-    prior: Vec<f64>,
+    pub prior: Vec<f64>,
     /// `[B, H]`.
     residual: Vec<C64>,
     /// 0 idle or symbol plus one, `[B, N]`.
@@ -32,19 +32,19 @@ struct Beam {
 }
 
 /// An extension of a hypothesis.
-struct Extension {
-    cost: f64,
-    parent: usize,
-    decision: usize,
+pub(crate) struct Extension {
+    pub cost: f64,
+    pub parent: usize,
+    pub decision: usize,
 }
 
 /// Buffers of one thread.
 #[derive(Default)]
 pub struct Workspace {
-    schedule: Schedule,
-    beam: Beam,
+    pub(crate) schedule: Schedule,
+    pub(crate) beam: Beam,
     next: Beam,
-    extensions: Vec<Extension>,
+    pub(crate) extensions: Vec<Extension>,
     filter: Vec<C64>,
     product: Vec<C64>,
     costs: Vec<f64>,
@@ -56,7 +56,7 @@ impl Beam {
         self.residual.clear();
         self.decided.clear();
     }
-    fn residual(&self, b: usize, h: usize) -> &[C64] {
+    pub fn residual(&self, b: usize, h: usize) -> &[C64] {
         &self.residual[b * h..(b + 1) * h]
     }
 }
@@ -74,24 +74,64 @@ impl LinkDetector for BeamSic {
         activity: &mut [i64],
         score: &mut [f64],
     ) {
-        work.schedule.plan(model, link, Order::Sinr);
-        work.beam.clear();
-        work.beam.prior.push(0.0);
-        work.beam.residual.extend_from_slice(&link.y);
-        work.beam.decided.resize(model.users, 0);
+        work.start(model, link, Order::Sinr);
         for step in 0..model.users {
             extend(model, link, work, step);
             keep(model, link, work, step, self.beam);
         }
+        work.decide(model, link, activity, score);
+    }
+}
+
+impl Workspace {
+    /// One empty hypothesis.
+    pub(crate) fn start(&mut self, model: &LinkModel<'_>, link: &Link, order: Order) {
+        self.schedule.plan(model, link, order);
+        self.beam.clear();
+        self.beam.prior.push(0.0);
+        self.beam.residual.extend_from_slice(&link.y);
+        self.beam.decided.resize(model.users, 0);
+    }
+
+    /// Decisions and scores after the last step.
+    pub(crate) fn decide(&mut self, model: &LinkModel<'_>, link: &Link, activity: &mut [i64], score: &mut [f64]) {
         // Survivors are sorted: the first is the best.
-        let best = &work.beam.decided[..model.users];
+        let best = &self.beam.decided[..model.users];
         activity.iter_mut().zip(best).for_each(|(a, d)| *a = *d as i64);
-        scores(model, link, work, score);
+        scores(model, link, self, score);
+    }
+
+    /// Whether a hypothesis holds the decisions `sent` for the users before `step`.
+    fn holds(&self, hypothesis: usize, step: usize, sent: &[i64]) -> bool {
+        let n = sent.len();
+        self.schedule.order[..step].iter().all(|&u| self.beam.decided[hypothesis * n + u] as i64 == sent[u])
+    }
+
+    /// Whether an extension of `step` leads to the decisions `sent`.
+    pub(crate) fn is_path(&self, e: &Extension, step: usize, sent: &[i64]) -> bool {
+        e.decision as i64 == sent[self.schedule.order[step]] && self.holds(e.parent, step, sent)
+    }
+
+    /// Puts the hypothesis `sent` beside the survivors of `step` when it is not among them.
+    pub(crate) fn keep_path(&mut self, model: &LinkModel<'_>, link: &Link, step: usize, sent: &[i64]) {
+        if (0..self.beam.prior.len()).any(|b| self.holds(b, step + 1, sent)) {
+            return;
+        }
+        let (mut prior, mut residual, mut decided) = (0.0, link.y.clone(), vec![0; model.users]);
+        for &user in &self.schedule.order[..=step] {
+            let decision = sent[user] as usize;
+            prior += model.cost(user, decision);
+            subtract(&mut residual, link.g(user), model.symbol(decision));
+            decided[user] = decision;
+        }
+        self.beam.prior.push(prior);
+        self.beam.residual.extend(residual);
+        self.beam.decided.extend(decided);
     }
 }
 
 /// Costs of all extensions of all hypotheses by the user of a step.
-fn extend(model: &LinkModel<'_>, link: &Link, work: &mut Workspace, step: usize) {
+pub(crate) fn extend(model: &LinkModel<'_>, link: &Link, work: &mut Workspace, step: usize) {
     let h = model.chips;
     let Workspace { schedule, beam, extensions, filter, product, .. } = work;
     let (user, after) = (schedule.order[step], schedule.inverse(step + 1));
@@ -117,7 +157,7 @@ fn extend(model: &LinkModel<'_>, link: &Link, work: &mut Workspace, step: usize)
 }
 
 /// The survivors of a step, best first.
-fn keep(model: &LinkModel<'_>, link: &Link, work: &mut Workspace, step: usize, width: usize) {
+pub(crate) fn keep(model: &LinkModel<'_>, link: &Link, work: &mut Workspace, step: usize, width: usize) {
     let (n, h) = (model.users, model.chips);
     let Workspace { schedule, beam, next, extensions, .. } = work;
     let user = schedule.order[step];

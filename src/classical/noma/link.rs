@@ -143,7 +143,7 @@ impl Link {
         &self.g[user * self.y.len()..(user + 1) * self.y.len()]
     }
 
-    fn load(&mut self, model: &LinkModel<'_>, batch: &FrameBatch, f: usize) {
+    pub fn load(&mut self, model: &LinkModel<'_>, batch: &FrameBatch, f: usize) {
         let size = model.users * model.chips;
         let h = batch.spreading.as_ref().map_or(&[][..], |s| &s.coefficients[f * size..(f + 1) * size]);
         self.y.clear();

@@ -15,15 +15,15 @@
 //! posterior odds of a symbol against idle under the receiver's own approximation. Arithmetic is f64; each frame is
 //! computed by one thread in a fixed order.
 
-mod algebra;
-mod beam_sic;
+pub(crate) mod algebra;
+pub(crate) mod beam_sic;
 mod expectation_propagation;
 mod joint_map;
-mod link;
+pub(crate) mod link;
 mod matched_filter;
 mod mmse_sic;
 mod oracle_ls;
-mod schedule;
+pub(crate) mod schedule;
 mod soft_sic;
 #[cfg(test)]
 mod tests;

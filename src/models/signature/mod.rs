@@ -6,10 +6,13 @@
 //! | [`Fcnn`] | one MLP for all users, as many parameters | nothing |
 //! | [`SoftSic`] | soft interference cancellation, every stage corrected by an MLP | the classical `soft-sic` |
 //!
+//! The form "beam-metric" is a search, not a tensor network: see [`beam`].
+//!
 //! Signatures are given, or learned with the receiver by [`Encoder`]: the weights of (16), quantised by (18) with
 //! straight-through gradients and normalised. Layout: the frame is the last dimension, so that every elementwise
 //! operation of a stage runs over contiguous frames, and every dense layer is one product `[out, in] x [in, F]`.
 
+pub mod beam;
 mod bundle;
 mod dense;
 mod detector;

@@ -1,0 +1,153 @@
+//! The search with a trained metric, and its bundles.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use burn::tensor::Device;
+
+use super::features::{Scratch, count, rows};
+use super::metric::{BeamNet, HostMetric};
+use super::SYSTEM;
+use crate::classical::noma::beam_sic::{self, extend, keep};
+use crate::classical::noma::link::{Link, LinkDetector, LinkModel, detect_link};
+use crate::config::Order;
+use crate::detection::{Decisions, DetectError, Detector};
+use crate::models::bundle::{ModelError, open, save};
+use crate::models::named_tensors;
+use crate::models::signature::ReceiverInfo;
+use crate::scenario::{FrameBatch, Pilots, Split, StreamKey};
+
+/// Beam search with a learned metric. It serves any signatures of the users it was trained for.
+#[derive(Debug)]
+pub struct BeamDetector {
+    metric: HostMetric,
+    beam: usize,
+    users: usize,
+    parameters: usize,
+    signatures: Arc<Pilots>,
+}
+
+/// A loaded bundle.
+pub struct LoadedBeam {
+    /// The detector.
+    pub detector: BeamDetector,
+    /// What the manifest says was measured while it was trained.
+    pub metrics: serde_json::Value,
+    /// SHA-256 of the weights by value.
+    pub checksum: String,
+}
+
+/// Buffers of one thread.
+#[derive(Default)]
+pub struct Workspace {
+    beam: beam_sic::Workspace,
+    scratch: Scratch,
+    rows: Vec<f64>,
+    buffers: [Vec<f64>; 2],
+}
+
+impl BeamDetector {
+    /// A metric with `beam` hypotheses.
+    pub fn new(net: &BeamNet, beam: usize, signatures: Arc<Pilots>) -> Self {
+        Self {
+            metric: net.to_host(),
+            beam,
+            users: net.stages.len() + 1,
+            parameters: named_tensors(net).iter().map(|t| t.2.len()).sum(),
+            signatures,
+        }
+    }
+
+    /// The signatures it was trained with.
+    pub fn trained_with(&self) -> &Arc<Pilots> {
+        &self.signatures
+    }
+}
+
+impl LinkDetector for BeamDetector {
+    const NAME: &'static str = "beam-metric";
+    type Workspace = Workspace;
+
+    fn check(&self, model: &LinkModel<'_>, _: &FrameBatch) -> Result<(), DetectError> {
+        if model.users == self.users {
+            return Ok(());
+        }
+        Err(DetectError::Mismatch(format!(
+            "the model was trained for {} users, the frames have {}",
+            self.users, model.users
+        )))
+    }
+
+    fn frame(
+        &self,
+        model: &LinkModel<'_>,
+        link: &Link,
+        _: Option<&[i64]>,
+        work: &mut Workspace,
+        activity: &mut [i64],
+        score: &mut [f64],
+    ) {
+        work.beam.start(model, link, Order::Sinr);
+        for step in 0..model.users {
+            extend(model, link, &mut work.beam, step);
+            correct(&self.metric, model, link, work, step, self.beam);
+            keep(model, link, &mut work.beam, step, self.beam);
+        }
+        work.beam.decide(model, link, activity, score);
+    }
+}
+
+/// Adds the corrections of a step where they can matter: with no more extensions than places all survive.
+fn correct(metric: &HostMetric, model: &LinkModel<'_>, link: &Link, work: &mut Workspace, step: usize, beam: usize) {
+    if !metric.corrects(step) || work.beam.extensions.len() <= beam {
+        return;
+    }
+    rows(model, link, &work.beam, step, &mut work.scratch, &mut work.rows);
+    let width = count(model.users, step);
+    for (e, features) in work.beam.extensions.iter_mut().zip(work.rows.chunks_exact(width)) {
+        e.cost += metric.correction(step, features, &mut work.buffers);
+    }
+}
+
+impl Detector for BeamDetector {
+    fn detect(&self, frames: &FrameBatch) -> Result<Decisions, DetectError> {
+        detect_link(self, frames)
+    }
+
+    fn parameters(&self) -> usize {
+        self.parameters
+    }
+}
+
+/// Writes a bundle; `signatures` are those it was trained with.
+///
+/// # Errors
+/// [`ModelError`] when the folder cannot be written.
+pub fn save_beam(
+    dir: &Path,
+    net: &BeamNet,
+    signatures: &Pilots,
+    info: &ReceiverInfo,
+    metrics: serde_json::Value,
+) -> Result<(), ModelError> {
+    save(dir, SYSTEM, net, signatures, info, metrics)
+}
+
+/// Reads a bundle after its versions, checksums and shapes have been checked.
+///
+/// # Errors
+/// [`ModelError`] names the folder and the file.
+pub fn load_beam(dir: &Path, device: &Device) -> Result<LoadedBeam, ModelError> {
+    let opened = open::<ReceiverInfo>(dir, SYSTEM)?;
+    let info = &opened.info;
+    info.receiver.validate("manifest.config.receiver").map_err(|e| ModelError::content(dir, e))?;
+    let signatures = opened.pilots([info.sizes.length, info.sizes.users], 1, 1.0)?;
+    let hidden = info.receiver.hidden.clone().unwrap_or_default();
+    let key = StreamKey::new(0, Split::Train, "receiver");
+    let net = opened.load(BeamNet::init(&key, info.sizes.users, &hidden, device))?;
+    Ok(LoadedBeam {
+        detector: BeamDetector::new(&net, info.receiver.beam, Arc::new(signatures)),
+        metrics: opened.metrics.clone(),
+        checksum: opened.checksum.clone(),
+    })
+}
