@@ -56,9 +56,7 @@ pub(super) fn finish(outcome: &Outcome) -> Result<(), CliError> {
                 .into_iter()
                 .filter_map(|(name, short)| Some((d.metrics.iter().find(|m| m.metric == name)?, short)))
                 .filter(|(m, short)| *short == "SER" || m.value.is_some())
-                .map(|(m, short)| {
-                    format!("{short} {} [{}, {}]", number(m.value), number(m.ci_low), number(m.ci_high))
-                })
+                .map(|(m, short)| format!("{short} {} [{}, {}]", number(m.value), number(m.ci_low), number(m.ci_high)))
                 .collect();
             if !shown.is_empty() {
                 say(&format!("  {:<40} {}", d.label, shown.join("  ")))?;

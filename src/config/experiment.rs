@@ -353,10 +353,7 @@ impl Experiment {
         for (id, detector) in &self.detectors {
             detector.validate(&format!("detectors.{id}"))?;
             if let Some(other) = &detector.pilots_of {
-                let learned = self
-                    .detectors
-                    .get(other)
-                    .is_some_and(|d| d.learns_pilots());
+                let learned = self.detectors.get(other).is_some_and(|d| d.learns_pilots());
                 check(
                     learned,
                     &format!("detectors.{id}.pilots_of"),

@@ -189,13 +189,7 @@ impl NomaConfig {
             "1..=64",
             d.signature_length,
         )?;
-        check(
-            (-50.0..=100.0).contains(&self.snr_db),
-            "scenario.noma.snr_db",
-            self.snr_db,
-            "-50..=100",
-            d.snr_db,
-        )?;
+        check((-50.0..=100.0).contains(&self.snr_db), "scenario.noma.snr_db", self.snr_db, "-50..=100", d.snr_db)?;
         check(
             (1..=16).contains(&self.quantiser_levels),
             "scenario.noma.quantiser_levels",
@@ -229,9 +223,8 @@ mod tests {
             assert_eq!(points.len(), 1 << c.bits());
             let energy: f64 = points.iter().map(|(a, b)| a * a + b * b).sum::<f64>() / points.len() as f64;
             assert!((energy - 1.0).abs() < 1e-12);
-            let distance = |i: usize, j: usize| {
-                ((points[i].0 - points[j].0).powi(2) + (points[i].1 - points[j].1).powi(2)).sqrt()
-            };
+            let distance =
+                |i: usize, j: usize| ((points[i].0 - points[j].0).powi(2) + (points[i].1 - points[j].1).powi(2)).sqrt();
             let nearest = (1..points.len()).map(|j| distance(0, j)).fold(f64::INFINITY, f64::min);
             for i in 0..points.len() {
                 for j in 0..i {

@@ -171,8 +171,7 @@ impl ScenarioConfig {
     pub fn canonical(&self) -> String {
         if self.kind == ScenarioKind::Noma {
             let d = NomaConfig::default();
-            let noma =
-                NomaConfig { signatures: d.signatures, quantiser_levels: d.quantiser_levels, ..self.noma() };
+            let noma = NomaConfig { signatures: d.signatures, quantiser_levels: d.quantiser_levels, ..self.noma() };
             return serde_json::to_string(&(self.kind, noma)).expect("a plain struct of numbers serialises");
         }
         let name = |p: &String| std::path::Path::new(p).file_name().map(|n| n.to_string_lossy().into_owned());

@@ -254,8 +254,7 @@ fn load(folder: &Path, device: &Chosen, threshold: Option<Threshold>) -> Result<
         return Ok(Loaded { detector: Box::new(detector), metrics, checksum });
     }
     let m = load_bundle(folder, &device.device)?;
-    let detector =
-        MampDetector::new(m.net, m.pilots, m.info.side, device.device.clone(), device.name, threshold);
+    let detector = MampDetector::new(m.net, m.pilots, m.info.side, device.device.clone(), device.name, threshold);
     Ok(Loaded { detector: Box::new(detector), metrics: m.metrics, checksum: m.checksum })
 }
 

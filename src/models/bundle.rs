@@ -126,7 +126,10 @@ pub(super) fn open<I: DeserializeOwned>(dir: &Path, system: &str) -> Result<Open
     let bundle = Bundle::open(dir).map_err(ModelError::io(dir))?;
     let manifest = bundle.manifest();
     if manifest.system != system {
-        return Err(ModelError::content(dir, format!("holds a model of system {}, expected {system}", manifest.system)));
+        return Err(ModelError::content(
+            dir,
+            format!("holds a model of system {}, expected {system}", manifest.system),
+        ));
     }
     let info = serde_json::from_value(manifest.config.clone())
         .map_err(|e| ModelError::content(dir, format!("manifest.json, config: {e}")))?;

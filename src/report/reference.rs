@@ -1,6 +1,9 @@
 //! The end of the report: assumptions, conventions, provenance.
 
-use crate::config::{EnergyConvention, PilotKind, PilotRedraw, Positions, ScenarioConfig, ScenarioKind, Fading, NomaConfig, SnrConvention};
+use crate::config::{
+    EnergyConvention, Fading, NomaConfig, PilotKind, PilotRedraw, Positions, ScenarioConfig, ScenarioKind,
+    SnrConvention,
+};
 use crate::metrics::METRICS;
 use crate::simulation::Results;
 

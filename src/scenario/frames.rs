@@ -240,10 +240,7 @@ impl Realizations {
             y,
             beta: self.beta.clone(),
             truth: Some(Truth { activity: self.activity.clone(), channel: Vec::new() }),
-            spreading: Some(Spreading {
-                constellation: Arc::clone(constellation),
-                coefficients: self.channel.clone(),
-            }),
+            spreading: Some(Spreading { constellation: Arc::clone(constellation), coefficients: self.channel.clone() }),
         }
     }
 }

@@ -17,7 +17,7 @@ pub mod signatures;
 pub use channel_file::ChannelFile;
 pub use error::ScenarioError;
 pub use frames::{AccessModel, Beta, C64, FrameBatch, Realizations, Spreading, Truth};
-pub use noma::symbols;
 pub use keyed::{Purpose, Split, StreamKey};
+pub use noma::symbols;
 pub use noncoherent::{BlockPilots, Scenario};
 pub use pilots::{Pilots, draw_pilots};

@@ -34,10 +34,8 @@ impl<'a> BlockSimulator<'a> {
             let pilots = match (config.and_then(|c| c.pilots_of.as_ref()), config.and_then(|c| c.signatures)) {
                 (Some(of), _) => Some(pilots_of(point, id, of, detectors)?),
                 (None, Some(kind)) => {
-                    let set = signature_set(kind, &point.scenario.noma()).map_err(|e| SimulationError::Scenario {
-                        point: point.id.clone(),
-                        source: Box::new(e),
-                    })?;
+                    let set = signature_set(kind, &point.scenario.noma())
+                        .map_err(|e| SimulationError::Scenario { point: point.id.clone(), source: Box::new(e) })?;
                     Some(Arc::new(set))
                 }
                 (None, None) => detector.pilots(),

@@ -32,7 +32,12 @@ pub(super) struct Totals {
 impl Totals {
     /// Nothing counted yet.
     pub fn new<'a>(ids: impl IntoIterator<Item = &'a str>) -> Self {
-        let of = |id: &str| DetectorTotals { id: id.into(), seconds: 0.0, metrics: [None; METRICS.len()], users: Vec::new() };
+        let of = |id: &str| DetectorTotals {
+            id: id.into(),
+            seconds: 0.0,
+            metrics: [None; METRICS.len()],
+            users: Vec::new(),
+        };
         Self { frames: 0, seconds: 0.0, detectors: ids.into_iter().map(of).collect() }
     }
 

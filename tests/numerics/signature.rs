@@ -32,15 +32,9 @@ fn frames(noma: &NomaConfig, count: usize) -> FrameBatch {
 fn detector(config: &ReceiverConfig, noma: &NomaConfig, batch: &FrameBatch) -> ReceiverDetector {
     let sizes = Sizes::of(noma);
     let net = ReceiverNet::init(config, &sizes, 1, &cpu());
-    let info = ReceiverInfo {
-        receiver: config.clone(),
-        sizes,
-        parameters: net.parameters(),
-        label: "test".into(),
-    };
+    let info = ReceiverInfo { receiver: config.clone(), sizes, parameters: net.parameters(), label: "test".into() };
     let signatures = batch.model.pilots.clone();
-    let loaded =
-        LoadedReceiver { net, signatures, info, metrics: serde_json::Value::Null, checksum: String::new() };
+    let loaded = LoadedReceiver { net, signatures, info, metrics: serde_json::Value::Null, checksum: String::new() };
     ReceiverDetector::new(loaded, cpu(), "test")
 }
 
@@ -99,8 +93,10 @@ fn fairness_vanishes_when_all_users_fare_alike() {
     let alike = value(weighted_mse(even(), zeros(), &weights, 5.0));
     assert!((alike - 2.0).abs() < 1e-6, "{alike}");
     // Errors 1, 0, 0: mean 1/3, mean deviation (2/3 + 1/3 + 1/3)/3 = 4/9.
-    let odd = [tensor(&[1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0], [3, 4], &device, DType::F32),
-        Tensor::zeros([3, 4], &device)];
+    let odd = [
+        tensor(&[1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0], [3, 4], &device, DType::F32),
+        Tensor::zeros([3, 4], &device),
+    ];
     let one = value(weighted_mse(odd, zeros(), &weights, 0.9));
     assert!((one - (1.0 / 3.0 + 0.9 * 4.0 / 9.0)).abs() < 1e-6, "{one}");
     // Certain and right costs nothing, ignorance ln 5.
@@ -132,7 +128,8 @@ fn bounded(scores: &[f64]) -> Vec<f64> {
 
 #[test]
 fn the_untrained_model_driven_receiver_is_classical_soft_sic() {
-    for (fading, snr_db) in [(Fading::Chip, 0.0), (Fading::Chip, 12.0), (Fading::Flat, 10.0), (Fading::Awgn, 15.0)] {
+    // Not in AWGN: there users tie in the order of treatment, and rounding breaks the tie.
+    for (fading, snr_db) in [(Fading::Chip, 0.0), (Fading::Chip, 12.0), (Fading::Flat, 10.0)] {
         let config = NomaConfig { fading, ..noma(snr_db) };
         let batch = frames(&config, 64);
         let receiver = ReceiverConfig { rounds: 3, ..ReceiverConfig::default() };
@@ -140,13 +137,8 @@ fn the_untrained_model_driven_receiver_is_classical_soft_sic() {
         let classical = DetectorConfig { iterations: Some(3), ..DetectorConfig::new(DetectorKind::SoftSic) };
         let reference = build(&classical).unwrap().detect(&batch).unwrap();
         let error = relative(&bounded(&learned.score), &bounded(&reference.score));
-        // In AWGN users tie in the order of treatment: single precision may break ties otherwise.
-        if fading != Fading::Awgn {
-            assert!(error < 1e-3, "{fading:?} {snr_db}: {error}");
-            assert_eq!(learned.activity, reference.activity);
-        }
-        let wrong = learned.activity.iter().zip(&reference.activity).filter(|(a, b)| a != b).count();
-        assert!(wrong <= 8, "{fading:?} {snr_db}: {wrong}");
+        assert!(error < 1e-4, "{fading:?} {snr_db}: {error}");
+        assert_eq!(learned.activity, reference.activity, "{fading:?} {snr_db}");
     }
 }
 
@@ -158,8 +150,7 @@ fn a_receiver_decides_alike_on_every_backend_and_refuses_other_frames() {
         let receiver = ReceiverConfig { form, hidden: Some(vec![24, 12]), rounds: 2, ..ReceiverConfig::default() };
         let sizes = Sizes::of(&config);
         let net = ReceiverNet::init(&receiver, &sizes, 1, &cpu());
-        let info =
-            ReceiverInfo { receiver, sizes, parameters: net.parameters(), label: "test".into() };
+        let info = ReceiverInfo { receiver, sizes, parameters: net.parameters(), label: "test".into() };
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("bundle");
         save_receiver(&path, &net, &batch.model.pilots, &info, serde_json::Value::Null).unwrap();
@@ -175,12 +166,68 @@ fn a_receiver_decides_alike_on_every_backend_and_refuses_other_frames() {
             let other = NomaConfig { users: 5, ..config.clone() };
             let error = detector.detect(&frames(&other, 1)).unwrap_err().to_string();
             assert!(error.contains("6 users"), "{error}");
-            let quantised =
-                NomaConfig { signatures: grantfree::config::SignatureKind::QuantisedWbe, ..config.clone() };
+            let quantised = NomaConfig { signatures: grantfree::config::SignatureKind::QuantisedWbe, ..config.clone() };
             let error = detector.detect(&frames(&quantised, 1)).unwrap_err().to_string();
             assert!(error.contains("other signatures"), "{error}");
         }
     }
+}
+
+#[test]
+fn gradients_run_through_all_rounds() {
+    use burn::module::{Module, ModuleMapper, Param};
+    /// Adds `scale` times a fixed direction to every parameter.
+    struct Shift(f64, u64);
+    impl ModuleMapper for Shift {
+        fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+            self.1 += 1;
+            let (id, t, mapper) = param.consume();
+            let shape = t.dims();
+            let direction = normals(self.1, shape.iter().product());
+            let direction: Tensor<D> =
+                Tensor::from_data(burn::tensor::TensorData::new(direction, shape).convert::<f32>(), &t.device());
+            Param::from_mapped_value(id, t.detach() + direction * self.0, mapper)
+        }
+    }
+    let config = noma(8.0);
+    let draws = scenario(&config).realize(0, 48);
+    let draws = DrawTensors::new(&draws, &[config.noise_var_at(8.0); 48], &cpu());
+    let receiver =
+        ReceiverConfig { rounds: 3, hidden: Some(vec![8]), levels: 0, learn_signatures: true, ..Default::default() };
+    let sizes = Sizes::of(&config);
+    let alphabet = sizes.alphabet();
+    let loss = |net: &ReceiverNet| {
+        let observed = draws.observe(net.encoder.as_ref().unwrap().signatures());
+        match net.forward(&observed, &alphabet) {
+            grantfree::models::signature::ReceiverOutput::Logits(rounds) => {
+                cross_entropy(rounds.last().unwrap().clone(), draws.sent.clone(), &[1.0; 6], 0.3)
+            }
+            grantfree::models::signature::ReceiverOutput::Estimate(_) => unreachable!(),
+        }
+    };
+    // Away from the zero output layer, where the hidden layers have no gradient.
+    let net = ReceiverNet::init(&receiver, &sizes, 1, &cpu()).map(&mut Shift(0.02, 0));
+    // Larger steps move a parameter vector of this length across kinks.
+    let step = 1e-4;
+    let up = values(loss(&net.clone().map(&mut Shift(step, 100))))[0];
+    let down = values(loss(&net.clone().map(&mut Shift(-step, 100))))[0];
+    let numeric = (up - down) / (2.0 * step);
+    let tracked = net.train();
+    let mut grads = loss(&tracked).backward();
+    /// Inner product of the gradient with the direction of [`Shift`].
+    struct Along<'a>(&'a mut burn::tensor::Gradients, u64, f64);
+    impl burn::module::ModuleVisitor for Along<'_> {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            self.1 += 1;
+            let t = param.val();
+            let gradient = values(t.grad_remove(self.0).expect("every parameter has a gradient"));
+            let direction = normals(self.1, gradient.len());
+            self.2 += gradient.iter().zip(&direction).map(|(g, d)| g * d).sum::<f64>();
+        }
+    }
+    let mut along = Along(&mut grads, 100, 0.0);
+    tracked.visit(&mut along);
+    assert!((along.2 / numeric - 1.0).abs() < 0.02, "{} by backward, {numeric} by differences", along.2);
 }
 
 #[test]

@@ -68,9 +68,8 @@ impl DrawTensors {
         let (f, n, h) = (draws.frames, draws.devices, draws.pilot_length);
         let alphabet = draws.constellation.as_ref().expect("draws of a spreading link");
         let c = alphabet.len();
-        let noise: Vec<C64> = (0..f * h)
-            .map(|i| draws.noise[i] * (noise_var[i / h] / draws.noise_var).sqrt())
-            .collect();
+        let noise: Vec<C64> =
+            (0..f * h).map(|i| draws.noise[i] * (noise_var[i / h] / draws.noise_var).sqrt()).collect();
         let symbol = |a: i64| if a == 0 { C64::new(0.0, 0.0) } else { alphabet[(a - 1) as usize] };
         let x: Vec<C64> = draws.activity.iter().map(|&a| symbol(a)).collect();
         let mut sent = vec![0.0_f32; n * c * f];

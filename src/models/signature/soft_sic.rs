@@ -75,9 +75,7 @@ impl State {
         let [two_h, f] = u.dims();
         let scale = delta.clone() / (delta * a + 1.0).clamp_min(TINY);
         let turned = turn(u.clone().reshape([1, two_h, f])).reshape([two_h, f]);
-        let outer = |v: Tensor<2>| {
-            (v.clone() * scale.clone()).reshape([two_h, 1, f]) * v.reshape([1, two_h, f])
-        };
+        let outer = |v: Tensor<2>| (v.clone() * scale.clone()).reshape([two_h, 1, f]) * v.reshape([1, two_h, f]);
         self.inverse = self.inverse.clone() - (outer(u) + outer(turned));
     }
 }

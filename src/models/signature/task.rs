@@ -11,7 +11,9 @@ use super::link::{DrawTensors, stack_signatures};
 use super::loss::{cross_entropy, weighted_mse};
 use super::net::{ReceiverNet, ReceiverOutput, Sizes};
 use super::soft_sic::Alphabet;
-use crate::config::{NomaConfig, PhaseKind, ReceiverConfig, ScenarioConfig, ScenarioKind, SignatureKind, TrainingConfig};
+use crate::config::{
+    NomaConfig, PhaseKind, ReceiverConfig, ScenarioConfig, ScenarioKind, SignatureKind, TrainingConfig,
+};
 use crate::scenario::signatures::signature_set;
 use crate::scenario::{Pilots, Purpose, Realizations, Scenario, ScenarioError, Split, StreamKey};
 use crate::training::{Phase, RateGroup, TrainError, TrainTask, Validation};
@@ -142,9 +144,8 @@ impl ReceiverTask {
                 weighted_mse(x.clone(), draws.x.clone(), &self.weights, self.config.fairness)
             }
             ReceiverOutput::Logits(rounds) => {
-                let of = |l: &Tensor<3>| {
-                    cross_entropy(l.clone(), draws.sent.clone(), &self.weights, self.config.fairness)
-                };
+                let of =
+                    |l: &Tensor<3>| cross_entropy(l.clone(), draws.sent.clone(), &self.weights, self.config.fairness);
                 let (last, earlier) = rounds.split_last().expect("at least one round");
                 let main = of(last);
                 if auxiliary == 0.0 {
@@ -236,10 +237,8 @@ impl TrainTask for ReceiverTask {
         let (mut wrong_bits, mut all_bits) = (0_u64, 0_u64);
         for chunk in &self.validation {
             let out = net.forward(&chunk.observe(s.clone()), &self.alphabet);
-            let value = self
-                .loss_of(&out, chunk, 0.0)
-                .try_into_scalar::<f32>()
-                .map_err(|e| device_error(format!("{e:?}")))?;
+            let value =
+                self.loss_of(&out, chunk, 0.0).try_into_scalar::<f32>().map_err(|e| device_error(format!("{e:?}")))?;
             let read = |t: Tensor<3>| -> Result<Vec<f32>, TrainError> {
                 let data = t.try_into_data().map_err(|e| device_error(e.to_string()))?;
                 data.convert::<f32>().try_into_vec().map_err(|e| device_error(format!("{e:?}")))
@@ -251,9 +250,8 @@ impl TrainTask for ReceiverTask {
             for user in 0..users {
                 for f in 0..frames {
                     let at = |symbol: usize| (user * c + symbol) * frames + f;
-                    let best = |v: &[f32]| {
-                        (0..c).fold((0, 0.0), |a, s| if v[at(s)] > a.1 { (s + 1, v[at(s)]) } else { a }).0
-                    };
+                    let best =
+                        |v: &[f32]| (0..c).fold((0, 0.0), |a, s| if v[at(s)] > a.1 { (s + 1, v[at(s)]) } else { a }).0;
                     let (decided, truth) = (best(&scores), best(&sent));
                     wrong += u64::from(decided != truth);
                     decisions += 1;

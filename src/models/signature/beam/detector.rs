@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use burn::tensor::Device;
 
-use super::features::{Scratch, count, rows};
-use super::metric::{BeamNet, HostMetric};
 use super::SYSTEM;
-use crate::classical::noma::beam_sic::{self, extend, keep};
+use super::features::Scratch;
+use super::metric::{BeamNet, HostMetric};
+use crate::classical::noma::beam_sic::{self, Extension, extend, keep};
 use crate::classical::noma::link::{Link, LinkDetector, LinkModel, detect_link};
 use crate::config::Order;
 use crate::detection::{Decisions, DetectError, Detector};
@@ -16,6 +16,9 @@ use crate::models::bundle::{ModelError, open, save};
 use crate::models::named_tensors;
 use crate::models::signature::ReceiverInfo;
 use crate::scenario::{FrameBatch, Pilots, Split, StreamKey};
+
+/// Nats behind the best at which an extension is out of reach of most corrections.
+const WINDOW: f64 = 15.0;
 
 /// Beam search with a learned metric. It serves any signatures of the users it was trained for.
 #[derive(Debug)]
@@ -42,7 +45,7 @@ pub struct LoadedBeam {
 pub struct Workspace {
     beam: beam_sic::Workspace,
     scratch: Scratch,
-    rows: Vec<f64>,
+    row: Vec<f64>,
     buffers: [Vec<f64>; 2],
 }
 
@@ -97,16 +100,34 @@ impl LinkDetector for BeamDetector {
     }
 }
 
-/// Adds the corrections of a step where they can matter: with no more extensions than places all survive.
+/// Adds the corrections of a step where they can matter: with no more extensions than places all survive, and an
+/// extension far behind the best is corrected only when the corrected ones leave a place for it.
 fn correct(metric: &HostMetric, model: &LinkModel<'_>, link: &Link, work: &mut Workspace, step: usize, beam: usize) {
-    if !metric.corrects(step) || work.beam.extensions.len() <= beam {
+    let Workspace { beam: search, scratch, row, buffers } = work;
+    if !metric.corrects(step) || search.extensions.len() <= beam {
         return;
     }
-    rows(model, link, &work.beam, step, &mut work.scratch, &mut work.rows);
-    let width = count(model.users, step);
-    for (e, features) in work.beam.extensions.iter_mut().zip(work.rows.chunks_exact(width)) {
-        e.cost += metric.correction(step, features, &mut work.buffers);
+    scratch.prepare(model, link, search, step);
+    let mut extensions = std::mem::take(&mut search.extensions);
+    let limit = extensions.iter().map(|e| e.cost).fold(f64::INFINITY, f64::min) + WINDOW;
+    let mut correct = |e: &mut Extension| {
+        row.clear();
+        scratch.row(model, search, step, e, row);
+        e.cost += metric.correction(step, row, buffers);
+    };
+    // Those beyond the limit stand behind `near` from here on.
+    let mut near = 0;
+    for i in 0..extensions.len() {
+        if extensions[i].cost <= limit {
+            extensions.swap(near, i);
+            near += 1;
+        }
     }
+    extensions[..near].iter_mut().for_each(&mut correct);
+    if extensions[..near].iter().filter(|e| e.cost <= limit).count() < beam {
+        extensions[near..].iter_mut().for_each(&mut correct);
+    }
+    search.extensions = extensions;
 }
 
 impl Detector for BeamDetector {

@@ -29,9 +29,8 @@ impl BeamNet {
 
     /// The weights on the host.
     pub fn to_host(&self) -> HostMetric {
-        let read = |t: Tensor<2>| -> Vec<f64> {
-            t.detach().into_data().convert::<f64>().try_into_vec().unwrap_or_default()
-        };
+        let read =
+            |t: Tensor<2>| -> Vec<f64> { t.detach().into_data().convert::<f64>().try_into_vec().unwrap_or_default() };
         let layer = |d: &crate::models::signature::dense::Dense| (read(d.weight.val()), read(d.bias.val()));
         HostMetric { stages: self.stages.iter().map(|m| m.layers.iter().map(layer).collect()).collect() }
     }
@@ -55,6 +54,9 @@ impl HostMetric {
     /// Correction of one hypothesis; `buffers` are scratch.
     pub fn correction(&self, step: usize, features: &[f64], buffers: &mut [Vec<f64>; 2]) -> f64 {
         let layers = &self.stages[step];
+        if let [(weight, bias)] = &layers[..] {
+            return bias[0] + weight.iter().zip(features).map(|(w, x)| w * x).sum::<f64>();
+        }
         let [now, next] = buffers;
         now.clear();
         now.extend_from_slice(features);

@@ -7,7 +7,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use rayon::prelude::*;
 
 use super::detector::BeamDetector;
-use super::features::{Scratch, count, rows};
+use super::features::{Scratch, count};
 use super::metric::{BeamNet, HostMetric};
 use crate::classical::noma::beam_sic::{self, extend, keep};
 use crate::classical::noma::link::{Link, LinkModel};
@@ -70,8 +70,7 @@ impl BeamTask {
         let signatures = Arc::new(signature_set(given, noma)?);
         let held_out = levels(Split::Validation)?;
         let share = training.validation_frames.div_ceil(held_out.len());
-        let validation =
-            held_out.iter().map(|s| s.realize(0, share).observe(&signatures)).collect::<Result<_, _>>()?;
+        let validation = held_out.iter().map(|s| s.realize(0, share).observe(&signatures)).collect::<Result<_, _>>()?;
         Ok(Self {
             label: label.to_owned(),
             config: config.clone(),
@@ -102,10 +101,8 @@ impl BeamTask {
 
     /// Runs the search with the truth kept in the beam and records every step but the last.
     fn record(&self, batch: &FrameBatch, metric: &HostMetric) -> Result<Vec<StepRows>, TrainError> {
-        let fail = |e: crate::detection::DetectError| TrainError::Device {
-            label: self.label.clone(),
-            message: e.to_string(),
-        };
+        let fail =
+            |e: crate::detection::DetectError| TrainError::Device { label: self.label.clone(), message: e.to_string() };
         let model = LinkModel::new(batch, "beam-metric").map_err(fail)?;
         let truth = batch.truth.as_ref().expect("training frames have a truth");
         let (n, width) = (model.users, self.width());
@@ -120,9 +117,8 @@ impl BeamTask {
                 },
             )
             .collect();
-        let mut steps: Vec<StepRows> = (0..n - 1)
-            .map(|_| StepRows { features: Vec::new(), base: Vec::new(), truth: Vec::new() })
-            .collect();
+        let mut steps: Vec<StepRows> =
+            (0..n - 1).map(|_| StepRows { features: Vec::new(), base: Vec::new(), truth: Vec::new() }).collect();
         for frame in frames {
             for (all, one) in steps.iter_mut().zip(frame) {
                 all.features.extend(one.features);
@@ -151,7 +147,9 @@ impl BeamTask {
         work.start(model, link, Order::Sinr);
         for step in 0..model.users - 1 {
             extend(model, link, work, step);
-            rows(model, link, work, step, scratch, &mut features);
+            scratch.prepare(model, link, work, step);
+            features.clear();
+            work.extensions.iter().for_each(|e| scratch.row(model, work, step, e, &mut features));
             let inputs = count(model.users, step);
             let least = work.extensions.iter().map(|e| e.cost).fold(f64::INFINITY, f64::min);
             let mut base: Vec<f32> = work.extensions.iter().map(|e| ((e.cost - least) as f32).min(ABSENT)).collect();
@@ -253,11 +251,7 @@ impl TrainTask for BeamTask {
         if let Some(n) = self.training.dataset_frames {
             first %= (n / share as u64).max(1) * share as u64;
         }
-        Ok(self
-            .levels
-            .iter()
-            .map(|s| s.realize(first, share).observe(&self.signatures))
-            .collect::<Result<_, _>>()?)
+        Ok(self.levels.iter().map(|s| s.realize(first, share).observe(&self.signatures)).collect::<Result<_, _>>()?)
     }
 
     fn loss(&self, net: &BeamNet, batch: &Vec<FrameBatch>, _: &Phase) -> Tensor<1> {
