@@ -25,6 +25,9 @@ pub enum PilotKind {
     UnitNorm,
     /// CN(0, 1/L) entries as they are: column energies vary (the paper's setting).
     Gaussian,
+    /// A unit-norm tight frame near a random matrix: the smallest mean squared correlation that N*Q columns of norm 1
+    /// can have (Welch). Needs N*Q >= L.
+    TightFrame,
 }
 
 /// How often the random pilots change.
@@ -76,7 +79,7 @@ pub struct ScenarioConfig {
     /// Exactly this many active devices per frame instead of Bernoulli activity. Default: Bernoulli.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub active_devices: Option<usize>,
-    /// Law of the random pilots. Default "unit-norm".
+    /// "unit-norm" (default), "gaussian" or "tight-frame".
     pub pilots: PilotKind,
     /// How often random pilots change. Default "never".
     pub pilot_redraw: PilotRedraw,
@@ -267,6 +270,25 @@ impl ScenarioConfig {
             return Err(ConfigError::Invalid(
                 "scenario.kind = \"channel-file\" needs scenario.channel_file = \"PATH.npz\" with arrays channel and gain_db".into(),
             ));
+        }
+        if self.pilots == PilotKind::TightFrame && self.kind != ScenarioKind::Noma {
+            let columns = self.devices * self.sequences();
+            check(
+                self.pilot_length <= columns && columns * self.pilot_length <= 1_000_000,
+                "scenario.pilot_length",
+                self.pilot_length,
+                &format!(
+                    "1..={columns} (devices times sequences), and at most 10^6 entries, with pilots = \"tight-frame\""
+                ),
+                d.pilot_length,
+            )?;
+            check(
+                self.pilot_redraw == PilotRedraw::Never,
+                "scenario.pilot_redraw",
+                "block",
+                "\"never\" with pilots = \"tight-frame\"",
+                "never",
+            )?;
         }
         if let (Some(lo), Some(hi)) = (self.min_rx_snr_db, self.max_rx_snr_db) {
             check(lo <= hi, "scenario.min_rx_snr_db", lo, "<= scenario.max_rx_snr_db", "none")?;

@@ -85,6 +85,7 @@ fn access_link(s: &ScenarioConfig) -> String {
         "{}, {}",
         match s.pilots {
             PilotKind::UnitNorm => "complex Gaussian columns scaled to norm exactly 1",
+            PilotKind::TightFrame => "a unit-norm tight frame: the smallest mean squared correlation",
             PilotKind::Gaussian => "CN(0, 1/L) entries, column energies vary",
         },
         match s.pilot_redraw {

@@ -14,9 +14,9 @@ use rand_distr::{Distribution, StandardNormal};
 use super::channel_file::ChannelFile;
 use super::keyed::StreamFamily;
 use super::noma::NomaStreams;
-use super::signatures::noma_signatures;
+use super::signatures::{noma_signatures, tight_frame};
 use super::{Beta, C64, Pilots, Purpose, Realizations, ScenarioError, Split, StreamKey, draw_pilots};
-use crate::config::{EnergyConvention, PilotRedraw, Positions, ScenarioConfig, ScenarioKind};
+use crate::config::{EnergyConvention, PilotKind, PilotRedraw, Positions, ScenarioConfig, ScenarioKind};
 
 /// Draws realizations of one configured scenario from one split of the random streams.
 #[derive(Debug, Clone)]
@@ -52,13 +52,21 @@ impl Scenario {
         let shared = StreamKey::new(seed, Split::Train, canonical);
         let pilots = Arc::new(match config.kind {
             ScenarioKind::Noma => noma_signatures(&config.noma())?,
-            _ => draw_pilots(
-                &mut shared.rng(Purpose::Pilots, 0),
-                config.pilots,
-                config.pilot_length,
-                config.devices * config.sequences(),
-                config.sequences(),
-            ),
+            _ => {
+                let drawn = draw_pilots(
+                    &mut shared.rng(Purpose::Pilots, 0),
+                    config.pilots,
+                    config.pilot_length,
+                    config.devices * config.sequences(),
+                    config.sequences(),
+                );
+                match config.pilots {
+                    PilotKind::TightFrame => {
+                        Pilots { sequences: drawn.sequences, ..tight_frame(drawn.length, drawn.columns, &drawn.data)? }
+                    }
+                    _ => drawn,
+                }
+            }
         });
         let fixed_gains = match (config.positions, config.kind) {
             (Positions::Fixed, ScenarioKind::NonCoherent) => {

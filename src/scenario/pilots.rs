@@ -46,7 +46,8 @@ impl Pilots {
     }
 }
 
-/// Draws a pilot matrix: entries CN(0, 1/L), columns then scaled to exact unit norm for [`PilotKind::UnitNorm`].
+/// Draws a pilot matrix: entries CN(0, 1/L), columns then scaled to exact unit norm, but for [`PilotKind::Gaussian`]. (Of
+/// [`PilotKind::TightFrame`] this is the start; see [`tight_frame`](super::signatures::tight_frame).)
 ///
 /// The two are not the same: exact unit norm removes the random receive power of a device and lowers the error
 /// rate of AMP by up to ten times.
@@ -54,7 +55,7 @@ pub fn draw_pilots(rng: &mut impl Rng, kind: PilotKind, length: usize, columns: 
     let scale = (0.5 / length as f64).sqrt();
     let mut normal = || -> f64 { StandardNormal.sample(rng) };
     let mut data: Vec<C64> = (0..length * columns).map(|_| C64::new(scale * normal(), scale * normal())).collect();
-    if kind == PilotKind::UnitNorm {
+    if kind != PilotKind::Gaussian {
         for c in 0..columns {
             let norm = (0..length).map(|r| data[r * columns + c].norm_sqr()).sum::<f64>().sqrt();
             for r in 0..length {
