@@ -28,7 +28,7 @@ const COLUMNS: usize = 100 * SECTION;
 
 /// The kernels in burn tensor operations, on the same stacked layout.
 mod composed {
-    use super::{COLUMNS, FRAMES, ShrinkRule, Tensor, section_posterior};
+    use super::{ANTENNAS, COLUMNS, FRAMES, LENGTH, ShrinkRule, Tensor, section_posterior};
 
     /// `[F*M, 2K]` as real and imaginary planes `[F, M, K]`.
     fn planes(t: Tensor<2>, antennas: usize) -> (Tensor<3>, Tensor<3>) {
@@ -60,6 +60,56 @@ mod composed {
         let ji = ai.matmul(br) - ar.matmul(bi);
         let (rr, ri) = planes(r, antennas);
         stack(jr.clone().matmul(rr.clone()) - ji.clone().matmul(ri.clone()), jr.matmul(ri) + ji.matmul(rr))
+    }
+
+    /// Leave-one-out statistics at noise variance 1: burn has no factorisation, so Gaussian elimination turns
+    /// `[Sigma, S, Y]` into `[L^H, L^-1 S, L^-1 Y]`, a row at a time.
+    pub fn covariance_score(gamma: Tensor<2>, s: Tensor<2>, y: Tensor<2>) -> Tensor<2> {
+        let (l, width) = (LENGTH, LENGTH + COLUMNS + ANTENNAS);
+        let plane = |from: usize| s.clone().narrow(0, from, l);
+        let (sr, si) = (plane(0), plane(l));
+        let weigh = |t: &Tensor<2>| {
+            let weighted = t.clone().reshape([1, l, COLUMNS]) * gamma.clone().reshape([FRAMES, 1, COLUMNS]);
+            weighted.reshape([FRAMES * l, COLUMNS])
+        };
+        let (wr, wi) = (weigh(&sr), weigh(&si));
+        let sigma_re = wr.clone().matmul(sr.clone().transpose()) + wi.clone().matmul(si.clone().transpose());
+        let sigma_im = wi.matmul(sr.clone().transpose()) - wr.matmul(si.clone().transpose());
+        let noise = Tensor::<2>::eye(l, &y.device()).reshape([1, l, l]);
+        let (yr, yi) = planes(y, ANTENNAS);
+        let augmented = |sigma: Tensor<3>, s: Tensor<2>, y: Tensor<3>| {
+            Tensor::cat(vec![sigma, s.reshape([1, l, COLUMNS]).expand([FRAMES, l, COLUMNS]), y.swap_dims(1, 2)], 2)
+        };
+        let mut re = augmented(sigma_re.reshape([FRAMES, l, l]) + noise, sr, yr);
+        let mut im = augmented(sigma_im.reshape([FRAMES, l, l]), si, yi);
+        let (mut rows_re, mut rows_im) = (Vec::new(), Vec::new());
+        for i in 0..l {
+            let (left, rest) = (l - i - 1, width - i - 1);
+            let root = re.clone().narrow(1, 0, 1).narrow(2, 0, 1).sqrt();
+            let row = |t: &Tensor<3>| t.clone().narrow(1, 0, 1).narrow(2, 1, rest) / root.clone();
+            let (row_re, row_im) = (row(&re), row(&im));
+            let known = |t: &Tensor<3>| t.clone().narrow(2, left, COLUMNS + ANTENNAS);
+            rows_re.push(known(&row_re));
+            rows_im.push(known(&row_im));
+            if left > 0 {
+                let column = |t: &Tensor<3>| t.clone().narrow(1, 1, left).narrow(2, 0, 1) / root.clone();
+                let (column_re, column_im) = (column(&re), column(&im));
+                let below = |t: Tensor<3>| t.narrow(1, 1, left).narrow(2, 1, rest);
+                re = below(re) - column_re.clone() * row_re.clone() + column_im.clone() * row_im.clone();
+                im = below(im) - column_re * row_im - column_im * row_re;
+            }
+        }
+        let (re, im) = (Tensor::cat(rows_re, 1), Tensor::cat(rows_im, 1));
+        let (wr, wi) = (re.clone().narrow(2, 0, COLUMNS), im.clone().narrow(2, 0, COLUMNS));
+        let (vr, vi) = (re.narrow(2, COLUMNS, ANTENNAS), im.narrow(2, COLUMNS, ANTENNAS));
+        let square = |a: Tensor<3>, b: Tensor<3>| a.clone() * a + b.clone() * b;
+        let c = square(wr.clone(), wi.clone()).sum_dim(1).reshape([FRAMES, COLUMNS]);
+        let (ar, ai) = (wr.swap_dims(1, 2), wi.swap_dims(1, 2));
+        let dr = ar.clone().matmul(vr.clone()) + ai.clone().matmul(vi.clone());
+        let di = ar.matmul(vi) - ai.matmul(vr);
+        let e = square(dr, di).sum_dim(2).reshape([FRAMES, COLUMNS]);
+        let r = (gamma * c.clone()).neg() + 1.0;
+        Tensor::cat(vec![c / r.clone(), e / (r.clone() * r)], 1)
     }
 
     /// Denoised rows and Onsager product.
@@ -184,51 +234,59 @@ fn relative(a: Tensor<2>, b: Tensor<2>) -> f32 {
     norm(a - b.clone()) / norm(b)
 }
 
+/// Measures a kernel beside its baseline, `[fused, burn]` each, after comparing their results.
+fn pair(c: &mut Criterion, name: &str, forward: [&dyn Fn() -> Tensor<2>; 2], backward: [&dyn Fn() -> Tensor<2>; 2]) {
+    assert!(relative(forward[0](), forward[1]()) < 1e-4, "{name}");
+    assert!(relative(backward[0](), backward[1]()) < 1e-4, "gradient of {name}");
+    let mut group = support::group(c, name);
+    let mut best = Vec::new();
+    for (what, bodies) in [("forward", forward), ("forward and backward", backward)] {
+        for (kind, body) in ["fused", "burn"].into_iter().zip(bodies) {
+            let row = Best::default();
+            group.bench_function(format!("{what}, {kind}"), |b| row.iter(b, || finish(body())));
+            best.push(row);
+        }
+    }
+    group.finish();
+    best[0].print_ratio(&format!("{name}, forward"), &best[1]);
+    best[2].print_ratio(&format!("{name}, forward and backward"), &best[3]);
+}
+
 fn pairs(c: &mut Criterion) {
     for (backend, device) in support::devices() {
         let layer = Layer::new(&device);
         let tracked = layer.tracked(&device);
         for (name, fused, primitives) in PAIRS {
-            assert!(relative(fused(layer.clone()), primitives(layer.clone())) < 1e-4, "{name} on {backend}");
-            let difference = relative(gradient(tracked.clone(), fused), gradient(tracked.clone(), primitives));
-            assert!(difference < 1e-4, "gradient of {name} on {backend}");
-
-            let mut group = support::group(c, &format!("{backend}/{name}"));
-            let [forward, baseline, with_backward, baseline_backward] = std::array::from_fn(|_| Best::default());
-            group.bench_function("forward, fused", |b| forward.iter(b, || finish(fused(layer.clone()))));
-            group.bench_function("forward, burn", |b| baseline.iter(b, || finish(primitives(layer.clone()))));
-            group.bench_function("forward and backward, fused", |b| {
-                with_backward.iter(b, || finish(gradient(tracked.clone(), fused)));
-            });
-            group.bench_function("forward and backward, burn", |b| {
-                baseline_backward.iter(b, || finish(gradient(tracked.clone(), primitives)));
-            });
-            group.finish();
-            forward.print_ratio(&format!("{backend}/{name}, forward"), &baseline);
-            with_backward.print_ratio(&format!("{backend}/{name}, forward and backward"), &baseline_backward);
+            pair(
+                c,
+                &format!("{backend}/{name}"),
+                [&|| fused(layer.clone()), &|| primitives(layer.clone())],
+                [&|| gradient(tracked.clone(), fused), &|| gradient(tracked.clone(), primitives)],
+            );
         }
     }
 }
 
-/// The covariance statistics have no body of burn operations: burn has no factorisation.
 fn covariance(c: &mut Criterion) {
+    type Body = fn(Tensor<2>, Tensor<2>, Tensor<2>) -> Tensor<2>;
+    let fused: Body = |gamma, s, y| covariance_score(gamma, s, y, ANTENNAS, 1.0);
+    let primitives: Body = composed::covariance_score;
     for (backend, device) in support::devices() {
         let gamma = normal(5, [FRAMES, COLUMNS], &device).abs() * 0.1;
         let s = normal(6, [2 * LENGTH, COLUMNS], &device) * (0.5 / LENGTH as f64).sqrt();
         let y = normal(7, [FRAMES * ANTENNAS, 2 * LENGTH], &device);
         let leaf = |t: &Tensor<2>| Tensor::from_data(t.to_data(), &device.clone().autodiff()).require_grad();
         let (tracked_gamma, tracked_s) = (leaf(&gamma), leaf(&s));
-        let mut group = support::group(c, &format!("{backend}/covariance_score"));
-        group.bench_function("forward", |b| {
-            b.iter(|| finish(covariance_score(gamma.clone(), s.clone(), y.clone(), ANTENNAS, 1.0)));
-        });
-        group.bench_function("forward and backward", |b| {
-            b.iter(|| {
-                let out = covariance_score(tracked_gamma.clone(), tracked_s.clone(), y.clone(), ANTENNAS, 1.0);
-                finish(tracked_s.grad(&out.sum().backward()).expect("s is tracked"))
-            });
-        });
-        group.finish();
+        let gradient = |body: Body| {
+            let out = body(tracked_gamma.clone(), tracked_s.clone(), y.clone());
+            tracked_s.grad(&out.sum().backward()).expect("s is tracked")
+        };
+        pair(
+            c,
+            &format!("{backend}/covariance_score"),
+            [&|| fused(gamma.clone(), s.clone(), y.clone()), &|| primitives(gamma.clone(), s.clone(), y.clone())],
+            [&|| gradient(fused), &|| gradient(primitives)],
+        );
     }
 }
 

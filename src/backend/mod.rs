@@ -17,9 +17,11 @@
 //! unpacking it costs a zero-filled buffer per part in the backward pass.
 //!
 //! Each kernel has a default body of burn primitives (the specification), a fast CPU body (gemm, SIMD, rayon over
-//! frames) for Flex and NdArray and a hand-written backward for Autodiff; the row kernels have CubeCL bodies.
+//! frames) for Flex and NdArray, CubeCL kernels for GPUs and a hand-written backward for Autodiff. On a GPU the
+//! products of the covariance statistics are burn's; the factorisation and the triangular systems are kernels.
 
 mod autodiff;
+mod covariance;
 mod cpu;
 #[cfg(feature = "wgpu")]
 mod cube;

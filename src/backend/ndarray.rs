@@ -96,4 +96,21 @@ impl Backend for NdArray {
             _ => tensor(cpu::quantize::<f32>(slice(&x), levels as f32), shape),
         }
     }
+
+    fn covariance_score(gamma: F, s: F, y: F, antennas: usize, noise_var: f64) -> F {
+        let (gamma, s, y) = (read(gamma), read(s), read(y));
+        NdArrayTensor::from_data(match gamma.dtype() {
+            DType::F64 => cpu::on_data::<f64>(&gamma, &s, &y, antennas, noise_var),
+            _ => cpu::on_data::<f32>(&gamma, &s, &y, antennas, noise_var),
+        })
+    }
+
+    fn covariance_score_backward(gamma: F, s: F, y: F, g: F, antennas: usize, noise_var: f64) -> (F, F, F) {
+        let (gamma, s, y, g) = (read(gamma), read(s), read(y), read(g));
+        let [a, b, c] = match gamma.dtype() {
+            DType::F64 => cpu::backward_on_data::<f64>(&gamma, &s, &y, &g, antennas, noise_var),
+            _ => cpu::backward_on_data::<f32>(&gamma, &s, &y, &g, antennas, noise_var),
+        };
+        (NdArrayTensor::from_data(a), NdArrayTensor::from_data(b), NdArrayTensor::from_data(c))
+    }
 }

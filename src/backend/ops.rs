@@ -7,6 +7,7 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Dispatch, backend_extension};
 use burn::tensor::Tensor;
 
+use super::covariance::{self, Primitives};
 use super::spec;
 
 /// burn's backend plus the project's fused kernels.
@@ -59,7 +60,7 @@ pub trait Backend: burn::backend::Backend {
         antennas: usize,
         noise_var: f64,
     ) -> FloatTensor<Self> {
-        spec::covariance_score::<Self>(gamma, s, y, antennas, noise_var)
+        covariance::covariance_score::<Self, Primitives>(gamma, s, y, antennas, noise_var)
     }
 
     /// Gradients of [`Backend::covariance_score`] with respect to gamma, s and y, for the gradient `g [F, 2K]`.
@@ -71,7 +72,7 @@ pub trait Backend: burn::backend::Backend {
         antennas: usize,
         noise_var: f64,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
-        spec::covariance_score_backward::<Self>(gamma, s, y, g, antennas, noise_var)
+        covariance::covariance_score_backward::<Self, Primitives>(gamma, s, y, g, antennas, noise_var)
     }
 
     /// See [`quantize_ste`]; `x [R, C]` -> `[R, C]`.
@@ -115,6 +116,10 @@ pub fn row_onsager(z: Tensor<2>, t: Tensor<2>, r: Tensor<2>, antennas: usize) ->
 /// With `Sigma = S diag(gamma) S^H + noise_var I` and `Sigma_k = Sigma - gamma_k s_k s_k^H`, returns for every column k
 /// `c_k = s_k^H Sigma_k^-1 s_k` (columns `0..K`) and `e_k = ||Y^H Sigma_k^-1 s_k||^2` (columns `K..2K`): the
 /// log-likelihood ratio of "k sends with power b" is then `b e_k/(1 + b c_k) - M ln(1 + b c_k)`.
+///
+/// The leave-one-out step divides by `1 - gamma_k s_k^H Sigma^-1 s_k = 1/(1 + gamma_k c_k)`, which is kept at or above
+/// 1e-4 on every backend: single precision on a GPU cannot tell smaller values. A sequence that stands with more than
+/// 40 dB over the noise and the others is scored as if at 40 dB, and a ratio of `M 10^4` is far beyond any threshold.
 ///
 /// `gamma [F, K]` >= 0, `s [2L, K]` (real rows, then imaginary rows), `y [F*M, 2L]` -> `[F, 2K]`.
 pub fn covariance_score(gamma: Tensor<2>, s: Tensor<2>, y: Tensor<2>, antennas: usize, noise_var: f64) -> Tensor<2> {

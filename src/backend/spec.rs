@@ -2,9 +2,7 @@
 
 use burn::backend::TensorMetadata;
 use burn::backend::tensor::FloatTensor;
-use burn::tensor::{DType, Shape, TensorData};
-
-use super::cpu;
+use burn::tensor::Shape;
 
 /// Rows (frames * antennas), columns of a 2-D tensor.
 fn dims<B: burn::backend::Backend>(t: &FloatTensor<B>) -> (usize, usize) {
@@ -119,45 +117,44 @@ pub(super) fn row_onsager_backward<B: burn::backend::Backend>(
     (row_scale::<B>(hz, t, antennas), gt, stack::<B>(gr_re, gr_im))
 }
 
-/// Reads a tensor to the host.
-fn read<B: burn::backend::Backend>(t: FloatTensor<B>) -> TensorData {
-    burn::backend::read_sync(B::float_into_data(t)).expect("a tensor that was computed can be read")
-}
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    use burn::backend::{Flex, read_sync};
+    use burn::tensor::TensorData;
 
-/// The covariance statistics need a factorisation, which burn's primitives do not offer: this body reads the tensors to
-/// the host, computes there and writes the result back. It serves every backend without a body of its own (GPUs).
-pub(super) fn covariance_score<B: burn::backend::Backend>(
-    gamma: FloatTensor<B>,
-    s: FloatTensor<B>,
-    y: FloatTensor<B>,
-    antennas: usize,
-    noise_var: f64,
-) -> FloatTensor<B> {
-    let device = gamma.device();
-    let (gamma, s, y) = (read::<B>(gamma), read::<B>(s), read::<B>(y));
-    let out = match gamma.dtype() {
-        DType::F64 => cpu::on_data::<f64>(&gamma, &s, &y, antennas, noise_var),
-        _ => cpu::on_data::<f32>(&gamma, &s, &y, antennas, noise_var),
-    };
-    B::float_from_data(out, &device)
-}
+    use super::super::ops::Backend as Fused;
+    use super::*;
 
-pub(super) fn covariance_score_backward<B: burn::backend::Backend>(
-    gamma: FloatTensor<B>,
-    s: FloatTensor<B>,
-    y: FloatTensor<B>,
-    g: FloatTensor<B>,
-    antennas: usize,
-    noise_var: f64,
-) -> (FloatTensor<B>, FloatTensor<B>, FloatTensor<B>) {
-    let device = gamma.device();
-    let (gamma, s, y, g) = (read::<B>(gamma), read::<B>(s), read::<B>(y), read::<B>(g));
-    let [a, b, c] = match gamma.dtype() {
-        DType::F64 => cpu::backward_on_data::<f64>(&gamma, &s, &y, &g, antennas, noise_var),
-        _ => cpu::backward_on_data::<f32>(&gamma, &s, &y, &g, antennas, noise_var),
-    };
-    let put = |data| B::float_from_data(data, &device);
-    (put(a), put(b), put(c))
+    fn numbers(seed: usize, shape: [usize; 2]) -> FloatTensor<Flex> {
+        let value = |i: usize| (((i * 37 + seed * 101) * 7919) % 1009) as f64 / 504.5 - 1.0;
+        let data: Vec<f64> = (0..shape[0] * shape[1]).map(value).collect();
+        FloatTensor::<Flex>::from_data(TensorData::new(data, shape))
+    }
+
+    fn assert_same(name: &str, fast: FloatTensor<Flex>, spec: FloatTensor<Flex>) {
+        use burn::backend::ops::FloatTensorOps;
+        assert_eq!(fast.shape(), spec.shape(), "{name}");
+        let read = |t| read_sync(<Flex as FloatTensorOps<Flex>>::float_into_data(t)).unwrap();
+        let (fast, spec) = (read(fast), read(spec));
+        for (a, b) in fast.iter::<f64>().zip(spec.iter::<f64>()) {
+            assert!((a - b).abs() < 1e-12, "{name}: {a} {b}");
+        }
+    }
+
+    #[test]
+    fn fast_row_kernels_are_the_specification() {
+        let (m, z, t, r, g) = (3, numbers(1, [6, 14]), numbers(2, [2, 7]), numbers(3, [6, 10]), numbers(4, [6, 10]));
+        let c = || (z.clone(), t.clone());
+        assert_same("row_dot", Flex::row_dot(z.clone(), z.clone(), m), row_dot::<Flex>(z.clone(), z.clone(), m));
+        assert_same("row_scale", Flex::row_scale(c().0, c().1, m), row_scale::<Flex>(c().0, c().1, m));
+        let fast = Flex::row_onsager(c().0, c().1, r.clone(), m);
+        assert_same("row_onsager", fast, row_onsager::<Flex>(c().0, c().1, r.clone(), m));
+        let fast = Flex::row_onsager_backward(c().0, c().1, r.clone(), g.clone(), m);
+        let spec = row_onsager_backward::<Flex>(c().0, c().1, r, g, m);
+        for (fast, spec) in [(fast.0, spec.0), (fast.1, spec.1), (fast.2, spec.2)] {
+            assert_same("row_onsager_backward", fast, spec);
+        }
+    }
 }
 
 pub(super) fn quantize_ste<B: burn::backend::Backend>(x: FloatTensor<B>, levels: f64) -> FloatTensor<B> {

@@ -140,6 +140,58 @@ fn f64_bodies_are_exact() {
     }
 }
 
+#[test]
+fn near_and_far_devices_score_alike_in_single_and_double_precision() {
+    // Powers from -10 to 50 dB over the noise in every frame: the strongest stand far above what single precision tells
+    // from 1 in gamma s^H Sigma^-1 s.
+    const F: usize = 8;
+    const M: usize = 4;
+    const K: usize = 48;
+    const L: usize = 20;
+    let round = |v: f64| f64::from(v as f32);
+    let s: Vec<f64> = normals(21, 2 * L * K).iter().map(|v| round(v * (0.5 / L as f64).sqrt())).collect();
+    let gamma: Vec<f64> = (0..F * K)
+        .map(|i| (i / K, i % K))
+        .map(|(f, k)| if k % 6 == f % 6 { round(10_f64.powf(-1.0 + 6.0 * (k / 6) as f64 / 7.0)) } else { 0.0 })
+        .collect();
+    let (h, mut y) = (normals(22, F * M * 2 * K), normals(23, F * M * 2 * L));
+    for f in 0..F {
+        for m in 0..M {
+            for k in 0..K {
+                let row = (f * M + m) * 2 * K;
+                let x = Complex64::new(h[row + k], h[row + K + k]) * (gamma[f * K + k] / 2.0).sqrt();
+                for l in 0..L {
+                    let v = x * Complex64::new(s[l * K + k], s[(L + l) * K + k]);
+                    let at = (f * M + m) * 2 * L + l;
+                    y[at] += v.re;
+                    y[at + L] += v.im;
+                }
+            }
+        }
+    }
+    y.iter_mut().for_each(|v| *v = round(*v));
+    let beta = 1e3;
+    let scores = |device: &Device, dtype| -> Vec<f64> {
+        let put = |data: &[f64], shape| tensor(data, shape, device, dtype);
+        let out = covariance_score(put(&gamma, [F, K]), put(&s, [2 * L, K]), put(&y, [F * M, 2 * L]), M, 1.0);
+        let out = values(out);
+        let score = |c: f64, e: f64| beta * e / (1.0 + beta * c) - M as f64 * (beta * c).ln_1p();
+        out.chunks(2 * K).flat_map(|row| (0..K).map(|k| score(row[k], row[K + k])).collect::<Vec<f64>>()).collect()
+    };
+    let exact = scores(&super::cpu(), DType::F64);
+    assert!(exact.iter().copied().fold(0.0, f64::max) > 1e4, "no score is large");
+    for (name, device) in devices() {
+        let worst = scores(&device, DType::F32)
+            .iter()
+            .zip(&exact)
+            .map(|(got, want)| (got - want).abs() / (1.0 + want.abs()))
+            .fold(0.0, f64::max);
+        println!("{name}: largest difference {worst:.1e} of the score");
+        let limit = if name == "wgpu" { 5e-2 } else { 1e-3 };
+        assert!(worst < limit, "{name}: {worst:.1e}");
+    }
+}
+
 /// Compares the gradients of a weighted sum of `f` with central differences in f64, for every input.
 fn check_gradients(name: &str, inputs: &[(&[f64], [usize; 2])], f: impl Fn(&[Tensor<2>]) -> Tensor<2>) {
     for (backend, device) in devices().into_iter().filter(|(_, d)| d.supports_dtype(DType::F64)) {

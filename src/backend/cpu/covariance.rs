@@ -1,7 +1,8 @@
 //! Covariance statistics of all sequences of a frame, and their gradients.
 //!
 //! `Sigma = S diag(gamma) S^H + v I` is built, factorised and inverted in double precision (its condition number
-//! reaches 1e7 when near and far devices are active together); the long products run in the tensor's own precision.
+//! reaches 1e7 when near and far devices are active together), and so is `U = Sigma^-1 S`, whose strong columns are
+//! small differences of large numbers; the other long products run in the tensor's own precision.
 
 use num_complex::Complex;
 use rayon::prelude::*;
@@ -23,8 +24,9 @@ pub struct CovarianceShape {
 
 type C<T> = Complex<T>;
 
-/// Smallest value of `1 - gamma_k c_k = 1/(1 + gamma_k c'_k)` that is told from rounding.
-const SMALLEST_RATIO: f64 = 1e-6;
+/// Smallest value of `1 - gamma_k c_k = 1/(1 + gamma_k c'_k)`: what single precision can tell from rounding, so that all
+/// backends compute the same function. Devices more than 40 dB above all else are treated as if at 40 dB.
+pub const SMALLEST_RATIO: f64 = 1e-4;
 
 /// The pilots as complex matrices, prepared once for all frames.
 struct Columns<T> {
@@ -51,6 +53,7 @@ struct Frame<T> {
     inverse: Vec<C<f64>>,
     a: Vec<C<T>>,
     y: Vec<C<T>>,
+    wide_u: Vec<C<f64>>,
     u: Vec<C<T>>,
     d: Vec<C<T>>,
     c: Vec<f64>,
@@ -72,6 +75,7 @@ impl<T: Element> Frame<T> {
             inverse: z64(l * l),
             a: z(l * l),
             y: z(l * m),
+            wide_u: z64(l * k),
             u: z(l * k),
             d: z(k * m),
             c: vec![0.0; k],
@@ -113,15 +117,20 @@ impl<T: Element> Frame<T> {
             self.sigma[i * l + i] += noise_var;
         }
         invert_hermitian(&mut self.sigma, &mut self.inverse, l);
+        let narrow = |v: &C<f64>| Complex::new(T::narrow(v.re), T::narrow(v.im));
         for (a, v) in self.a.iter_mut().zip(&self.inverse) {
-            *a = Complex::new(T::narrow(v.re), T::narrow(v.im));
+            *a = narrow(v);
         }
-        cmatmul(&mut self.u, View::new(&self.a, l, l), View::new(&cols.s, l, k), false);
+        let s = View::new(&cols.s64, k, l).t();
+        cmatmul(&mut self.wide_u, View::new(&self.inverse, l, l), s, false);
+        for (u, v) in self.u.iter_mut().zip(&self.wide_u) {
+            *u = narrow(v);
+        }
         cmatmul(&mut self.d, View::new(&self.u, l, k).h(), View::new(&self.y, l, m), false);
         self.c.fill(0.0);
-        for (s, u) in cols.s.chunks_exact(k).zip(self.u.chunks_exact(k)) {
+        for (s, u) in cols.s.chunks_exact(k).zip(self.wide_u.chunks_exact(k)) {
             for ((c, s), u) in self.c.iter_mut().zip(s).zip(u) {
-                *c += (s.re * u.re + s.im * u.im).wide();
+                *c += s.re.wide() * u.re + s.im.wide() * u.im;
             }
         }
         for (e, d) in self.e.iter_mut().zip(self.d.chunks_exact(m)) {

@@ -2,12 +2,14 @@
 
 mod covariance;
 mod element;
+#[cfg(feature = "ndarray")]
 mod on_data;
 mod quantize;
 mod rows;
 
-pub(super) use covariance::{CovarianceShape, covariance_score, covariance_score_backward};
+pub(super) use covariance::{CovarianceShape, SMALLEST_RATIO, covariance_score, covariance_score_backward};
 pub(super) use element::Element;
+#[cfg(feature = "ndarray")]
 pub(super) use on_data::{backward_on_data, on_data};
 pub(super) use quantize::quantize;
 pub(super) use rows::{RowShape, row_dot, row_onsager, row_onsager_backward, row_scale};

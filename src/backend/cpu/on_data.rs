@@ -1,4 +1,4 @@
-//! The CPU bodies on burn's `TensorData`, for backends whose storage is not reached directly.
+//! The covariance body on burn's `TensorData`, for a backend whose storage is not reached directly.
 
 use burn::tensor::TensorData;
 
