@@ -38,6 +38,9 @@ pub struct ReceiverConfig {
     pub levels: u32,
     /// Weight of the fairness term (11), >= 0. Default 0.
     pub fairness: f64,
+    /// Learned signatures: weight of their weighted squared correlation (the measure of Table III) in the loss, >= 0.
+    /// Default 0, as in the paper.
+    pub correlation: f64,
     /// Weight of each user's error in (12), > 0. Default: 1 for the first half of the users, 2 for the others.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_weights: Option<Vec<f64>>,
@@ -55,6 +58,7 @@ impl Default for ReceiverConfig {
             learn_signatures: false,
             levels: 2,
             fairness: 0.0,
+            correlation: 0.0,
             user_weights: None,
             training_snr_db: vec![-5.0, 0.0, 5.0, 10.0, 15.0, 20.0],
         }
@@ -80,6 +84,8 @@ impl ReceiverConfig {
         check(self.levels <= 16, &key("levels"), self.levels, "0..=16 (0: unquantised)", d.levels)?;
         let fairness = self.fairness;
         check(fairness.is_finite() && fairness >= 0.0, &key("fairness"), fairness, ">= 0", d.fairness)?;
+        let correlation = self.correlation;
+        check(correlation.is_finite() && correlation >= 0.0, &key("correlation"), correlation, ">= 0", d.correlation)?;
         if let Some(hidden) = &self.hidden {
             let ok = hidden.len() <= 16 && hidden.iter().all(|h| (1..=4096).contains(h));
             check(ok, &key("hidden"), format!("{hidden:?}"), "at most 16 widths in 1..=4096", "by form")?;

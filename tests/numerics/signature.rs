@@ -78,6 +78,10 @@ fn signatures_are_normalised_integers() {
             })
             .collect();
         assert!(relative(&device, &host) < 1e-5);
+        let prob = NomaConfig::default().activation_prob();
+        let want = grantfree::scenario::signatures::weighted_correlation(&set, &prob);
+        let found = values(encoder.correlation(&prob))[0];
+        assert!((found / want - 1.0).abs() < 1e-4, "{found} and {want}");
     }
     let unquantised = values(Encoder::init(&key, 4, 6, 0, &cpu()).entries());
     assert!(unquantised.iter().any(|e| e.fract() != 0.0));

@@ -45,6 +45,21 @@ impl Encoder {
         entries / norm
     }
 
+    /// `sum_{i != j} p_i p_j |s_i^H s_j|^2 / (N (N - 1))` of the signatures in force, for activation probabilities `prob`.
+    pub fn correlation(&self, prob: &[f64]) -> Tensor<1> {
+        let s = self.signatures();
+        let [two_h, n] = s.dims();
+        let (re, im) = (s.clone().narrow(0, 0, two_h / 2), s.narrow(0, two_h / 2, two_h / 2));
+        let product = |a: &Tensor<2>, b: &Tensor<2>| a.clone().transpose().matmul(b.clone());
+        let real = product(&re, &re) + product(&im, &im);
+        let imaginary = product(&re, &im) - product(&im, &re);
+        let weights: Vec<f32> =
+            (0..n * n).map(|k| if k / n == k % n { 0.0 } else { (prob[k / n] * prob[k % n]) as f32 }).collect();
+        let weights: Tensor<2> = Tensor::from_data(TensorData::new(weights, [n, n]), &real.device());
+        let squares = real.powi_scalar(2) + imaginary.powi_scalar(2);
+        (squares * weights).sum() / ((n * (n - 1)).max(1) as f64)
+    }
+
     /// The signatures on the host, norms exactly one.
     pub fn to_host(&self) -> Pilots {
         let t = self.entries();

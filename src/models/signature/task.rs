@@ -138,6 +138,15 @@ impl ReceiverTask {
         net.encoder.as_ref().map_or_else(|| stack_signatures(&self.signatures, &self.device), |e| e.signatures())
     }
 
+    fn with_correlation(&self, loss: Tensor<1>, net: &ReceiverNet) -> Tensor<1> {
+        match &net.encoder {
+            Some(encoder) if self.config.correlation > 0.0 => {
+                loss + encoder.correlation(&self.sizes.prob) * self.config.correlation
+            }
+            _ => loss,
+        }
+    }
+
     fn loss_of(&self, out: &ReceiverOutput, draws: &DrawTensors, auxiliary: f64) -> Tensor<1> {
         match out {
             ReceiverOutput::Estimate(x) => {
@@ -225,7 +234,8 @@ impl TrainTask for ReceiverTask {
     fn loss(&self, net: &ReceiverNet, batch: &DrawTensors, phase: &Phase) -> Tensor<1> {
         let observed = batch.observe(self.signatures_of(net));
         let out = net.forward(&observed, &self.alphabet);
-        self.loss_of(&out, batch, self.training.phases[phase.index].auxiliary)
+        let loss = self.loss_of(&out, batch, self.training.phases[phase.index].auxiliary);
+        self.with_correlation(loss, net)
     }
 
     fn validate(&self, net: &ReceiverNet, _: &Phase) -> Result<Validation, TrainError> {
@@ -237,8 +247,10 @@ impl TrainTask for ReceiverTask {
         let (mut wrong_bits, mut all_bits) = (0_u64, 0_u64);
         for chunk in &self.validation {
             let out = net.forward(&chunk.observe(s.clone()), &self.alphabet);
-            let value =
-                self.loss_of(&out, chunk, 0.0).try_into_scalar::<f32>().map_err(|e| device_error(format!("{e:?}")))?;
+            let value = self
+                .with_correlation(self.loss_of(&out, chunk, 0.0), net)
+                .try_into_scalar::<f32>()
+                .map_err(|e| device_error(format!("{e:?}")))?;
             let read = |t: Tensor<3>| -> Result<Vec<f32>, TrainError> {
                 let data = t.try_into_data().map_err(|e| device_error(e.to_string()))?;
                 data.convert::<f32>().try_into_vec().map_err(|e| device_error(format!("{e:?}")))
