@@ -264,7 +264,11 @@ pub(super) fn covariance_score_backward<B: Backend, T: Triangular<B>>(
     let gy = times::<B>(w, d);
     let white = join::<B>((B::float_cat(vec![gs.0, gy.0], 2), B::float_cat(vec![gs.1, gy.1], 2)));
     let both = twice(T::solve(factor, white, true));
-    let gs = B::float_sum_dim(part::<B>(&both, 0..2 * l, 0..k), 0);
+    // The sum over frames as a product with ones: burn 0.22.1 on wgpu leaves rows out of a sum over the first dimension
+    // when there are 65535 or more of them.
+    let ones = B::float_ones(Shape::new([1, frames]), &g.device(), g.dtype().into());
+    let gs = B::float_reshape(part::<B>(&both, 0..2 * l, 0..k), Shape::new([frames, 2 * l * k]));
+    let gs = B::float_matmul(ones, gs);
     let gy = swap::<B>(part::<B>(&both, 0..2 * l, k..k + antennas));
     (
         g_gamma,

@@ -192,6 +192,35 @@ fn near_and_far_devices_score_alike_in_single_and_double_precision() {
     }
 }
 
+/// Covariance statistics and all their gradients, in a row, for inputs from seeds.
+fn covariance_pass(device: &Device, dtype: DType, f: usize, m: usize, k: usize, l: usize) -> Vec<f64> {
+    let device = &device.clone().autodiff();
+    let put = |data: &[f64], shape| tensor(data, shape, device, dtype).require_grad();
+    let gamma: Vec<f64> = normals(31, f * k).iter().map(|v| v * v).collect();
+    let s: Vec<f64> = normals(32, 2 * l * k).iter().map(|v| v * (0.5 / l as f64).sqrt()).collect();
+    let inputs = [put(&gamma, [f, k]), put(&s, [2 * l, k]), put(&normals(33, f * m * 2 * l), [f * m, 2 * l])];
+    let out = covariance_score(inputs[0].clone(), inputs[1].clone(), inputs[2].clone(), m, 0.5);
+    let grads = (out.clone() * tensor(&normals(34, f * 2 * k), [f, 2 * k], device, dtype)).sum().backward();
+    let mut all = values(out);
+    for input in inputs {
+        all.extend(values(input.grad(&grads).expect("every input has a gradient")));
+    }
+    all
+}
+
+#[test]
+fn covariance_statistics_of_odd_sizes_are_right_on_every_backend() {
+    // More rows than a workgroup has threads; one row, one antenna, one sequence; more frames than a grid dimension has
+    // workgroups.
+    for (f, m, k, l) in [(3, 5, 23, 97), (2, 1, 1, 1), (70_000, 1, 1, 2)] {
+        let want = covariance_pass(&super::cpu(), DType::F64, f, m, k, l);
+        for (name, device) in devices() {
+            let error = relative(&covariance_pass(&device, DType::F32, f, m, k, l), &want);
+            assert!(error < 1e-4, "{name}, F = {f}, M = {m}, K = {k}, L = {l}: {error:.1e}");
+        }
+    }
+}
+
 /// Compares the gradients of a weighted sum of `f` with central differences in f64, for every input.
 fn check_gradients(name: &str, inputs: &[(&[f64], [usize; 2])], f: impl Fn(&[Tensor<2>]) -> Tensor<2>) {
     for (backend, device) in devices().into_iter().filter(|(_, d)| d.supports_dtype(DType::F64)) {
