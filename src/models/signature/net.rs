@@ -63,6 +63,8 @@ pub struct ReceiverNet {
 }
 
 /// What a pass gives.
+// One value per pass, and tensors are handles.
+#[allow(clippy::large_enum_variant)]
 #[derive(Debug, Clone)]
 pub enum ReceiverOutput {
     /// Estimates of the symbols, real and imaginary parts, `[N, F]` each.

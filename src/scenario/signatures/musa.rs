@@ -2,6 +2,9 @@
 
 use rand::{Rng, RngExt};
 
+/// Entries of every column, real and imaginary parts.
+type Columns = Vec<Vec<(i8, i8)>>;
+
 use super::integers::IntegerSet;
 
 /// Draws at most. The paper reports 3.73e-2 for its MUSA set (N = 6, H = 4, p_asy), about what the best of 100,000 draws
@@ -14,7 +17,7 @@ const WORK: usize = 1_000_000_000;
 pub(super) fn musa(length: usize, activity_prob: &[f64], rng: &mut impl Rng) -> IntegerSet {
     let n = activity_prob.len();
     let draws = (WORK / (n * n * length)).clamp(1, DRAWS);
-    let mut best: Option<(f64, Vec<Vec<(i8, i8)>>)> = None;
+    let mut best: Option<(f64, Columns)> = None;
     for _ in 0..draws {
         let columns: Vec<Vec<(i8, i8)>> = (0..n).map(|_| column(length, rng)).collect();
         let limit = best.as_ref().map_or(f64::INFINITY, |b| b.0);
