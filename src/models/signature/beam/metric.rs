@@ -10,7 +10,7 @@ use crate::scenario::StreamKey;
 /// One MLP for every step but the last, after which nothing is undecided and the cost is exact.
 #[derive(Module, Debug)]
 pub struct BeamNet {
-    /// MLP of each step, [`count`] inputs, one output that is added to the cost.
+    /// MLP of each step, as many inputs as there are features, one output that is added to the cost.
     pub stages: Vec<Mlp>,
 }
 
