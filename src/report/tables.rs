@@ -126,7 +126,7 @@ pub fn training(records: &[TrainingRecord]) -> String {
                 <th>Validation loss</th><th>Validation SER</th><th class=\"l\">Ended by</th><th class=\"l\">Bundle</th>";
     let number_or_absent = |v: Option<f64>| v.filter(|v| v.is_finite()).map_or_else(|| ABSENT.to_owned(), scientific);
     let mut body = String::new();
-    for r in records {
+    for r in super::training::networks(records) {
         let last = r.curve.last();
         let lowest = r.curve.iter().filter_map(|p| p.validation_ser).filter(|v| v.is_finite()).min_by(f64::total_cmp);
         body += &format!(

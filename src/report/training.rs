@@ -13,8 +13,9 @@ pub fn drawings(results: &Results) -> Vec<Drawing> {
     let place = |r: &TrainingRecord| {
         results.config.detectors.get_index_of(&r.detector).unwrap_or(results.config.detectors.len())
     };
-    all.extend(race(&results.training, place));
-    for record in results.training.iter().filter(|r| r.curve.len() > 1) {
+    let networks = networks(&results.training);
+    all.extend(race(&networks, place));
+    for record in networks.into_iter().filter(|r| r.curve.len() > 1) {
         let name = file_name(&format!("training-{}-{}", record.point, record.detector));
         let spans = spans(&record.curve);
         all.push(Drawing { name: format!("{name}-loss"), scene: loss(record, &spans).scene() });
@@ -23,6 +24,12 @@ pub fn drawings(results: &Results) -> Vec<Drawing> {
         }
     }
     all
+}
+
+/// One record of each network: points that share a network each have one.
+pub fn networks(records: &[TrainingRecord]) -> Vec<&TrainingRecord> {
+    let mut seen = std::collections::HashSet::new();
+    records.iter().filter(|r| r.bundle.is_empty() || seen.insert(&r.bundle)).collect()
 }
 
 fn usable_ser(p: &TrainingPoint) -> Option<f64> {
@@ -40,7 +47,7 @@ fn curve_style(colour: usize, marker: usize, many: bool) -> SeriesStyle {
 
 /// Seconds to a given error rate are the honest comparison of networks of different size. A network has its colour of
 /// the other figures (`place`), and the same network at another point has another marker.
-fn race(records: &[TrainingRecord], place: impl Fn(&TrainingRecord) -> usize) -> Option<Drawing> {
+fn race(records: &[&TrainingRecord], place: impl Fn(&TrainingRecord) -> usize) -> Option<Drawing> {
     let mut series: Vec<Series> = Vec::new();
     for record in records {
         let points: Vec<ChartPoint> = record
@@ -201,6 +208,6 @@ mod tests {
         };
         let chart = loss(&record, &spans(&record.curve));
         assert_eq!(chart.series[1].points.iter().filter(|p| p.y.is_none()).count(), 1);
-        assert!(race(&[record], |_| 0).is_none(), "no error rate, no race");
+        assert!(race(&[&record], |_| 0).is_none(), "no error rate, no race");
     }
 }
