@@ -243,3 +243,42 @@ fn without_noise_and_interference_no_receiver_errs() {
     let decided = detector(&ReceiverConfig::default(), &config, &batch).detect(&batch).unwrap();
     assert_eq!(decided.activity, batch.truth.as_ref().unwrap().activity);
 }
+
+#[test]
+fn an_untrained_beam_metric_is_beam_sic_and_its_bundle_keeps_what_it_learned() {
+    use burn::module::{Module, ModuleMapper, Param};
+    use grantfree::models::signature::beam::{BeamDetector, BeamNet, load_beam, save_beam};
+    /// Sets every parameter to one number.
+    struct Fill(f64);
+    impl ModuleMapper for Fill {
+        fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+            let (id, t, mapper) = param.consume();
+            Param::from_mapped_value(id, t.zeros_like() + self.0, mapper)
+        }
+    }
+    let config = noma(12.0);
+    let batch = frames(&config, 300);
+    let key = StreamKey::new(1, Split::Train, "test");
+    let net = BeamNet::init(&key, 6, &[], &cpu());
+    let signatures = batch.model.pilots.clone();
+    let untrained = BeamDetector::new(&net, 3, signatures.clone()).detect(&batch).unwrap();
+    let classical = DetectorConfig { beam: Some(3), ..DetectorConfig::new(DetectorKind::BeamSic) };
+    assert_eq!(untrained, build(&classical).unwrap().detect(&batch).unwrap());
+
+    // Another metric decides otherwise, and its bundle decides like it.
+    let net = net.map(&mut Fill(-0.5));
+    let learned = BeamDetector::new(&net, 3, signatures.clone()).detect(&batch).unwrap();
+    assert_ne!(learned.activity, untrained.activity);
+    let receiver =
+        ReceiverConfig { form: ReceiverForm::BeamMetric, beam: 3, hidden: Some(Vec::new()), ..Default::default() };
+    let info = ReceiverInfo { receiver, sizes: Sizes::of(&config), parameters: 30, label: "test".into() };
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("bundle");
+    save_beam(&path, &net, &signatures, &info, serde_json::Value::Null).unwrap();
+    for (name, device) in devices() {
+        let detector = load_beam(&path, &device).unwrap().detector;
+        assert_eq!(detector.detect(&batch).unwrap().activity, learned.activity, "{name}");
+        let error = detector.detect(&frames(&NomaConfig { users: 5, ..config.clone() }, 1)).unwrap_err().to_string();
+        assert!(error.contains("6 users"), "{error}");
+    }
+}
