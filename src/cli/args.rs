@@ -275,8 +275,7 @@ impl FromStr for SignatureName {
 
 impl std::fmt::Display for SignatureName {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let name = serde_json::to_value(self.0).ok();
-        f.write_str(name.as_ref().and_then(|v| v.as_str()).unwrap_or_default())
+        f.write_str(&crate::config::spelled(&self.0))
     }
 }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::error::{ConfigError, check};
 use super::noma::SignatureKind;
 use super::receiver::ReceiverConfig;
+use super::scenario::{ScenarioConfig, ScenarioKind};
 use super::training::{ModelConfig, PhaseKind, TrainingConfig};
 
 /// Detectors by their names on the command line and in experiment files.
@@ -54,6 +55,23 @@ impl DetectorKind {
     pub fn is_learned(self) -> bool {
         matches!(self, Self::Mampnet | Self::Sicnn)
     }
+
+    /// Whether the detector works on the spreading link of system E.
+    pub fn is_spreading(self) -> bool {
+        Self::SPREADING.contains(&self)
+    }
+
+    /// Detectors of the spreading link.
+    const SPREADING: [Self; 8] = [
+        Self::MatchedFilter,
+        Self::MmseSic,
+        Self::OracleLs,
+        Self::JointMap,
+        Self::BeamSic,
+        Self::ExpectationPropagation,
+        Self::SoftSic,
+        Self::Sicnn,
+    ];
 }
 
 /// Activity threshold on the log-likelihood ratio of a sequence.
@@ -122,7 +140,7 @@ pub struct DetectorConfig {
     /// Name in figures and tables. Default: the id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
-    /// Iterations (amp: 50, expectation-propagation: 10) or sweeps (covariance 50, ml and map 55, covariance-section
+    /// Iterations (amp: 50, expectation-propagation: 10), rounds (soft-sic: 4) or sweeps (covariance 50, ml and map 55, covariance-section
     /// 10), 1..=1000000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub iterations: Option<usize>,
@@ -200,6 +218,30 @@ impl DetectorConfig {
         }
     }
 
+    /// Checks what depends on the link: `prefix` is the dotted key of the table.
+    ///
+    /// # Errors
+    /// [`ConfigError`] naming the key.
+    pub fn validate_for(&self, prefix: &str, scenario: &ScenarioConfig) -> Result<(), ConfigError> {
+        let spreading = scenario.kind == ScenarioKind::Noma;
+        let range = if spreading {
+            "a detector of the spreading link with scenario.kind = \"noma\": matched-filter, mmse-sic, soft-sic, beam-sic, \
+             expectation-propagation, joint-map, oracle-ls, sicnn"
+        } else {
+            "a detector of the access link; those of the spreading link need scenario.kind = \"noma\""
+        };
+        check(self.kind.is_spreading() == spreading, &format!("{prefix}.kind"), kind_name(self.kind), range, "none")?;
+        let Some(receiver) = self.receiver.as_ref().filter(|_| spreading) else { return Ok(()) };
+        receiver.validate_for(&format!("{prefix}.receiver"), scenario.noma().users)?;
+        check(
+            !(receiver.learn_signatures && self.signatures.is_some()),
+            &format!("{prefix}.signatures"),
+            self.signatures.as_ref().map(spelled).unwrap_or_default(),
+            "left out with receiver.learn_signatures = true",
+            "none",
+        )
+    }
+
     /// Checks ranges and that every given option is used by the detector; `prefix` is the dotted key of the table.
     ///
     /// # Errors
@@ -243,19 +285,9 @@ impl DetectorConfig {
             "precision",
             &[K::Amp, K::AmpSection, K::Covariance, K::CovarianceSection, K::Ml, K::Map],
         )?;
-        let noma = [
-            K::MatchedFilter,
-            K::MmseSic,
-            K::OracleLs,
-            K::JointMap,
-            K::BeamSic,
-            K::ExpectationPropagation,
-            K::SoftSic,
-            K::Sicnn,
-        ];
         used(self.order.is_some(), "order", &[K::MmseSic])?;
         used(self.beam.is_some(), "beam", &[K::BeamSic])?;
-        used(self.signatures.is_some(), "signatures", &noma)?;
+        used(self.signatures.is_some(), "signatures", &K::SPREADING)?;
         if let Some(b) = self.beam {
             check((1..=4096).contains(&b), &key("beam"), b, "1..=4096", 4)?;
         }
@@ -269,7 +301,7 @@ impl DetectorConfig {
                 &key("iterations"),
                 i,
                 "1..=1000000",
-                "50 (amp, covariance), 55 (ml, map), 10 (covariance-section, expectation-propagation)",
+                "50 (amp, covariance), 55 (ml, map), 10 (covariance-section, expectation-propagation), 4 (soft-sic)",
             )?;
         }
         if let Some(d) = self.damping {
@@ -305,5 +337,10 @@ impl DetectorConfig {
 
 /// The name of a kind as files and the command line spell it.
 pub fn kind_name(kind: DetectorKind) -> String {
-    serde_json::to_value(kind).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
+    spelled(&kind)
+}
+
+/// A named value as files and the command line spell it; empty for what is no name.
+pub fn spelled(value: &impl Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
 }

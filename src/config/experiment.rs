@@ -332,6 +332,9 @@ impl Experiment {
                 if let Some(ids) = &figure.detectors {
                     detectors.retain(|id, _| ids.contains(id));
                 }
+                for (id, detector) in &detectors {
+                    detector.validate_for(&format!("detectors.{id}"), &resolved.scenario)?;
+                }
                 points.push(Point {
                     id: format!("{}/{index}", figure.id),
                     figure: figure.id.clone(),

@@ -13,7 +13,7 @@ mod scenario;
 mod set;
 mod training;
 
-pub use detector::{DetectorConfig, DetectorKind, Onsager, Order, Precision, Threshold, kind_name};
+pub use detector::{DetectorConfig, DetectorKind, Onsager, Order, Precision, Threshold, kind_name, spelled};
 pub use error::ConfigError;
 pub use experiment::{EngineConfig, Experiment, Figure, Point, Sweep};
 pub use noma::{Activation, ActivationLaw, Constellation, Fading, NomaConfig, SignatureKind, SnrConvention};

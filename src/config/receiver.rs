@@ -72,6 +72,29 @@ impl ReceiverConfig {
         self.user_weights.clone().unwrap_or_else(|| (0..users).map(paper).collect())
     }
 
+    /// Checks what depends on the number of users.
+    ///
+    /// # Errors
+    /// [`ConfigError`] naming the key.
+    pub(super) fn validate_for(&self, prefix: &str, users: usize) -> Result<(), ConfigError> {
+        if let Some(w) = &self.user_weights {
+            check(
+                w.len() == users,
+                &format!("{prefix}.user_weights"),
+                format!("{} numbers", w.len()),
+                &format!("one number > 0 per user ({users})"),
+                "1 and 2",
+            )?;
+        }
+        check(
+            !(self.form == ReceiverForm::BeamMetric && users < 2),
+            &format!("{prefix}.form"),
+            "beam-metric",
+            "another form with a single user, whose decision needs no search",
+            "soft-sic",
+        )
+    }
+
     /// Checks every range; `prefix` is the dotted key of the table.
     ///
     /// # Errors

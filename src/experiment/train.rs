@@ -2,14 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
+use burn::module::Module;
+
 use super::{ExperimentError, Mode, Settings, Shared};
 use crate::backend::Chosen;
-use crate::config::{DetectorConfig, DetectorKind, Point, ReceiverForm, SignatureKind, Threshold};
+use crate::config::{DetectorConfig, DetectorKind, Point, ReceiverConfig, ReceiverForm, SignatureKind, Threshold};
 use crate::detection::Detector;
 use crate::models::mampnet::{BundleInfo, MampDetector, MampTask, load_bundle, save_bundle};
 use crate::models::signature::beam::{BeamTask, load_beam, save_beam};
-use crate::models::signature::{self, ReceiverDetector, ReceiverInfo, ReceiverTask, load_receiver, save_receiver};
-use crate::models::{named_tensors, system_of};
+use crate::models::signature::{
+    self, ReceiverDetector, ReceiverInfo, ReceiverTask, Sizes, load_receiver, save_receiver,
+};
+use crate::models::system_of;
 use crate::simulation::{TrainingPoint, TrainingRecord};
 use crate::training::{TrainStop, TrainTask, train};
 
@@ -47,7 +51,7 @@ pub(super) struct Ready {
 pub fn training_fingerprint(config: &DetectorConfig, point: &Point, seed: u64) -> String {
     let schedule = config.training.clone().unwrap_or_default();
     let text = match config.kind {
-        // One receiver serves all SNRs, and learned signatures replace the given ones.
+        // One receiver serves all SNRs; its signatures may be its own and not the scenario's.
         DetectorKind::Sicnn => {
             let mut noma = point.scenario.noma();
             noma.snr_db = 0.0;
@@ -59,7 +63,7 @@ pub fn training_fingerprint(config: &DetectorConfig, point: &Point, seed: u64) -
     crate::io::sha256_hex(text.to_string().as_bytes())
 }
 
-/// Signatures of a receiver that does not learn its own.
+/// The signatures that a receiver is given; one that learns its own does not look at them.
 fn given_signatures(config: &DetectorConfig, point: &Point) -> SignatureKind {
     config.signatures.unwrap_or(point.scenario.noma().signatures)
 }
@@ -168,6 +172,10 @@ impl Job<'_> {
         Ok(true)
     }
 
+    fn receiver_info(&self, receiver: ReceiverConfig, sizes: &Sizes, parameters: usize) -> ReceiverInfo {
+        ReceiverInfo { receiver, sizes: sizes.clone(), parameters, label: self.label.to_owned() }
+    }
+
     fn form(&self) -> ReceiverForm {
         self.config.receiver.as_ref().map_or(ReceiverForm::SoftSic, |r| r.form)
     }
@@ -180,8 +188,7 @@ impl Job<'_> {
         let device = &self.settings.device.device;
         let task = BeamTask::new(&self.shown(), &noma, given, self.seed, &receiver, &schedule, device)?;
         let Some((net, metrics)) = self.run(&task)? else { return Ok(false) };
-        let parameters = named_tensors(&net).iter().map(|t| t.2.len()).sum();
-        let info = ReceiverInfo { receiver, sizes: task.sizes().clone(), parameters, label: self.label.to_owned() };
+        let info = self.receiver_info(receiver, task.sizes(), net.num_params());
         save_beam(self.folder, &net, task.signatures(), &info, metrics)?;
         Ok(true)
     }
@@ -194,12 +201,7 @@ impl Job<'_> {
         let device = &self.settings.device.device;
         let task = ReceiverTask::new(&self.shown(), &noma, given, self.seed, &receiver, &schedule, device)?;
         let Some((net, metrics)) = self.run(&task)? else { return Ok(false) };
-        let info = ReceiverInfo {
-            receiver,
-            sizes: task.sizes().clone(),
-            parameters: net.parameters(),
-            label: self.label.to_owned(),
-        };
+        let info = self.receiver_info(receiver, task.sizes(), net.parameters());
         let signatures = net.encoder.as_ref().map_or_else(|| task.signatures().as_ref().clone(), |e| e.to_host());
         save_receiver(self.folder, &net, &signatures, &info, metrics)?;
         Ok(true)

@@ -130,25 +130,7 @@ impl Bundle {
     /// # Errors
     /// [`IoError::Bundle`] or [`IoError::Read`] naming the file at fault.
     pub fn open(dir: &Path) -> Result<Self, IoError> {
-        recover(dir)?;
-        let path = dir.join(MANIFEST);
-        let text = fs::read(&path).map_err(|e| IoError::read(&path, e))?;
-        let value: serde_json::Value =
-            serde_json::from_slice(&text).map_err(|e| IoError::bundle(&path, format!("is not valid JSON: {e}")))?;
-        // The version first: another version may have other fields.
-        let version = value.get("schema_version").and_then(serde_json::Value::as_u64);
-        if version != Some(u64::from(BUNDLE_SCHEMA_VERSION)) {
-            let found = version.map_or_else(|| "none".into(), |v| v.to_string());
-            return Err(IoError::bundle(
-                &path,
-                format!(
-                    "has schema_version {found}, this grantfree ({}) reads {BUNDLE_SCHEMA_VERSION}; train it again or use the version that wrote it",
-                    env!("CARGO_PKG_VERSION")
-                ),
-            ));
-        }
-        let manifest: Manifest =
-            serde_json::from_value(value).map_err(|e| IoError::bundle(&path, format!("is not a manifest: {e}")))?;
+        let manifest = Self::read_manifest(dir)?;
         let mut files = BTreeMap::new();
         for (name, entry) in &manifest.files {
             check_name(dir, name)?;
@@ -170,6 +152,31 @@ impl Bundle {
             files.insert(name.clone(), bytes);
         }
         Ok(Self { dir: dir.into(), manifest, files })
+    }
+
+    /// The manifest alone, after its schema version has been checked; no file is verified.
+    ///
+    /// # Errors
+    /// As [`Bundle::open`], of the manifest.
+    pub fn read_manifest(dir: &Path) -> Result<Manifest, IoError> {
+        recover(dir)?;
+        let path = dir.join(MANIFEST);
+        let text = fs::read(&path).map_err(|e| IoError::read(&path, e))?;
+        let value: serde_json::Value =
+            serde_json::from_slice(&text).map_err(|e| IoError::bundle(&path, format!("is not valid JSON: {e}")))?;
+        // The version first: another version may have other fields.
+        let version = value.get("schema_version").and_then(serde_json::Value::as_u64);
+        if version != Some(u64::from(BUNDLE_SCHEMA_VERSION)) {
+            let found = version.map_or_else(|| "none".into(), |v| v.to_string());
+            return Err(IoError::bundle(
+                &path,
+                format!(
+                    "has schema_version {found}, this grantfree ({}) reads {BUNDLE_SCHEMA_VERSION}; train it again or use the version that wrote it",
+                    env!("CARGO_PKG_VERSION")
+                ),
+            ));
+        }
+        serde_json::from_value(value).map_err(|e| IoError::bundle(&path, format!("is not a manifest: {e}")))
     }
 
     /// The folder.

@@ -112,12 +112,16 @@ pub fn count_frames(batch: &FrameBatch, decisions: &Decisions) -> Vec<FrameCount
 /// Bits of each user: symbol c carries the bits of the number c.
 fn user_bits(sent: &[i64], decided: &[i64], symbols: usize) -> Vec<(u32, u32)> {
     let bits = symbols.ilog2();
-    let of = |(&s, &d): (&i64, &i64)| match (s, d) {
+    sent.iter().zip(decided).map(|(&s, &d)| bit_errors(s, d, bits)).collect()
+}
+
+/// `(wrong bits, bits)` of one user that sent and was decided to have sent 0 (nothing) or a symbol plus one.
+pub fn bit_errors(sent: i64, decided: i64, bits: u32) -> (u32, u32) {
+    match (sent, decided) {
         (0, _) => (0, 0),
         (_, 0) => (bits, bits),
         (s, d) => (((s - 1) ^ (d - 1)).count_ones(), bits),
-    };
-    sent.iter().zip(decided).map(of).collect()
+    }
 }
 
 #[cfg(test)]

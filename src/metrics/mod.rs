@@ -12,7 +12,7 @@ mod special;
 mod sums;
 mod table;
 
-pub use counts::{FrameCounts, count_frames};
+pub use counts::{FrameCounts, bit_errors, count_frames};
 pub use interval::{Interval, clopper_pearson, proportion_interval, ratio_interval, ratio_standard_error, wilson};
 pub use jain::jain_estimate;
 pub use sums::{Estimate, MetricSums};

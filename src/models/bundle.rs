@@ -113,12 +113,12 @@ pub(super) struct Opened<I> {
     pub checksum: String,
 }
 
-/// The system of the bundle in `dir`, once its versions and checksums have been checked.
+/// The system of the bundle in `dir` by its manifest; loading verifies the files.
 ///
 /// # Errors
-/// [`ModelError`] names the folder and the file.
+/// [`ModelError`] when the manifest is missing, damaged or of another version.
 pub fn system_of(dir: &Path) -> Result<String, ModelError> {
-    Ok(Bundle::open(dir).map_err(ModelError::io(dir))?.manifest().system.clone())
+    Ok(Bundle::read_manifest(dir).map_err(ModelError::io(dir))?.system)
 }
 
 /// Opens a bundle of `system`.

@@ -2,7 +2,7 @@
 
 use crate::config::{
     EnergyConvention, Fading, NomaConfig, PilotKind, PilotRedraw, Positions, ScenarioConfig, ScenarioKind,
-    SnrConvention,
+    SnrConvention, spelled,
 };
 use crate::metrics::METRICS;
 use crate::simulation::Results;
@@ -47,16 +47,11 @@ fn noma_link(c: &NomaConfig) -> String {
     };
     definitions(&[
         ("Users", format!("N = {}, active with probabilities {}", c.users, prob.join(", "))),
-        ("Signatures", format!("H = {} chips, unit norm; {}", c.signature_length, name_of(&c.signatures))),
-        ("Symbols", format!("{}, unit mean energy, Gray labels", name_of(&c.constellation))),
+        ("Signatures", format!("H = {} chips, unit norm; {}", c.signature_length, spelled(&c.signatures))),
+        ("Symbols", format!("{}, unit mean energy, Gray labels", spelled(&c.constellation))),
         ("Fading", format!("{fading}; known to the receiver")),
         ("SNR", format!("{} dB, {snr}", exact(c.snr_db))),
     ])
-}
-
-/// A value as files spell it.
-fn name_of(value: &impl serde::Serialize) -> String {
-    serde_json::to_value(value).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 /// The link of systems A to D.

@@ -14,7 +14,7 @@ use rand_distr::{Distribution, StandardNormal};
 use super::channel_file::ChannelFile;
 use super::keyed::StreamFamily;
 use super::noma::NomaStreams;
-use super::signatures::{noma_signatures, tight_frame};
+use super::signatures::{signature_set, tight_frame};
 use super::{Beta, C64, Pilots, Purpose, Realizations, ScenarioError, Split, StreamKey, draw_pilots};
 use crate::config::{EnergyConvention, PilotKind, PilotRedraw, Positions, ScenarioConfig, ScenarioKind};
 
@@ -51,7 +51,7 @@ impl Scenario {
         // Pilots and fixed positions belong to the run, not to a split: all splits share them.
         let shared = StreamKey::new(seed, Split::Train, canonical);
         let pilots = Arc::new(match config.kind {
-            ScenarioKind::Noma => noma_signatures(&config.noma())?,
+            ScenarioKind::Noma => signature_set(config.noma().signatures, &config.noma())?,
             _ => {
                 let drawn = draw_pilots(
                     &mut shared.rng(Purpose::Pilots, 0),

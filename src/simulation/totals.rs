@@ -2,7 +2,7 @@
 
 use super::block::BlockRecord;
 use super::{DetectorResult, MetricResult};
-use crate::config::{DetectorConfig, Point};
+use crate::config::{DetectorConfig, Point, kind_name};
 use crate::metrics::{Estimate, JAIN, METRICS, MetricKind, MetricSums, SER, jain_estimate, user_metric};
 
 /// One detector so far.
@@ -99,10 +99,7 @@ impl DetectorTotals {
         DetectorResult {
             id: self.id.clone(),
             label: config.and_then(|c| c.label.clone()).unwrap_or_else(|| self.id.clone()),
-            kind: config
-                .and_then(|c| serde_json::to_value(c.kind).ok())
-                .and_then(|v| v.as_str().map(str::to_owned))
-                .unwrap_or_default(),
+            kind: config.map(|c| kind_name(c.kind)).unwrap_or_default(),
             predicted: false,
             parameters,
             seconds: (self.metrics[SER].is_some()).then_some(self.seconds),

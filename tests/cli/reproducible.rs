@@ -162,6 +162,36 @@ fn bad_experiments_are_one_clear_error() {
 }
 
 #[test]
+fn detectors_that_do_not_fit_the_link_are_one_clear_error() {
+    let link = "name = \"misfit\"\n[scenario]\nkind = \"noma\"\n";
+    let sicnn = |more: &str| format!("{link}[detectors.x]\nkind = \"sicnn\"\n{more}");
+    for (text, says) in [
+        (format!("{link}[detectors.x]\nkind = \"mampnet\""), "detectors.x.kind"),
+        (format!("{link}[detectors.x]\nkind = \"state-evolution\""), "detectors.x.kind"),
+        (format!("{link}[detectors.x]\nkind = \"amp\""), "detectors.x.kind"),
+        ("name = \"misfit\"\n[detectors.x]\nkind = \"sicnn\"".into(), "detectors.x.kind"),
+        (sicnn("receiver = { user_weights = [1, 1] }"), "one number > 0 per user (6)"),
+        (sicnn("receiver = { learn_signatures = true }\nsignatures = \"musa\""), "detectors.x.signatures"),
+        (
+            format!(
+                "{link}noma = {{ users = 1 }}\n[detectors.x]\nkind = \"sicnn\"\nreceiver = {{ form = \"beam-metric\" }}"
+            ),
+            "detectors.x.receiver.form",
+        ),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("misfit.toml");
+        std::fs::write(&file, &text).unwrap();
+        let mut command = grantfree();
+        let assert = command.arg("run").arg(&file).arg("--out").arg(dir.path().join("out")).assert().code(2);
+        let stderr = String::from_utf8_lossy(&assert.get_output().stderr).into_owned();
+        assert!(!stderr.contains("panicked"), "{text}: {stderr}");
+        assert_eq!(stderr.lines().filter(|l| l.starts_with("error: ")).count(), 1, "{text}: {stderr}");
+        assert!(stderr.contains(says), "{text}: {stderr}");
+    }
+}
+
+#[test]
 fn evaluate_asks_for_training_and_train_provides_it() {
     let bench = Bench::new();
     let config = bench.dir.path().join("repro.toml");

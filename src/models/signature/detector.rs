@@ -6,7 +6,7 @@ use burn::tensor::Device;
 
 use super::bundle::LoadedReceiver;
 use super::link::{Observed, stack_signatures};
-use super::net::{ReceiverNet, Sizes};
+use super::net::{ReceiverNet, Sizes, strongest};
 use crate::detection::{Decisions, DetectError, Detector};
 use crate::scenario::{Beta, FrameBatch, Pilots, Spreading};
 
@@ -106,10 +106,9 @@ impl Detector for ReceiverDetector {
             let data: Vec<f32> = data.convert::<f32>().try_into_vec().map_err(|e| device_error(format!("{e:?}")))?;
             for f in 0..count {
                 for user in 0..n {
-                    let of = |symbol: usize| f64::from(data[(user * c + symbol) * count + f]);
-                    let best = (0..c).fold((0, 0.0), |a, s| if of(s) > a.1 { (s as i64 + 1, of(s)) } else { a }).0;
-                    out.activity.push(best);
-                    out.score.extend((0..c).map(of));
+                    let of = |symbol: usize| data[(user * c + symbol) * count + f];
+                    out.activity.push(strongest(c, of));
+                    out.score.extend((0..c).map(|symbol| f64::from(of(symbol))));
                 }
             }
         }

@@ -9,7 +9,6 @@ use super::link::Observed;
 use super::sicnn::{self, Sicnn};
 use super::soft_sic::{Alphabet, SoftSic};
 use crate::config::{Constellation, NomaConfig, ReceiverConfig, ReceiverForm};
-use crate::models::named_tensors;
 use crate::scenario::{Split, StreamKey, symbols};
 
 /// Sizes that fix the shapes of a network.
@@ -112,7 +111,7 @@ impl ReceiverNet {
 
     /// Trained real parameters.
     pub fn parameters(&self) -> usize {
-        named_tensors(self).iter().map(|t| t.2.len()).sum()
+        self.num_params()
     }
 }
 
@@ -130,4 +129,9 @@ impl ReceiverOutput {
             }
         }
     }
+}
+
+/// Decision from the scores of `symbols` symbols against idle: 0, or the symbol of the largest positive score plus one.
+pub(super) fn strongest(symbols: usize, score: impl Fn(usize) -> f32) -> i64 {
+    (0..symbols).fold((0, 0.0), |best, s| if score(s) > best.1 { (s as i64 + 1, score(s)) } else { best }).0
 }

@@ -9,11 +9,12 @@ use rayon::prelude::*;
 
 use super::link::{DrawTensors, stack_signatures};
 use super::loss::{cross_entropy, weighted_mse};
-use super::net::{ReceiverNet, ReceiverOutput, Sizes};
+use super::net::{ReceiverNet, ReceiverOutput, Sizes, strongest};
 use super::soft_sic::Alphabet;
 use crate::config::{
     NomaConfig, PhaseKind, ReceiverConfig, ScenarioConfig, ScenarioKind, SignatureKind, TrainingConfig,
 };
+use crate::metrics::bit_errors;
 use crate::scenario::signatures::signature_set;
 use crate::scenario::{Pilots, Purpose, Realizations, Scenario, ScenarioError, Split, StreamKey};
 use crate::training::{Phase, RateGroup, TrainError, TrainTask, Validation};
@@ -262,18 +263,13 @@ impl TrainTask for ReceiverTask {
             for user in 0..users {
                 for f in 0..frames {
                     let at = |symbol: usize| (user * c + symbol) * frames + f;
-                    let best =
-                        |v: &[f32]| (0..c).fold((0, 0.0), |a, s| if v[at(s)] > a.1 { (s + 1, v[at(s)]) } else { a }).0;
-                    let (decided, truth) = (best(&scores), best(&sent));
+                    let decided = strongest(c, |symbol| scores[at(symbol)]);
+                    let truth = strongest(c, |symbol| sent[at(symbol)]);
                     wrong += u64::from(decided != truth);
                     decisions += 1;
-                    if truth > 0 {
-                        all_bits += u64::from(bits);
-                        wrong_bits += u64::from(match decided {
-                            0 => bits,
-                            d => ((d - 1) ^ (truth - 1)).count_ones(),
-                        });
-                    }
+                    let (errors, sent_bits) = bit_errors(truth, decided, bits);
+                    wrong_bits += u64::from(errors);
+                    all_bits += u64::from(sent_bits);
                 }
             }
         }

@@ -25,15 +25,7 @@ use crate::config::{NomaConfig, PilotKind, SignatureKind};
 /// Starts of an alternating projection before it is given up.
 const STARTS: u64 = 4;
 
-/// The set that `scenario.noma.signatures` names.
-///
-/// # Errors
-/// [`ScenarioError::Pilots`] when the construction does not exist for these N and H.
-pub fn noma_signatures(config: &NomaConfig) -> Result<Pilots, ScenarioError> {
-    signature_set(config.signatures, config)
-}
-
-/// The set of another kind for the same users.
+/// The set of a kind for the users of a link.
 ///
 /// # Errors
 /// [`ScenarioError::Pilots`] when the construction does not exist for these N, H and activation.

@@ -1,8 +1,8 @@
 //! The search with a trained metric, and its bundles.
 
 use std::path::Path;
-use std::sync::Arc;
 
+use burn::module::Module;
 use burn::tensor::Device;
 
 use super::SYSTEM;
@@ -13,7 +13,6 @@ use crate::classical::noma::link::{Link, LinkDetector, LinkModel, detect_link};
 use crate::config::Order;
 use crate::detection::{Decisions, DetectError, Detector};
 use crate::models::bundle::{ModelError, open, save};
-use crate::models::named_tensors;
 use crate::models::signature::ReceiverInfo;
 use crate::scenario::{FrameBatch, Pilots, Split, StreamKey};
 
@@ -27,7 +26,6 @@ pub struct BeamDetector {
     beam: usize,
     users: usize,
     parameters: usize,
-    signatures: Arc<Pilots>,
 }
 
 /// A loaded bundle.
@@ -51,19 +49,8 @@ pub struct Workspace {
 
 impl BeamDetector {
     /// A metric with `beam` hypotheses.
-    pub fn new(net: &BeamNet, beam: usize, signatures: Arc<Pilots>) -> Self {
-        Self {
-            metric: net.to_host(),
-            beam,
-            users: net.stages.len() + 1,
-            parameters: named_tensors(net).iter().map(|t| t.2.len()).sum(),
-            signatures,
-        }
-    }
-
-    /// The signatures it was trained with.
-    pub fn trained_with(&self) -> &Arc<Pilots> {
-        &self.signatures
+    pub fn new(net: &BeamNet, beam: usize) -> Self {
+        Self { metric: net.to_host(), beam, users: net.stages.len() + 1, parameters: net.num_params() }
     }
 }
 
@@ -162,12 +149,13 @@ pub fn load_beam(dir: &Path, device: &Device) -> Result<LoadedBeam, ModelError> 
     let opened = open::<ReceiverInfo>(dir, SYSTEM)?;
     let info = &opened.info;
     info.receiver.validate("manifest.config.receiver").map_err(|e| ModelError::content(dir, e))?;
-    let signatures = opened.pilots([info.sizes.length, info.sizes.users], 1, 1.0)?;
+    // It serves other signatures too; those of the file must be whole all the same.
+    opened.pilots([info.sizes.length, info.sizes.users], 1, 1.0)?;
     let hidden = info.receiver.hidden.clone().unwrap_or_default();
     let key = StreamKey::new(0, Split::Train, "receiver");
     let net = opened.load(BeamNet::init(&key, info.sizes.users, &hidden, device))?;
     Ok(LoadedBeam {
-        detector: BeamDetector::new(&net, info.receiver.beam, Arc::new(signatures)),
+        detector: BeamDetector::new(&net, info.receiver.beam),
         metrics: opened.metrics.clone(),
         checksum: opened.checksum.clone(),
     })

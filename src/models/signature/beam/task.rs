@@ -265,7 +265,7 @@ impl TrainTask for BeamTask {
             .loss_of(net, &self.validation)?
             .try_into_scalar::<f32>()
             .map_err(|e| device_error(format!("{e:?}")))?;
-        let detector = BeamDetector::new(net, self.config.beam, Arc::clone(&self.signatures));
+        let detector = BeamDetector::new(net, self.config.beam);
         let mut sums = [(0.0, 0.0); 2];
         for batch in &self.validation {
             let decisions = detector.detect(batch).map_err(|e| device_error(e.to_string()))?;
