@@ -1,5 +1,6 @@
 //! One experiment file from training to report: what `run`, `train` and `evaluate` share.
 
+mod calibrate;
 mod images;
 mod machine;
 mod train;
@@ -199,6 +200,7 @@ fn prepare(
 ) -> Result<Prepared, ExperimentError> {
     let mut out = Prepared { detectors: None, predicted: Vec::new(), checksums: BTreeMap::new(), training: Vec::new() };
     let mut detectors: Vec<(String, Box<dyn Detector>)> = Vec::new();
+    let mut to_calibrate = Vec::new();
     for (id, config) in &point.detectors {
         match config.kind {
             DetectorKind::StateEvolution => out.predicted.push(predict(id, config, point, seed)?),
@@ -210,7 +212,28 @@ fn prepare(
                 out.training.extend(ready.record);
                 detectors.push((id.clone(), ready.detector));
             }
+            _ if config.threshold == Some(Threshold::BEST) => {
+                to_calibrate.push((id, config));
+                let start = DetectorConfig { threshold: None, ..config.clone() };
+                detectors.push((id.clone(), crate::classical::build(&start)?));
+            }
             _ => detectors.push((id.clone(), crate::classical::build(config)?)),
+        }
+    }
+    if !to_calibrate.is_empty() {
+        let train = Scenario::new(&point.scenario, seed, Split::Train)?;
+        for (id, config) in to_calibrate {
+            let of = |id: &str| detectors.iter().find(|(other, _)| other == id).map(|(_, d)| d);
+            let pilots = config.pilots_of.as_deref().and_then(of).and_then(|d| d.pilots());
+            let Some(detector) = of(id) else { continue };
+            let chosen = calibrate::best_threshold(detector.as_ref(), &train, pilots.as_ref())?;
+            let config = DetectorConfig { threshold: Some(Threshold::Value(chosen)), ..config.clone() };
+            let built = crate::classical::build(&config)?;
+            // Part of what decides values: a log is not continued with another threshold.
+            out.checksums.insert(id.clone(), format!("threshold {chosen:e}"));
+            if let Some((_, detector)) = detectors.iter_mut().find(|(other, _)| other == id) {
+                *detector = built;
+            }
         }
     }
     out.detectors = Some(detectors);
@@ -242,6 +265,8 @@ fn predict(id: &str, config: &DetectorConfig, point: &Point, seed: u64) -> Resul
             metric("ser", p.ser),
             metric("missed_detection", p.missed_detection),
             metric("false_alarm", p.false_alarm),
+            metric("mse", p.mse),
+            metric("mse_entry", p.mse / point.scenario.antennas as f64),
         ],
     })
 }

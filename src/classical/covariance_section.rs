@@ -11,6 +11,7 @@
 //!
 //! Start: all idle. In the first sweeps the ratios are tempered (multiplied by t < 1, rising to 1), because interference
 //! that is not yet explained makes them too certain; this saves some frames from poor fixed points at small L.
+//! The estimate of a row is its posterior mean, `w beta/(1 + beta c) s^H Sigma_n^-1 Y`.
 //! With no other device the ratio is that of the single-user bound. Decision: argmax over q, then the threshold on the
 //! LLR; "map" is the symbol MAP test `ln(Q (1 - eps)/eps)`.
 //!
@@ -27,7 +28,7 @@ use super::planes::{Planes, pilot_columns};
 use super::real::Real;
 use crate::config::Threshold;
 use crate::detection::{Decisions, DetectError, Detector};
-use crate::scenario::FrameBatch;
+use crate::scenario::{C64, FrameBatch};
 
 /// Tempered sweeps at the start (at most half of all).
 const TEMPERED_SWEEPS: usize = 4;
@@ -85,7 +86,7 @@ pub(crate) struct Workspace<T> {
 impl<T: Real> FrameDetector for CovarianceSection<T> {
     type Shared = Shared<T>;
     type Workspace = Workspace<T>;
-    const ESTIMATES_X: bool = false;
+    const ESTIMATES_X: bool = true;
     const ESTIMATES_GAMMA: bool = true;
 
     fn prepare(&self, batch: &FrameBatch) -> Result<Shared<T>, DetectError> {
@@ -149,8 +150,37 @@ impl<T: Real> FrameDetector for CovarianceSection<T> {
         }
         out.score.copy_from_slice(&work.llr);
         out.gamma.copy_from_slice(&work.gamma);
+        estimate::<T, FMA>(shared, beta, batch.frame(f), m, q, work, out.x);
         for ((a, llr), &t) in out.activity.iter_mut().zip(work.llr.chunks_exact(q)).zip(&shared.thresholds) {
             *a = decide(llr, t);
+        }
+    }
+}
+
+/// Posterior means of the rows: `w beta/(1 + beta c) s^H Sigma_n^-1 Y` with the covariance of all others.
+#[inline(always)]
+fn estimate<T: Real, const FMA: bool>(
+    shared: &Shared<T>,
+    beta: &[f64],
+    y: &[C64],
+    m: usize,
+    q: usize,
+    work: &mut Workspace<T>,
+    x: &mut [C64],
+) {
+    work.inverse.rebuild::<FMA>(&shared.columns, &work.gamma);
+    for (i, x) in x.chunks_exact_mut(m).enumerate() {
+        let (gamma, beta) = (work.gamma[i], beta[i / q]);
+        if gamma <= 0.0 {
+            continue;
+        }
+        let s = work.inverse.apply::<FMA>(shared.columns.row(i));
+        // Leave-one-out by Sherman-Morrison: s^H Sigma_n^-1 = s^H Sigma^-1/(1 - gamma s).
+        let rest = (1.0 - gamma * s).max(1e-12);
+        let scale = gamma / (rest + beta * s);
+        for (l, row) in y.chunks_exact(m).enumerate() {
+            let v = C64::new(work.inverse.v.re[l].wide(), -work.inverse.v.im[l].wide()) * scale;
+            x.iter_mut().zip(row).for_each(|(x, y)| *x += v * y);
         }
     }
 }

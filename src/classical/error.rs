@@ -23,6 +23,15 @@ pub enum ClassicalError {
         /// The kind as files spell it.
         kind: String,
     },
+    /// "best" where there are no training frames.
+    #[error(
+        "detector {kind}: threshold = \"best\" is chosen on training frames, which only an experiment file has; give a number \
+         (`grantfree run` with threshold = \"best\" finds one)"
+    )]
+    BestThreshold {
+        /// The kind as files spell it.
+        kind: String,
+    },
     /// An option out of its range or not used by the detector.
     #[error(transparent)]
     Config(#[from] ConfigError),

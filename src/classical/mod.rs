@@ -55,6 +55,9 @@ use crate::detection::Detector;
 /// [`ClassicalError`] when the kind is no frame detector of this room or an option is out of range.
 pub fn build(config: &DetectorConfig) -> Result<Box<dyn Detector>, ClassicalError> {
     config.validate("detector")?;
+    if config.threshold == Some(Threshold::BEST) {
+        return Err(ClassicalError::BestThreshold { kind: kind_name(config.kind) });
+    }
     match config.precision.unwrap_or(Precision::F64) {
         Precision::F64 => build_as::<f64>(config),
         Precision::F32 => build_as::<f32>(config),

@@ -16,7 +16,7 @@ use rayon::prelude::*;
 use super::amp_steps::{Gain, posterior};
 use super::decide::{decide, row_threshold};
 use super::error::ClassicalError;
-use crate::config::{ScenarioConfig, Threshold};
+use crate::config::{ScenarioConfig, ScenarioKind, Threshold};
 use crate::scenario::{Purpose, Scenario, Split, StreamKey};
 
 /// What state evolution predicts.
@@ -30,11 +30,15 @@ pub struct StateEvolution {
     pub missed_detection: f64,
     /// Probability that an idle device is decided active.
     pub false_alarm: f64,
+    /// Expected squared error of the rows of a device, summed over the antennas (in the units of the rows of X).
+    pub mse: f64,
 }
 
 /// One Monte-Carlo device: gain and unit-mean energies of the Q rows.
 struct Sample {
     beta: f64,
+    /// Activity probability.
+    eps: f64,
     /// Gamma(M) variables of the Q rows; the first belongs to the sent sequence where the device is active.
     energies: Vec<f64>,
 }
@@ -59,19 +63,23 @@ pub fn state_evolution(
         }
     }
     let draws = draw(scenario, samples, seed)?;
-    let (m, q, eps) = (scenario.antennas, scenario.sequences(), scenario.effective_activity_prob());
-    // Rows per equation; noise has unit variance in these units.
+    let (m, q) = (scenario.antennas, scenario.sequences());
+    // Rows per equation; noise per unit of pilot energy.
     let load = scenario.devices as f64 / scenario.pilot_length as f64;
-    let log_odds = -row_threshold(Threshold::MAP, eps, q);
+    let sigma2 = match scenario.kind {
+        ScenarioKind::UnitGain => scenario.unit_gain_noise_var() / scenario.pilot_length as f64,
+        _ => 1.0,
+    };
     // Partial sums of fixed chunks, added in order: the same for any number of threads.
     let mean = |f: &(dyn Fn(&Sample) -> f64 + Sync)| {
         let parts: Vec<f64> = draws.par_chunks(4096).map(|chunk| chunk.iter().map(f).sum()).collect();
         parts.iter().sum::<f64>() / draws.len() as f64
     };
-    let mut tau2 = vec![1.0 + load * eps * mean(&|d| d.beta)];
+    let error = |tau2: f64| mean(&|d| device_error(d, tau2, m));
+    let mut tau2 = vec![sigma2 + load * mean(&|d| d.eps * d.beta)];
     for _ in 1..iterations {
         let last = tau2[tau2.len() - 1];
-        let next = 1.0 + load * mean(&|d| device_error(d, last, eps, m, log_odds)) / m as f64;
+        let next = sigma2 + load * error(last) / m as f64;
         tau2.push(next);
         if (next - last).abs() <= 1e-12 * last {
             // The fixed point: the recursion is deterministic and stays there.
@@ -80,34 +88,43 @@ pub fn state_evolution(
         }
     }
     let last = tau2[tau2.len() - 1];
-    let limit = row_threshold(threshold, eps, q);
-    let (mut missed, mut wrong, mut alarm) = (0_u64, 0_u64, 0_u64);
+    let (mut active, mut missed, mut ser, mut alarm) = (0.0, 0.0, 0.0, 0.0);
     let mut llr = vec![0.0; q];
     for d in &draws {
         let gain = Gain::new(d.beta, last, m);
+        let limit = row_threshold(threshold, d.eps, q);
+        active += d.eps;
         for (llr, &e) in llr.iter_mut().zip(&d.energies) {
             *llr = gain.llr(last * e);
         }
-        alarm += u64::from(decide(&llr, limit) > 0);
+        if decide(&llr, limit) > 0 {
+            alarm += 1.0 - d.eps;
+            ser += 1.0 - d.eps;
+        }
         llr[0] = gain.llr((d.beta + last) * d.energies[0]);
         match decide(&llr, limit) {
-            0 => missed += 1,
+            0 => {
+                missed += d.eps;
+                ser += d.eps;
+            }
             1 => {}
-            _ => wrong += 1,
+            _ => ser += d.eps,
         }
     }
     let total = draws.len() as f64;
-    let (missed, wrong, alarm) = (missed as f64 / total, wrong as f64 / total, alarm as f64 / total);
     Ok(StateEvolution {
-        ser: eps * (missed + wrong) + (1.0 - eps) * alarm,
-        missed_detection: missed,
-        false_alarm: alarm,
+        ser: ser / total,
+        missed_detection: missed / active,
+        false_alarm: alarm / (total - active),
+        mse: error(last),
         tau2,
     })
 }
 
 /// Expected squared error of the Q rows of one device, averaged over its activity.
-fn device_error(d: &Sample, tau2: f64, eps: f64, m: usize, log_odds: f64) -> f64 {
+fn device_error(d: &Sample, tau2: f64, m: usize) -> f64 {
+    let eps = d.eps;
+    let log_odds = -row_threshold(Threshold::MAP, eps, d.energies.len());
     let gain = Gain::new(d.beta, tau2, m);
     let weight = |energy: f64| {
         let mut w = [0.0];
@@ -135,8 +152,13 @@ fn draw(scenario: &ScenarioConfig, samples: usize, seed: u64) -> Result<Vec<Samp
     let mut frame = 0;
     while out.len() < samples {
         let realized = source.realize(frame, 1);
-        for &beta in realized.beta.frame(0, n).iter().take(samples - out.len()) {
-            out.push(Sample { beta, energies: (0..scenario.sequences()).map(|_| gamma.sample(&mut rng)).collect() });
+        let devices = realized.beta.frame(0, n).iter().zip(&realized.activity_prob);
+        for (&beta, &eps) in devices.take(samples - out.len()) {
+            out.push(Sample {
+                beta,
+                eps,
+                energies: (0..scenario.sequences()).map(|_| gamma.sample(&mut rng)).collect(),
+            });
         }
         frame += 1;
     }

@@ -92,6 +92,8 @@ pub enum ThresholdRule {
     EqualPrior,
     /// LLR > ln((Q - eps)/eps).
     Map,
+    /// The number that makes the fewest errors on training frames; chosen before the simulation.
+    Best,
 }
 
 impl Threshold {
@@ -99,6 +101,8 @@ impl Threshold {
     pub const EQUAL_PRIOR: Self = Self::Rule(ThresholdRule::EqualPrior);
     /// LLR > ln((Q - eps)/eps).
     pub const MAP: Self = Self::Rule(ThresholdRule::Map);
+    /// Fewest errors on training frames.
+    pub const BEST: Self = Self::Rule(ThresholdRule::Best);
 }
 
 /// Onsager correction of AMP.
@@ -148,7 +152,8 @@ pub struct DetectorConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub damping: Option<f64>,
     /// amp, covariance-section: "equal-prior", "map" or a number compared with the LLR (default "map");
-    /// covariance, ml, map: a number compared with gamma/beta (default 0.5).
+    /// covariance, ml, map: a number compared with gamma/beta (default 0.5). "best": the number that makes the fewest
+    /// errors on training frames (experiment files only).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threshold: Option<Threshold>,
     /// amp: "matrix" (default) or "scalar" (diverges; for study).
@@ -310,6 +315,13 @@ impl DetectorConfig {
         if let Some(t) = self.tolerance {
             check(t.is_finite() && t >= 0.0, &key("tolerance"), t, ">= 0", 0)?;
         }
+        check(
+            self.threshold != Some(Threshold::BEST) || !matches!(self.kind, K::Mampnet | K::StateEvolution),
+            &key("threshold"),
+            "best",
+            "\"equal-prior\", \"map\" or a number with this kind",
+            "map",
+        )?;
         if let Some(Threshold::Value(t)) = self.threshold {
             check(t.is_finite(), &key("threshold"), t, "\"equal-prior\", \"map\" or a finite number", "map")?;
         }

@@ -18,6 +18,6 @@ pub use error::ConfigError;
 pub use experiment::{EngineConfig, Experiment, Figure, Point, Sweep};
 pub use noma::{Activation, ActivationLaw, Constellation, Fading, NomaConfig, SignatureKind, SnrConvention};
 pub use receiver::{ReceiverConfig, ReceiverForm};
-pub use scenario::{EnergyConvention, PilotKind, PilotRedraw, Positions, ScenarioConfig, ScenarioKind};
+pub use scenario::{ActivityLaw, EnergyConvention, PilotKind, PilotRedraw, Positions, ScenarioConfig, ScenarioKind};
 pub use set::{Assignment, apply};
 pub use training::{Denoiser, ModelConfig, ModelForm, PhaseConfig, PhaseKind, TrainingConfig};

@@ -13,6 +13,8 @@ pub enum ScenarioKind {
     NonCoherent,
     /// Channels and gains from an npz file.
     ChannelFile,
+    /// Rayleigh fading of unit power for every device, noise variance `noise_var`, pilots of energy L (system B).
+    UnitGain,
     /// Users that spread their symbols over a few chips (system E); its keys are those of `[scenario.noma]`.
     Noma,
 }
@@ -50,6 +52,18 @@ pub enum Positions {
     Fixed,
 }
 
+/// Joint law of the activities; each has `activity_prob` as the mean over devices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ActivityLaw {
+    /// Devices on their own; the first half is `activity_ratio` times as active as the second.
+    Independent,
+    /// Exactly one of `groups` groups of neighbouring devices is active, each with the same probability.
+    SingleGroup,
+    /// Each of `groups` groups is active on its own, and then all of its devices are.
+    IidGroups,
+}
+
 /// What `tx_power_dbm` means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -79,7 +93,21 @@ pub struct ScenarioConfig {
     /// Exactly this many active devices per frame instead of Bernoulli activity. Default: Bernoulli.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub active_devices: Option<usize>,
-    /// "unit-norm" (default), "gaussian" or "tight-frame".
+    /// "independent" (default), "single-group" or "iid-groups".
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub activity_law: Option<ActivityLaw>,
+    /// Independent activity: p1/p2, activity probability of the first half of the devices over that of the second, whose
+    /// mean is `activity_prob`; in [0.01, 100] with p1, p2 < 1. Default 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub activity_ratio: Option<f64>,
+    /// Number of groups of equal size, 1..=devices, a divisor of `devices`; needed by the laws of groups. A single active
+    /// group fixes the activity probability at 1/groups.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub groups: Option<usize>,
+    /// Kind "unit-gain": noise variance per complex entry of Y, in (0, 1e6]. Default 0.1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub noise_var: Option<f64>,
+    /// "unit-norm" (default), "gaussian" or "tight-frame"; of energy L with kind "unit-gain".
     pub pilots: PilotKind,
     /// How often random pilots change. Default "never".
     pub pilot_redraw: PilotRedraw,
@@ -128,6 +156,10 @@ impl Default for ScenarioConfig {
             bits: 1,
             activity_prob: 0.1,
             active_devices: None,
+            activity_law: None,
+            activity_ratio: None,
+            groups: None,
+            noise_var: None,
             pilots: PilotKind::UnitNorm,
             pilot_redraw: PilotRedraw::Never,
             positions: Positions::PerFrame,
@@ -159,12 +191,92 @@ impl ScenarioConfig {
         1 << self.bits
     }
 
-    /// Probability that a device is active: K/N when the number is fixed.
+    /// The law of the activities.
+    pub fn law(&self) -> ActivityLaw {
+        self.activity_law.unwrap_or(ActivityLaw::Independent)
+    }
+
+    /// Mean activity probability of a device: K/N when the number is fixed, 1/groups with a single active group.
     pub fn effective_activity_prob(&self) -> f64 {
-        match self.active_devices {
-            // All or none active would make the log prior infinite.
-            Some(k) => (k as f64 / self.devices as f64).clamp(1e-6, 1.0 - 1e-6),
-            None => self.activity_prob,
+        // All or none active would make the log prior infinite.
+        let safe = |p: f64| p.clamp(1e-6, 1.0 - 1e-6);
+        match (self.active_devices, self.law(), self.groups) {
+            (Some(k), ..) => safe(k as f64 / self.devices as f64),
+            (None, ActivityLaw::SingleGroup, Some(g)) => safe(1.0 / g as f64),
+            _ => self.activity_prob,
+        }
+    }
+
+    /// Activity probability of each device, `[N]`.
+    pub fn activity_probs(&self) -> Vec<f64> {
+        let p = self.effective_activity_prob();
+        let ratio = self.activity_ratio.unwrap_or(1.0);
+        let (first, second) = (2.0 * p * ratio / (1.0 + ratio), 2.0 * p / (1.0 + ratio));
+        let half = self.devices / 2;
+        (0..self.devices)
+            .map(|n| {
+                if ratio == 1.0 {
+                    p
+                } else if n < half {
+                    first
+                } else {
+                    second
+                }
+            })
+            .collect()
+    }
+
+    /// Noise variance of kind "unit-gain"; the other kinds work at unit noise.
+    pub fn unit_gain_noise_var(&self) -> f64 {
+        self.noise_var.unwrap_or(0.1)
+    }
+
+    fn validate_activity(&self) -> Result<(), ConfigError> {
+        let law = self.law();
+        let only =
+            |given: bool, key: &str, what: &str| check(!given, key, "given", &format!("left out {what}"), "none");
+        if law != ActivityLaw::Independent {
+            only(self.active_devices.is_some(), "scenario.active_devices", "with a law of groups")?;
+            let Some(g) = self.groups else {
+                return Err(ConfigError::Invalid(
+                    "scenario.groups is missing: the laws \"single-group\" and \"iid-groups\" need the number of groups, a \
+                     divisor of scenario.devices"
+                        .into(),
+                ));
+            };
+            check(
+                g >= 1 && self.devices.is_multiple_of(g),
+                "scenario.groups",
+                g,
+                &format!("a divisor of scenario.devices = {}", self.devices),
+                "none",
+            )?;
+            only(self.activity_ratio.is_some(), "scenario.activity_ratio", "with a law of groups")?;
+        }
+        only(
+            self.active_devices.is_some() && self.activity_ratio.is_some(),
+            "scenario.activity_ratio",
+            "with scenario.active_devices",
+        )?;
+        if let Some(r) = self.activity_ratio {
+            let p = self.activity_prob;
+            let top = 2.0 * p * r.max(1.0) / (1.0 + r);
+            check(
+                (0.01..=100.0).contains(&r) && top < 1.0,
+                "scenario.activity_ratio",
+                r,
+                &format!("0.01..=100 with both halves' probabilities below 1 (mean scenario.activity_prob = {p})"),
+                1,
+            )?;
+        }
+        match self.noise_var {
+            Some(_) if self.kind != ScenarioKind::UnitGain => only(
+                true,
+                "scenario.noise_var",
+                "unless scenario.kind = \"unit-gain\"; other links state powers in dBm",
+            ),
+            Some(v) => check(v > 0.0 && v <= 1e6, "scenario.noise_var", v, "in (0, 1e6]", 0.1),
+            None => Ok(()),
         }
     }
 
@@ -208,6 +320,7 @@ impl ScenarioConfig {
         if let Some(k) = self.active_devices {
             check(k <= self.devices, "scenario.active_devices", k, "0..=scenario.devices", "none (Bernoulli)")?;
         }
+        self.validate_activity()?;
         check(
             self.min_distance_km.is_finite() && self.min_distance_km > 0.0,
             "scenario.min_distance_km",

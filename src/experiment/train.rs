@@ -163,11 +163,11 @@ impl Job<'_> {
         let info = BundleInfo {
             model,
             side: task.side(),
-            pilot_energy: 1.0,
+            pilot_energy: task.pilots().energy,
             parameters: net.parameters().entries.iter().map(|e| e.3).sum(),
             label: self.label.to_owned(),
         };
-        let pilots = net.learned_pilots().unwrap_or_else(|| task.pilots().as_ref().clone());
+        let pilots = net.learned_pilots(task.pilots().energy).unwrap_or_else(|| task.pilots().as_ref().clone());
         save_bundle(self.folder, &net, &pilots, &info, metrics)?;
         Ok(true)
     }

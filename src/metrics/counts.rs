@@ -2,7 +2,7 @@
 
 use super::METRICS;
 use crate::detection::Decisions;
-use crate::scenario::FrameBatch;
+use crate::scenario::{Beta, FrameBatch};
 
 /// What one detector got right and wrong in one frame.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -19,6 +19,8 @@ pub struct FrameCounts {
     pub wrong_data: u32,
     /// `sum |x - x_true|^2` and `sum |x_true|^2` over all rows and antennas, from detectors that estimate X.
     pub energies: Option<(f64, f64)>,
+    /// Squared error over all rows and antennas, and the antennas, on a link where every gain is one.
+    pub squared_error: Option<(f64, u32)>,
     /// `(wrong bits, bits)` of each user of a spreading link, 0 of 0 where it was idle.
     pub user_bits: Option<Vec<(u32, u32)>>,
 }
@@ -55,6 +57,8 @@ impl FrameCounts {
                 let (wrong, bits) = u.iter().fold((0, 0), |s, b| (s.0 + b.0, s.1 + b.1));
                 of(wrong, bits)
             }),
+            self.squared_error.map(|(e, _)| (e, f64::from(self.devices))),
+            self.squared_error.map(|(e, m)| (e, f64::from(self.devices) * f64::from(m))),
         ]
     }
 }
@@ -69,6 +73,7 @@ impl FrameCounts {
 pub fn count_frames(batch: &FrameBatch, decisions: &Decisions) -> Vec<FrameCounts> {
     let Some(truth) = &batch.truth else { return Vec::new() };
     let (n, q, m) = (batch.model.devices(), batch.model.sequences(), batch.model.antennas);
+    let unit_gains = matches!(&batch.beta, Beta::Shared(b) if b.iter().all(|&b| b == 1.0));
     (0..batch.frames)
         .map(|f| {
             let sent = &truth.activity[f * n..(f + 1) * n];
@@ -104,6 +109,7 @@ pub fn count_frames(batch: &FrameBatch, decisions: &Decisions) -> Vec<FrameCount
                 }
                 (error, energy)
             });
+            c.squared_error = c.energies.filter(|_| unit_gains).map(|(error, _)| (error, m as u32));
             c
         })
         .collect()
@@ -129,7 +135,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::scenario::{AccessModel, Beta, C64, Pilots, Truth};
+    use crate::scenario::{AccessModel, C64, Pilots, Truth};
 
     /// Two frames, N = 4, Q = 2, M = 1.
     fn batch() -> FrameBatch {

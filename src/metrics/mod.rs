@@ -11,9 +11,11 @@ mod jain;
 mod special;
 mod sums;
 mod table;
+mod threshold;
 
 pub use counts::{FrameCounts, bit_errors, count_frames};
 pub use interval::{Interval, clopper_pearson, proportion_interval, ratio_interval, ratio_standard_error, wilson};
 pub use jain::jain_estimate;
 pub use sums::{Estimate, MetricSums};
 pub use table::{BER, JAIN, METRICS, Metric, MetricKind, SER, metric_index, user_metric};
+pub use threshold::ThresholdSearch;

@@ -49,7 +49,7 @@ impl MetricSums {
 
     /// Events counted, for metrics that are counts.
     pub fn events(&self, kind: MetricKind) -> Option<u64> {
-        (kind != MetricKind::PowerDb).then_some(self.sums[0] as u64)
+        (!matches!(kind, MetricKind::PowerDb | MetricKind::Power)).then_some(self.sums[0] as u64)
     }
 
     /// Value and interval.
@@ -59,7 +59,7 @@ impl MetricSums {
     ///   that bound says nothing.
     /// - One frame gives a value without an interval.
     /// - Frame events use the exact Clopper-Pearson interval with fewer than five events (or non-events), else Wilson.
-    /// - Energies use the delta method on the logarithm, so both ends exist in dB.
+    /// - Energies use the delta method on the logarithm, so both ends are positive and exist in dB.
     pub fn estimate(&self, kind: MetricKind) -> Estimate {
         let [a, b, ..] = self.sums;
         if self.frames == 0 || !(b > 0.0 && a.is_finite() && b.is_finite()) {
@@ -75,6 +75,14 @@ impl MetricSums {
                 Some(Interval { low: v - half, high: v + half })
             });
             return Estimate { value, interval };
+        }
+        if kind == MetricKind::Power {
+            let interval = (a > 0.0)
+                .then(|| ratio_standard_error(&self.sums, self.frames))
+                .flatten()
+                .map(|se| (t95((self.frames - 1) as f64) * se / r).exp())
+                .map(|factor| Interval { low: r / factor, high: r * factor });
+            return Estimate { value: Some(r), interval };
         }
         if a == 0.0 {
             let seen = (b > 3.0).then_some(Interval { low: 0.0, high: 3.0 / b });
@@ -160,7 +168,7 @@ mod tests {
 
     #[test]
     fn intervals_cover() {
-        use MetricKind::{FrameEvent, PowerDb, Proportion};
+        use MetricKind::{FrameEvent, Power, PowerDb, Proportion};
         // The standard error of a coverage of 95 % over 1000 experiments is 0.7 %.
         let independent = coverage(1, 200, Proportion, 0.01, |r| (binomial(r, 20, 0.01), 20.0));
         assert!((0.93..0.985).contains(&independent), "independent: {independent}");
@@ -184,6 +192,8 @@ mod tests {
             (2.0 * energy * r.random::<f64>() * (0.5 / 1.5), energy)
         });
         assert!((0.925..0.975).contains(&nmse), "nmse: {nmse}");
+        let mse = coverage(6, 60, Power, 0.5, |r| (r.random::<f64>(), 1.0));
+        assert!((0.925..0.975).contains(&mse), "mse: {mse}");
     }
 
     #[test]

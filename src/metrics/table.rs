@@ -9,6 +9,8 @@ pub enum MetricKind {
     FrameEvent,
     /// Ratio of two energies, reported in dB.
     PowerDb,
+    /// Energy per something, reported as it is.
+    Power,
 }
 
 /// One metric.
@@ -25,7 +27,7 @@ pub struct Metric {
 }
 
 /// Every metric, in the order in which results list them.
-pub const METRICS: [Metric; 7] = [
+pub const METRICS: [Metric; 9] = [
     Metric {
         name: "ser",
         title: "Symbol error rate",
@@ -69,6 +71,18 @@ pub const METRICS: [Metric; 7] = [
         definition: "wrong bits of active users over bits of active users; an active user declared idle has all its bits \
                      wrong, a false alarm carries no bits",
         kind: MetricKind::Proportion,
+    },
+    Metric {
+        name: "mse",
+        title: "MSE per device",
+        definition: "squared error of the estimated rows of X over all antennas, per device (links with unit gains)",
+        kind: MetricKind::Power,
+    },
+    Metric {
+        name: "mse_entry",
+        title: "MSE per entry",
+        definition: "squared error of the estimated rows of X per device and antenna (links with unit gains)",
+        kind: MetricKind::Power,
     },
 ];
 

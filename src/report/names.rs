@@ -45,6 +45,9 @@ pub fn key_axis(key: &str) -> String {
         "scenario.bits" => "Bits per active device J",
         "scenario.activity_prob" => "Activity probability ε",
         "scenario.active_devices" => "Active devices K",
+        "scenario.activity_ratio" => "Ratio of activity probabilities p₁/p₂",
+        "scenario.groups" => "Groups G",
+        "scenario.noise_var" => "Noise variance σ²",
         "scenario.tx_power_dbm" => "Transmit power (dBm)",
         "scenario.noise_psd_dbm_hz" => "Noise power density (dBm/Hz)",
         "scenario.bandwidth_hz" => "Bandwidth (Hz)",
@@ -65,6 +68,8 @@ pub fn symbol(key: &str) -> &str {
         "scenario.bits" => "J",
         "scenario.activity_prob" => "ε",
         "scenario.active_devices" => "K",
+        "scenario.activity_ratio" => "p₁/p₂",
+        "scenario.groups" => "G",
         "scenario.tx_power_dbm" => "power in dBm",
         other => other.rsplit('.').next().unwrap_or(other),
     }

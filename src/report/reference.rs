@@ -1,7 +1,7 @@
 //! The end of the report: assumptions, conventions, provenance.
 
 use crate::config::{
-    EnergyConvention, Fading, NomaConfig, PilotKind, PilotRedraw, Positions, ScenarioConfig, ScenarioKind,
+    ActivityLaw, EnergyConvention, Fading, NomaConfig, PilotKind, PilotRedraw, Positions, ScenarioConfig, ScenarioKind,
     SnrConvention, spelled,
 };
 use crate::metrics::METRICS;
@@ -26,7 +26,7 @@ pub fn assumptions(results: &Results) -> String {
     let s: &ScenarioConfig = &results.config.scenario;
     let list = match s.kind {
         ScenarioKind::Noma => noma_link(&s.noma()),
-        ScenarioKind::NonCoherent | ScenarioKind::ChannelFile => access_link(s),
+        ScenarioKind::NonCoherent | ScenarioKind::ChannelFile | ScenarioKind::UnitGain => access_link(s),
     };
     format!(
         "<section id=\"assumptions\"><h2>Assumptions</h2>\n<p>The base setting; figures and sweeps change what they name.</p>\n{list}</section>\n"
@@ -56,14 +56,32 @@ fn noma_link(c: &NomaConfig) -> String {
 
 /// The link of systems A to D.
 fn access_link(s: &ScenarioConfig) -> String {
-    let activity = match s.active_devices {
-        Some(k) => format!("exactly {k} of {} devices in every frame", s.devices),
-        None => format!("each of {} devices with probability {}, independently", s.devices, exact(s.activity_prob)),
+    let groups = s.groups.unwrap_or(1);
+    let activity = match (s.active_devices, s.law()) {
+        (Some(k), _) => format!("exactly {k} of {} devices in every frame", s.devices),
+        (None, ActivityLaw::SingleGroup) => {
+            format!("exactly one of {groups} groups of {} devices in every frame", s.devices / groups)
+        }
+        (None, ActivityLaw::IidGroups) => format!(
+            "each of {groups} groups of {} devices with probability {}, all its devices together",
+            s.devices / groups,
+            exact(s.activity_prob)
+        ),
+        (None, ActivityLaw::Independent) => {
+            let halves = match s.activity_ratio {
+                Some(r) if r != 1.0 => {
+                    format!(" on average, the first half {} times as active as the second", exact(r))
+                }
+                _ => String::new(),
+            };
+            format!("each of {} devices with probability {}{halves}, independently", s.devices, exact(s.activity_prob))
+        }
     };
     let channel = match s.kind {
         ScenarioKind::ChannelFile => {
             format!("channels and gains from {}", s.channel_file.as_deref().unwrap_or("a file"))
         }
+        ScenarioKind::UnitGain => "Rayleigh fading of unit power, the same for all devices".into(),
         _ => format!(
             "Rayleigh fading; path loss {} + {} log₁₀(d/km) dB, {} to {} km, {}",
             exact(s.path_loss_offset_db),
@@ -96,6 +114,13 @@ fn access_link(s: &ScenarioConfig) -> String {
             EnergyConvention::PerSymbol => "the energy of one symbol",
         }
     );
+    let unit_gain = s.kind == ScenarioKind::UnitGain;
+    let power = if unit_gain { "pilots of energy L (a symbol has unit power)".into() } else { power };
+    let noise = if unit_gain {
+        format!("variance {} per complex entry", exact(s.unit_gain_noise_var()))
+    } else {
+        format!("{} dBm/Hz over {} MHz", exact(s.noise_psd_dbm_hz), exact(s.bandwidth_hz / 1e6))
+    };
     definitions(&[
         ("Activity", activity),
         (
@@ -111,7 +136,7 @@ fn access_link(s: &ScenarioConfig) -> String {
         ("Channel", channel),
         ("Random pilots", pilots),
         ("Transmit power", power),
-        ("Noise", format!("{} dBm/Hz over {} MHz", exact(s.noise_psd_dbm_hz), exact(s.bandwidth_hz / 1e6))),
+        ("Noise", noise),
     ])
 }
 

@@ -1,9 +1,10 @@
-//! Scenario A: non-coherent massive access (field guide, section A).
+//! The access link of systems A to C (field guide, sections A and B).
 //!
 //! N single-antenna devices, each with Q = 2^J sequences of length L; a device is active with probability eps and then
 //! sends one of its sequences, which carries J bits and needs no channel knowledge at the receiver.
 //! Signals are scaled so that the noise has unit variance: `beta_n` is the received energy of one unit-norm sequence
-//! over the noise density, `beta_n = 10^((P - noise_psd - 10 log10(bandwidth) + gain_n)/10)`.
+//! over the noise density, `beta_n = 10^((P - noise_psd - 10 log10(bandwidth) + gain_n)/10)`. Kind "unit-gain" (system B)
+//! has no path loss: `beta_n = 1`, pilots of energy L, and the noise variance stands in the configuration.
 
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ use super::keyed::StreamFamily;
 use super::noma::NomaStreams;
 use super::signatures::{signature_set, tight_frame};
 use super::{Beta, C64, Pilots, Purpose, Realizations, ScenarioError, Split, StreamKey, draw_pilots};
-use crate::config::{EnergyConvention, PilotKind, PilotRedraw, Positions, ScenarioConfig, ScenarioKind};
+use crate::config::{ActivityLaw, EnergyConvention, PilotKind, PilotRedraw, Positions, ScenarioConfig, ScenarioKind};
 
 /// Draws realizations of one configured scenario from one split of the random streams.
 #[derive(Debug, Clone)]
@@ -28,6 +29,7 @@ pub struct Scenario {
     fading: StreamFamily,
     noise: StreamFamily,
     fixed_gains: Option<Vec<f64>>,
+    activity_probs: Vec<f64>,
     pilots: Arc<Pilots>,
     file: Option<Arc<ChannelFile>>,
     split: Split,
@@ -43,7 +45,7 @@ impl Scenario {
     /// [`ScenarioError`] when the channel file cannot be used.
     pub fn new(config: &ScenarioConfig, seed: u64, split: Split) -> Result<Self, ScenarioError> {
         let file = match config.kind {
-            ScenarioKind::NonCoherent | ScenarioKind::Noma => None,
+            ScenarioKind::NonCoherent | ScenarioKind::UnitGain | ScenarioKind::Noma => None,
             ScenarioKind::ChannelFile => Some(Arc::new(ChannelFile::load(config)?)),
         };
         let canonical = config.canonical();
@@ -60,15 +62,17 @@ impl Scenario {
                     config.devices * config.sequences(),
                     config.sequences(),
                 );
-                match config.pilots {
+                let unit = match config.pilots {
                     PilotKind::TightFrame => {
                         Pilots { sequences: drawn.sequences, ..tight_frame(drawn.length, drawn.columns, &drawn.data)? }
                     }
                     _ => drawn,
-                }
+                };
+                scaled(unit, config)
             }
         });
         let fixed_gains = match (config.positions, config.kind) {
+            (_, ScenarioKind::UnitGain) => Some(vec![1.0; config.devices]),
             (Positions::Fixed, ScenarioKind::NonCoherent) => {
                 Some(draw_gains(config, &mut shared.rng(Purpose::Gains, u64::MAX)))
             }
@@ -79,6 +83,7 @@ impl Scenario {
             activity: key.family(Purpose::Activity),
             fading: key.family(Purpose::Fading),
             noise: key.family(Purpose::Noise),
+            activity_probs: config.activity_probs(),
             config: config.clone(),
             key,
             fixed_gains,
@@ -99,12 +104,15 @@ impl Scenario {
             // Signatures are constructed, not drawn.
             _ if self.config.kind == ScenarioKind::Noma => Arc::clone(&self.pilots),
             PilotRedraw::Never => Arc::clone(&self.pilots),
-            PilotRedraw::Block => Arc::new(draw_pilots(
-                &mut self.key.rng(Purpose::Pilots, block + 1),
-                self.config.pilots,
-                self.config.pilot_length,
-                self.config.devices * self.config.sequences(),
-                self.config.sequences(),
+            PilotRedraw::Block => Arc::new(scaled(
+                draw_pilots(
+                    &mut self.key.rng(Purpose::Pilots, block + 1),
+                    self.config.pilots,
+                    self.config.pilot_length,
+                    self.config.devices * self.config.sequences(),
+                    self.config.sequences(),
+                ),
+                &self.config,
             )),
         }
     }
@@ -124,22 +132,36 @@ impl Scenario {
             beta.extend_from_slice(fixed);
         }
         let half = 0.5_f64.sqrt();
+        let noise_var = if c.kind == ScenarioKind::UnitGain { c.unit_gain_noise_var() } else { 1.0 };
+        let noise_scale = (0.5 * noise_var).sqrt();
         for f in 0..count {
             let frame = first + f as u64;
             // 1. Who is active and what is sent.
             let mut rng = self.activity.rng(frame);
             let sent = &mut activity[f * n..(f + 1) * n];
-            match c.active_devices {
-                None => {
-                    for s in sent.iter_mut() {
+            match (c.active_devices, c.law()) {
+                (None, ActivityLaw::Independent) => {
+                    for (s, &p) in sent.iter_mut().zip(&self.activity_probs) {
                         // Both numbers are drawn for every device, so a device's symbol does not depend on the others.
                         let (u, symbol) = (rng.random::<f64>(), rng.random_range(0..q));
-                        if u < c.activity_prob {
+                        if u < p {
                             *s = symbol as i64 + 1;
                         }
                     }
                 }
-                Some(k) => {
+                (None, law) => {
+                    let groups = c.groups.unwrap_or(1);
+                    let chosen = rng.random_range(0..groups);
+                    for (g, group) in sent.chunks_exact_mut(n / groups).enumerate() {
+                        let u = rng.random::<f64>();
+                        let active = if law == ActivityLaw::SingleGroup { g == chosen } else { u < c.activity_prob };
+                        for s in group {
+                            let symbol = rng.random_range(0..q) as i64 + 1;
+                            *s = if active { symbol } else { 0 };
+                        }
+                    }
+                }
+                (Some(k), _) => {
                     let mut order: Vec<usize> = (0..n).collect();
                     let (chosen, _) = order.partial_shuffle(&mut rng, k);
                     for &mut d in chosen {
@@ -178,11 +200,11 @@ impl Scenario {
                     }
                 }
             }
-            // 3. Receiver noise, unit variance.
+            // 3. Receiver noise.
             let mut rng = self.noise.rng(frame);
             noise.extend((0..l * m).map(|_| {
                 let (a, b): (f64, f64) = (StandardNormal.sample(&mut rng), StandardNormal.sample(&mut rng));
-                C64::new(half * a, half * b)
+                C64::new(noise_scale * a, noise_scale * b)
             }));
         }
         Realizations {
@@ -194,8 +216,8 @@ impl Scenario {
             channel,
             beta: if self.fixed_gains.is_some() { Beta::Shared(beta) } else { Beta::PerFrame(beta) },
             noise,
-            noise_var: 1.0,
-            activity_prob: vec![c.effective_activity_prob(); n],
+            noise_var,
+            activity_prob: self.activity_probs.clone(),
             constellation: None,
         }
     }
@@ -203,6 +225,16 @@ impl Scenario {
     fn streams(&self) -> NomaStreams<'_> {
         NomaStreams { activity: &self.activity, fading: &self.fading, noise: &self.noise }
     }
+}
+
+/// Pilots in the units of the link: columns of (expected) energy L on a link without path loss, 1 elsewhere.
+fn scaled(unit: Pilots, c: &ScenarioConfig) -> Pilots {
+    if c.kind != ScenarioKind::UnitGain {
+        return unit;
+    }
+    let energy = c.pilot_length as f64;
+    let root = energy.sqrt();
+    Pilots { energy: energy * unit.energy, data: unit.data.iter().map(|v| v * root).collect(), ..unit }
 }
 
 /// Received energy of one sequence over the noise density, without the path gain, in dB.

@@ -152,7 +152,7 @@ fn learned_pilots_keep_unit_norm() {
     let config = scenario(1);
     let batch = frames(&config, 1);
     let model = ModelConfig { learn_pilots: true, ..ModelConfig::default() };
-    let pilots = net(&config, &model, &batch, &cpu()).learned_pilots().unwrap();
+    let pilots = net(&config, &model, &batch, &cpu()).learned_pilots(1.0).unwrap();
     for c in 0..pilots.columns {
         let norm: f64 = pilots.column(c).iter().map(|v| v.norm_sqr()).sum();
         assert!((norm - 1.0).abs() < 1e-5, "column {c}: {norm}");

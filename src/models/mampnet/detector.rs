@@ -38,7 +38,7 @@ impl MampDetector {
         backend: &str,
         threshold: Option<Threshold>,
     ) -> Self {
-        let learned = net.learned_pilots().map(Arc::new);
+        let learned = net.learned_pilots(pilots.energy).map(Arc::new);
         let q = side.sequences as f64;
         // The logit already holds the prior: equal priors means undoing it.
         let prior = (q * (1.0 - side.activity_prob) / side.activity_prob).ln();

@@ -76,8 +76,11 @@ pub struct DrawTensors {
 }
 
 impl DrawTensors {
-    /// Moves draws to `device`; `q` sequences per device. The noise variance of a scenario is 1.
-    pub fn new(r: &Realizations, q: usize, device: &Device) -> Self {
+    /// Moves draws to `device`; `q` sequences per device, pilot columns of norm `root(energy)` on the link.
+    pub fn new(r: &Realizations, q: usize, energy: f64, device: &Device) -> Self {
+        // In units of the noise and for unit-norm pilots, as in `FrameTensors::from_frames`.
+        let noise_scale = r.noise_var.sqrt().recip();
+        let x_scale = (energy / r.noise_var).sqrt();
         let (f, n, m, l) = (r.frames, r.devices, r.antennas, r.pilot_length);
         let k = n * q;
         let mut x = vec![0.0_f32; f * m * 2 * k];
@@ -91,15 +94,16 @@ impl DrawTensors {
                 for ant in 0..m {
                     let h = r.channel[(frame * n + d) * m + ant];
                     let at = (frame * m + ant) * 2 * k + column;
-                    x[at] = h.re as f32;
-                    x[at + k] = h.im as f32;
+                    x[at] = (h.re * x_scale) as f32;
+                    x[at + k] = (h.im * x_scale) as f32;
                 }
             }
         }
         let gains = (0..f).flat_map(|i| r.beta.frame(i, n).iter().copied());
+        let noise: Vec<_> = r.noise.iter().map(|w| w * noise_scale).collect();
         Self {
-            noise: stack_frames(&r.noise, f, l, m, device),
-            beta: Tensor::from_data(spread_gains(gains, f, n, q, 1.0), device),
+            noise: stack_frames(&noise, f, l, m, device),
+            beta: Tensor::from_data(spread_gains(gains, f, n, q, energy / r.noise_var), device),
             labels: Labels {
                 sent: Labels::one_hot(r, q, device),
                 x: Tensor::from_data(TensorData::new(x, [f * m, 2 * k]), device),

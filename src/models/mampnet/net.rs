@@ -131,10 +131,10 @@ impl MampNet {
         }
     }
 
-    /// The learned pilots on the host, where there are any.
-    pub fn learned_pilots(&self) -> Option<Pilots> {
+    /// The learned pilots on the host with columns of squared norm `energy`, where there are any.
+    pub fn learned_pilots(&self, energy: f64) -> Option<Pilots> {
         match self {
-            Self::Shared(SharedNet { pilots: Some(p), sequences, .. }) => Some(p.to_host(*sequences)),
+            Self::Shared(SharedNet { pilots: Some(p), sequences, .. }) => Some(p.to_host(*sequences, energy)),
             _ => None,
         }
     }

@@ -24,8 +24,9 @@ impl LearnedPilots {
         unit_columns(self.raw.val())
     }
 
-    /// The pilots in force on the host.
-    pub fn to_host(&self, sequences: usize) -> Pilots {
+    /// The pilots in force on the host, with columns of squared norm `energy`.
+    pub fn to_host(&self, sequences: usize, energy: f64) -> Pilots {
+        let scale = energy.sqrt();
         let t = self.columns();
         let [two_l, k] = t.dims();
         let data: Vec<f32> = t.detach().into_data().convert::<f32>().try_into_vec().unwrap_or_default();
@@ -34,8 +35,8 @@ impl LearnedPilots {
             length: l,
             columns: k,
             sequences,
-            energy: 1.0,
-            data: (0..l * k).map(|i| C64::new(f64::from(data[i]), f64::from(data[l * k + i]))).collect(),
+            energy,
+            data: (0..l * k).map(|i| C64::new(f64::from(data[i]), f64::from(data[l * k + i])) * scale).collect(),
         }
     }
 }

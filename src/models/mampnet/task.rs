@@ -72,7 +72,7 @@ impl MampTask {
             .step_by(CHUNK)
             .map(|first| {
                 let draws = draw(&held_out, first as u64, CHUNK.min(frames - first));
-                DrawTensors::new(&draws, scenario.sequences(), device)
+                DrawTensors::new(&draws, scenario.sequences(), train.pilots(0).energy, device)
             })
             .collect();
         Ok(Self {
@@ -226,7 +226,7 @@ impl TrainTask for MampTask {
         let draws = draw(&self.train, first, count);
         let q = self.side.sequences;
         if self.model.learn_pilots || self.wants_x(phase) {
-            return Ok(StepBatch::Draws(DrawTensors::new(&draws, q, &self.device)));
+            return Ok(StepBatch::Draws(DrawTensors::new(&draws, q, self.pilots.energy, &self.device)));
         }
         let batch = draws.observe(&self.pilots)?;
         let frames = FrameTensors::from_frames(&batch, &self.device);
@@ -250,7 +250,7 @@ impl TrainTask for MampTask {
         let q = self.side.sequences;
         let device_error = |message: String| TrainError::Device { label: self.label.clone(), message };
         let s = net.pilots(&self.pilots, &self.device);
-        let synthesis = synthesis_matrix(match net.learned_pilots() {
+        let synthesis = synthesis_matrix(match net.learned_pilots(1.0) {
             Some(_) => s.clone(),
             None => stack_pilots(&self.pilots, &self.device),
         });
