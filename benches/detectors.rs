@@ -1,14 +1,17 @@
-//! Each detector on one batch of 32 frames (N = 100, M = 16, L = 40, one bit), and the frames themselves.
+//! Each detector on one batch of 32 frames (N = 100, M = 16, L = 40, one bit), those of system B on 16 of its own, and the
+//! frames themselves.
 
 mod support;
 
 use std::hint::black_box;
+use std::path::Path;
 use std::sync::Arc;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use grantfree::classical::build;
 use grantfree::config::{DetectorConfig, DetectorKind, ModelConfig, Precision, kind_name};
 use grantfree::detection::Detector;
+use grantfree::io::read_frames;
 use grantfree::models::mampnet::{MampDetector, MampNet, side_of};
 use grantfree::scenario::{FrameBatch, Scenario, Split};
 
@@ -39,6 +42,22 @@ fn classical(c: &mut Criterion) {
             None => kind_name(kind),
         };
         group.bench_function(name, |b| b.iter(|| detector.detect(black_box(&batch)).expect("the frames fit")));
+    }
+    group.finish();
+}
+
+/// The detectors of system B on its reference frames (N = 100, L = 20, M = 4, p = 0.1, 10 dB), at their defaults.
+fn learned_pilots_baselines(c: &mut Criterion) {
+    use DetectorKind as K;
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/mmv.npz");
+    let batch = read_frames(&path).expect("committed frames");
+    let mut group = support::group(c, "detectors, L = 20, M = 4");
+    group.throughput(Throughput::Elements(batch.frames as u64));
+    for kind in [K::GroupLasso, K::GroupLassoAdmm, K::CovarianceLasso, K::MlMmse] {
+        let detector = build(&DetectorConfig::new(kind)).expect("default options");
+        group.bench_function(kind_name(kind), |b| {
+            b.iter(|| detector.detect(black_box(&batch)).expect("the frames fit"));
+        });
     }
     group.finish();
 }
@@ -80,5 +99,5 @@ fn simulation(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, classical, learned, simulation);
+criterion_group!(benches, classical, learned_pilots_baselines, learned, simulation);
 criterion_main!(benches);

@@ -49,16 +49,19 @@ pub(crate) struct Covariance<T> {
 
 /// What a batch shares.
 pub(crate) struct Shared<T> {
-    columns: Planes<T>,
+    /// Pilot columns as rows.
+    pub columns: Planes<T>,
     /// `ln(eps/(Q - eps))` per device; 0 without a prior.
     log_odds: Vec<f64>,
 }
 
 /// Buffers of one thread.
 pub(crate) struct Workspace<T> {
-    inverse: InverseCovariance<T>,
+    /// Inverse of the covariance that `gamma` describes.
+    pub inverse: InverseCovariance<T>,
     observation: Observation<T>,
-    gamma: Vec<f64>,
+    /// `[N*Q]`.
+    pub gamma: Vec<f64>,
 }
 
 /// ML step of one power: `d = (q - s)/s^2`.
@@ -111,8 +114,32 @@ impl<T: Real> FrameDetector for Covariance<T> {
         batch: &FrameBatch,
         f: usize,
         work: &mut Workspace<T>,
-        out: FrameOut<'_>,
+        mut out: FrameOut<'_>,
     ) {
+        self.descend::<FMA>(shared, batch, f, work);
+        let q = batch.model.sequences();
+        judge_powers(&work.gamma, batch.beta_of(f), q, self.options.threshold, &mut out);
+    }
+}
+
+/// `score = gamma/beta` and the largest of a device's Q columns against the threshold.
+#[inline(always)]
+pub(crate) fn judge_powers(gamma: &[f64], beta: &[f64], q: usize, threshold: f64, out: &mut FrameOut<'_>) {
+    out.gamma.copy_from_slice(gamma);
+    for (n, (&beta, a)) in beta.iter().zip(out.activity.iter_mut()).enumerate() {
+        let score = &mut out.score[n * q..(n + 1) * q];
+        for (score, gamma) in score.iter_mut().zip(&gamma[n * q..]) {
+            // A device that cannot be heard is idle whatever its power looks like.
+            *score = if beta > 0.0 { gamma / beta } else { 0.0 };
+        }
+        *a = decide(score, threshold);
+    }
+}
+
+impl<T: Real> Covariance<T> {
+    /// All sweeps on frame `f`, from `gamma = 0`; leaves the powers in the workspace.
+    #[inline(always)]
+    pub fn descend<const FMA: bool>(&self, shared: &Shared<T>, batch: &FrameBatch, f: usize, work: &mut Workspace<T>) {
         let (m, q) = (batch.model.antennas, batch.model.sequences());
         let beta = batch.beta_of(f);
         work.gamma.fill(0.0);
@@ -128,18 +155,8 @@ impl<T: Real> FrameDetector for Covariance<T> {
                 break;
             }
         }
-        for (n, (&beta, a)) in beta.iter().zip(out.activity).enumerate() {
-            for i in n * q..(n + 1) * q {
-                out.gamma[i] = work.gamma[i];
-                // A device that cannot be heard is idle whatever its power looks like.
-                out.score[i] = if beta > 0.0 { work.gamma[i] / beta } else { 0.0 };
-            }
-            *a = decide(&out.score[n * q..(n + 1) * q], self.options.threshold);
-        }
     }
-}
 
-impl<T: Real> Covariance<T> {
     /// One sweep; returns the largest change of a power.
     #[inline(always)]
     fn sweep<const FMA: bool>(
@@ -157,7 +174,7 @@ impl<T: Real> Covariance<T> {
             if !(s > 0.0 && s.is_finite()) {
                 continue;
             }
-            let q = work.observation.power::<FMA>(&work.inverse.v) / m as f64;
+            let q = work.observation.power::<FMA>(work.inverse.v.parts()) / m as f64;
             let gamma = work.gamma[i];
             let d = if self.options.prior {
                 let n = i / sequences;

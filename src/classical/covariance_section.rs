@@ -203,7 +203,7 @@ fn visit<T: Real, const FMA: bool>(
     for k in 0..q {
         let i = n * q + k;
         work.c[k] = work.inverse.apply::<FMA>(shared.columns.row(i)).max(0.0);
-        let power = work.observation.power::<FMA>(&work.inverse.v);
+        let power = work.observation.power::<FMA>(work.inverse.v.parts());
         let snr = beta * work.c[k];
         work.llr[i] = beta * power / (1.0 + snr) - antennas as f64 * snr.ln_1p();
         work.tempered[k] = temper * work.llr[i];

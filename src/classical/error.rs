@@ -14,14 +14,16 @@ pub enum ClassicalError {
         /// What to use instead.
         hint: &'static str,
     },
-    /// A named threshold given to a detector that compares a power.
+    /// A named threshold given to a detector whose score is no log-likelihood ratio.
     #[error(
-        "detector {kind}: threshold must be a number compared with gamma/beta (default: 0.5); \"equal-prior\" and \
+        "detector {kind}: threshold must be a number compared with {score}; \"equal-prior\" and \
          \"map\" belong to detectors with a log-likelihood ratio (amp, amp-section, covariance-section)"
     )]
     NamedThreshold {
         /// The kind as files spell it.
         kind: String,
+        /// The score, and the usual number.
+        score: &'static str,
     },
     /// "best" where there are no training frames.
     #[error(

@@ -4,10 +4,9 @@
 //! of Gaussian channels. No detector that has to find the support can have a lower mean squared error under the model.
 //! Activity is the truth; the score is 1 for the sent sequence and 0 elsewhere.
 
-use num_complex::Complex64;
-
 use super::frames::{FrameDetector, FrameOut, detect_frames};
 use super::inverse::InverseCovariance;
+use super::mmse::mmse_rows;
 use super::planes::{Planes, pilot_columns};
 use crate::detection::{Decisions, DetectError, Detector};
 use crate::scenario::FrameBatch;
@@ -60,18 +59,7 @@ impl FrameDetector for GenieMmse {
                 out.score[i] = 1.0;
             }
         }
-        work.inverse.rebuild::<FMA>(columns, &work.gamma);
-        let y = batch.frame(f);
-        for (i, &beta) in work.gamma.iter().enumerate() {
-            if beta > 0.0 {
-                work.inverse.apply::<FMA>(columns.row(i));
-                let x = &mut out.x[i * m..(i + 1) * m];
-                for (l, row) in y.chunks_exact(m).enumerate() {
-                    let v = Complex64::new(work.inverse.v.re[l], -work.inverse.v.im[l]) * beta;
-                    x.iter_mut().zip(row).for_each(|(x, y)| *x += v * y);
-                }
-            }
-        }
+        mmse_rows::<FMA>(&mut work.inverse, columns, &work.gamma, batch.frame(f), m, out.x);
     }
 }
 

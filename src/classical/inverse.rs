@@ -49,7 +49,7 @@ impl<T: Real> InverseCovariance<T> {
     #[inline(always)]
     pub fn update<const FMA: bool>(&mut self, d: f64, s: f64) {
         let scale = T::of(d / (1.0 + d * s));
-        subtract_outer::<T, FMA>(self.p.parts_mut(), self.length, scale, self.v.parts());
+        subtract_outer::<T, FMA>(self.p.parts_mut(), self.length, scale, self.v.parts(), self.v.parts());
     }
 
     /// Computes P anew from the powers, so that rounding errors of many steps do not pile up.
@@ -126,10 +126,10 @@ impl<T: Real> Observation<T> {
         self.factor.load(gram, self.columns, 1.0);
     }
 
-    /// `||Y^H v||^2`.
+    /// `||Y^H v||^2`; `v` may be padded.
     #[inline(always)]
-    pub fn power<const FMA: bool>(&mut self, v: &Planes<T>) -> f64 {
-        let coefficients = [&v.re[..self.length], &v.im[..self.length]];
+    pub fn power<const FMA: bool>(&mut self, v: [&[T]; 2]) -> f64 {
+        let coefficients = [&v[0][..self.length], &v[1][..self.length]];
         let Self { factor, product, .. } = self;
         combine_conjugate::<T, FMA>(factor.parts(), factor.stride, coefficients, product.parts_mut());
         energy::<T, FMA>(product.parts()).wide()
@@ -183,6 +183,6 @@ mod tests {
         observation.load(&y, m);
         let want: f64 =
             (0..m).map(|j| (0..l).map(|i| y[i * m + j].conj() * v_data[i]).sum::<Complex64>().norm_sqr()).sum();
-        assert!((observation.power::<false>(&v) / want - 1.0).abs() < 1e-12);
+        assert!((observation.power::<false>(v.parts()) / want - 1.0).abs() < 1e-12);
     }
 }

@@ -127,14 +127,20 @@ pub(crate) fn combine_conjugate<T: Real, const FMA: bool>(
     }
 }
 
-/// `p[k, j] -= scale * v[k] * conj(v[j])` on a square matrix with rows of length `v.len()`; `rows` of them exist.
+/// `p[k, j] -= scale * u[k] * conj(v[j])` on a matrix with rows of length `v.len()`; `rows` of them exist.
 #[inline(always)]
-pub(crate) fn subtract_outer<T: Real, const FMA: bool>(p: [&mut [T]; 2], rows: usize, scale: T, v: [&[T]; 2]) {
+pub(crate) fn subtract_outer<T: Real, const FMA: bool>(
+    p: [&mut [T]; 2],
+    rows: usize,
+    scale: T,
+    u: [&[T]; 2],
+    v: [&[T]; 2],
+) {
     let stride = v[0].len();
     let (v_re, v_im) = (&v[0][..stride], &v[1][..stride]);
     let [p_re, p_im] = p;
     for k in 0..rows {
-        let (x, y) = (-scale * v_re[k], -scale * v_im[k]);
+        let (x, y) = (-scale * u[0][k], -scale * u[1][k]);
         let p_re = &mut p_re[k * stride..(k + 1) * stride];
         let p_im = &mut p_im[k * stride..(k + 1) * stride];
         for j in 0..stride {

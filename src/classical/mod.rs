@@ -4,6 +4,9 @@
 //! |---|---|---|
 //! | amp, amp-section | AMP with row-wise or section-wise Bayes denoiser | gains, activity prior |
 //! | covariance, ml, map | coordinate descent on column powers | noise level (gains for the decision; map: prior) |
+//! | covariance-lasso | least-squares fit of the sample covariance | noise level (gains for the decision) |
+//! | ml-mmse | ml for the support, then MMSE channels | noise level, gains |
+//! | group-lasso, group-lasso-admm | group LASSO by coordinate descent or sharing ADMM | noise level for the default weight (gains for the decision) |
 //! | covariance-section | coordinate posterior over discrete activities | noise level, gains, activity prior |
 //! | genie-mmse | MMSE channels for the true support | the truth |
 //! | single-user-bound | every other device known | the truth |
@@ -16,16 +19,24 @@
 mod amp;
 mod amp_steps;
 mod covariance;
+mod covariance_lasso;
 mod covariance_section;
 mod decide;
 mod error;
 mod frames;
 mod genie;
+mod group_lasso;
+mod group_lasso_admm;
 mod inverse;
 mod kernels;
+#[cfg(test)]
+mod lasso_tests;
+mod ml_mmse;
+mod mmse;
 pub mod noma;
 mod planes;
 mod real;
+mod row_energy;
 mod single_user;
 mod state_evolution;
 #[cfg(test)]
@@ -33,9 +44,12 @@ mod tests;
 
 pub use amp::AmpOptions;
 pub use covariance::CovarianceOptions;
+pub use covariance_lasso::CovarianceLassoOptions;
 pub use covariance_section::SectionOptions;
 pub use error::ClassicalError;
 pub use genie::GenieMmse;
+pub use group_lasso::GroupLassoOptions;
+pub use group_lasso_admm::GroupLassoAdmmOptions;
 pub use single_user::SingleUserBound;
 pub use state_evolution::{StateEvolution, state_evolution};
 
@@ -43,7 +57,11 @@ use std::marker::PhantomData;
 
 use amp::Amp;
 use covariance::Covariance;
+use covariance_lasso::CovarianceLasso;
 use covariance_section::CovarianceSection;
+use group_lasso::GroupLasso;
+use group_lasso_admm::GroupLassoAdmm;
+use ml_mmse::MlMmse;
 use real::Real;
 
 use crate::config::{DetectorConfig, DetectorKind, Onsager, Order, Precision, Threshold, kind_name};
@@ -68,6 +86,13 @@ fn build_as<T: Real>(config: &DetectorConfig) -> Result<Box<dyn Detector>, Class
     use DetectorKind as K;
     let iterations = |default| config.iterations.unwrap_or(default);
     let tolerance = config.tolerance.unwrap_or(0.0);
+    let number = |default, score| match config.threshold {
+        None => Ok(default),
+        Some(Threshold::Value(v)) => Ok(v),
+        Some(Threshold::Rule(_)) => Err(ClassicalError::NamedThreshold { kind: kind_name(config.kind), score }),
+    };
+    let power = || number(0.5, "gamma/beta (default: 0.5)");
+    let row = || number(0.1, "||x||^2/(M beta) (default: 0.1)");
     let not_here = |hint| Err(ClassicalError::NotAFrameDetector { kind: kind_name(config.kind), hint });
     Ok(match config.kind {
         K::Amp | K::AmpSection => Box::new(Amp::<T> {
@@ -83,17 +108,36 @@ fn build_as<T: Real>(config: &DetectorConfig) -> Result<Box<dyn Detector>, Class
         K::Covariance | K::Ml | K::Map => Box::new(Covariance::<T> {
             options: CovarianceOptions {
                 sweeps: iterations(if config.kind == K::Covariance { 50 } else { 55 }),
-                threshold: match config.threshold {
-                    None => 0.5,
-                    Some(Threshold::Value(v)) => v,
-                    Some(Threshold::Rule(_)) => {
-                        return Err(ClassicalError::NamedThreshold { kind: kind_name(config.kind) });
-                    }
-                },
+                threshold: power()?,
                 tolerance,
                 prior: config.kind == K::Map,
             },
             precision: PhantomData,
+        }),
+        K::CovarianceLasso => Box::new(CovarianceLasso {
+            options: CovarianceLassoOptions {
+                sweeps: iterations(200),
+                lambda: config.lambda,
+                threshold: power()?,
+                tolerance,
+            },
+        }),
+        K::MlMmse => Box::new(MlMmse::new(CovarianceOptions {
+            sweeps: iterations(55),
+            threshold: power()?,
+            tolerance,
+            prior: false,
+        })),
+        K::GroupLasso => Box::new(GroupLasso {
+            options: GroupLassoOptions { sweeps: iterations(200), lambda: config.lambda, threshold: row()?, tolerance },
+        }),
+        K::GroupLassoAdmm => Box::new(GroupLassoAdmm {
+            options: GroupLassoAdmmOptions {
+                iterations: iterations(200),
+                lambda: config.lambda,
+                rho: config.rho.unwrap_or(1.0),
+                threshold: row()?,
+            },
         }),
         K::CovarianceSection => Box::new(CovarianceSection::<T> {
             options: SectionOptions {

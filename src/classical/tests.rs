@@ -14,6 +14,19 @@ const DECIDING: [DetectorKind; 6] = [
     DetectorKind::Map,
 ];
 
+/// Detectors with one precision only.
+const PLAIN: [DetectorKind; 4] =
+    [DetectorKind::MlMmse, DetectorKind::CovarianceLasso, DetectorKind::GroupLasso, DetectorKind::GroupLassoAdmm];
+
+/// Every deciding detector in every precision it has.
+fn every_precision() -> impl Iterator<Item = DetectorConfig> {
+    let both = |kind| {
+        [Precision::F64, Precision::F32]
+            .map(|precision| DetectorConfig { precision: Some(precision), ..DetectorConfig::new(kind) })
+    };
+    DECIDING.into_iter().flat_map(both).chain(PLAIN.map(DetectorConfig::new))
+}
+
 fn frames(config: &ScenarioConfig, count: usize, edit: impl Fn(&mut Realizations)) -> FrameBatch {
     let scenario = Scenario::new(config, 5, Split::Test).expect("a scenario without files");
     let mut realized = scenario.realize(0, count);
@@ -52,7 +65,7 @@ fn without_noise_and_with_few_devices_nobody_errs() {
         }
         assert_eq!(beta.len(), 20 * n);
     });
-    for kind in DECIDING.into_iter().chain([DetectorKind::SingleUserBound, DetectorKind::GenieMmse]) {
+    for kind in DECIDING.into_iter().chain(PLAIN).chain([DetectorKind::SingleUserBound, DetectorKind::GenieMmse]) {
         assert_eq!(errors(&batch, &run(&DetectorConfig::new(kind), &batch)), 0, "{kind:?}");
     }
 }
@@ -92,17 +105,14 @@ fn decisions_do_not_depend_on_threads_or_batches() {
     beta.truncate(5 * 30);
     half.truth = None;
     let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
-    for kind in DECIDING {
-        for precision in [Precision::F64, Precision::F32] {
-            let config = DetectorConfig { precision: Some(precision), ..DetectorConfig::new(kind) };
-            let one = pool(1).install(|| run(&config, &batch));
-            assert_eq!(one, pool(3).install(|| run(&config, &batch)), "{kind:?}");
-            let part = run(&config, &half);
-            assert_eq!(part.activity, one.activity[..5 * 30]);
-            assert_eq!(part.score, one.score[..5 * 60]);
-            assert_eq!(part.x.as_deref(), one.x.as_ref().map(|x| &x[..5 * 60 * 8]));
-            assert_eq!(part.gamma.as_deref(), one.gamma.as_ref().map(|g| &g[..5 * 60]));
-        }
+    for config in every_precision() {
+        let one = pool(1).install(|| run(&config, &batch));
+        assert_eq!(one, pool(3).install(|| run(&config, &batch)), "{:?}", config.kind);
+        let part = run(&config, &half);
+        assert_eq!(part.activity, one.activity[..5 * 30]);
+        assert_eq!(part.score, one.score[..5 * 60]);
+        assert_eq!(part.x.as_deref(), one.x.as_ref().map(|x| &x[..5 * 60 * 8]));
+        assert_eq!(part.gamma.as_deref(), one.gamma.as_ref().map(|g| &g[..5 * 60]));
     }
 }
 
@@ -178,12 +188,9 @@ fn bad_frames_are_errors_and_wild_numbers_do_not_panic() {
     wild.y[3] = crate::scenario::C64::new(f64::NAN, 0.0);
     let mut zero = batch;
     zero.y.fill(Default::default());
-    for kind in DECIDING {
-        for precision in [Precision::F64, Precision::F32] {
-            let config = DetectorConfig { precision: Some(precision), ..DetectorConfig::new(kind) };
-            assert_eq!(run(&config, &wild).activity.len(), 60);
-            assert!(run(&config, &zero).activity.iter().all(|&a| a == 0), "{kind:?}");
-        }
+    for config in every_precision() {
+        assert_eq!(run(&config, &wild).activity.len(), 60);
+        assert!(run(&config, &zero).activity.iter().all(|&a| a == 0), "{:?}", config.kind);
     }
 }
 

@@ -24,6 +24,14 @@ pub enum DetectorKind {
     Ml,
     /// Covariance MAP: coordinate descent with the activity prior.
     Map,
+    /// Covariance LASSO: least-squares fit of the sample covariance.
+    CovarianceLasso,
+    /// ML coordinate descent for the support, MMSE estimate of the channels.
+    MlMmse,
+    /// Group LASSO by block coordinate descent.
+    GroupLasso,
+    /// Group LASSO by sharing ADMM.
+    GroupLassoAdmm,
     /// MMSE estimate when the support is known.
     GenieMmse,
     /// Every other device known: the floor of every figure.
@@ -144,16 +152,17 @@ pub struct DetectorConfig {
     /// Name in figures and tables. Default: the id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
-    /// Iterations (amp: 50, expectation-propagation: 10), rounds (soft-sic: 4) or sweeps (covariance 50, ml and map 55, covariance-section
-    /// 10), 1..=1000000.
+    /// Iterations (amp: 50, group-lasso-admm: 200, expectation-propagation: 10), rounds (soft-sic: 4) or sweeps (covariance 50,
+    /// ml, map and ml-mmse 55, covariance-section 10, covariance-lasso and group-lasso 200), 1..=1000000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub iterations: Option<usize>,
     /// amp, expectation-propagation: fraction of the new iterate, in (0, 1]. Default 1 (no damping) and 0.5.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub damping: Option<f64>,
     /// amp, covariance-section: "equal-prior", "map" or a number compared with the LLR (default "map");
-    /// covariance, ml, map: a number compared with gamma/beta (default 0.5). "best": the number that makes the fewest
-    /// errors on training frames (experiment files only).
+    /// covariance, ml, map, ml-mmse, covariance-lasso: a number compared with gamma/beta (default 0.5);
+    /// group-lasso, group-lasso-admm: a number compared with `||x||^2/(M beta)` (default 0.1).
+    /// "best": the number that makes the fewest errors on training frames (experiment files only).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threshold: Option<Threshold>,
     /// amp: "matrix" (default) or "scalar" (diverges; for study).
@@ -162,6 +171,13 @@ pub struct DetectorConfig {
     /// Stop when the largest change of one sweep relative to the largest value falls below, >= 0. Default 0 (never).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tolerance: Option<f64>,
+    /// group-lasso, group-lasso-admm: weight of the row norms, > 0, default `sqrt(M noise_var mean||a||^2)`;
+    /// covariance-lasso: weight of the powers, >= 0, default `8 noise_var mean||a||^2/sqrt(M)`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lambda: Option<f64>,
+    /// group-lasso-admm: penalty of the augmented Lagrangian, > 0. Default 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rho: Option<f64>,
     /// "f64" (default) or "f32".
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub precision: Option<Precision>,
@@ -202,6 +218,8 @@ impl DetectorConfig {
             threshold: None,
             onsager: None,
             tolerance: None,
+            lambda: None,
+            rho: None,
             precision: None,
             order: None,
             beam: None,
@@ -267,6 +285,7 @@ impl DetectorConfig {
             Ok(())
         };
         let amp = [K::Amp, K::AmpSection];
+        let lasso = [K::GroupLasso, K::GroupLassoAdmm, K::CovarianceLasso];
         let sweeps = [
             K::Amp,
             K::AmpSection,
@@ -277,14 +296,34 @@ impl DetectorConfig {
             K::StateEvolution,
             K::ExpectationPropagation,
             K::SoftSic,
+            K::MlMmse,
+            K::GroupLasso,
+            K::GroupLassoAdmm,
+            K::CovarianceLasso,
         ];
-        let decides =
-            [K::Amp, K::AmpSection, K::Covariance, K::CovarianceSection, K::Ml, K::Map, K::StateEvolution, K::Mampnet];
+        let decides = [
+            K::Amp,
+            K::AmpSection,
+            K::Covariance,
+            K::CovarianceSection,
+            K::Ml,
+            K::Map,
+            K::StateEvolution,
+            K::Mampnet,
+            K::MlMmse,
+            K::GroupLasso,
+            K::GroupLassoAdmm,
+            K::CovarianceLasso,
+        ];
+        let descends =
+            [K::Covariance, K::CovarianceSection, K::Ml, K::Map, K::MlMmse, K::GroupLasso, K::CovarianceLasso];
         used(self.iterations.is_some(), "iterations", &sweeps)?;
         used(self.damping.is_some(), "damping", &[K::Amp, K::AmpSection, K::ExpectationPropagation])?;
         used(self.onsager.is_some(), "onsager", &amp)?;
         used(self.threshold.is_some(), "threshold", &decides)?;
-        used(self.tolerance.is_some(), "tolerance", &[K::Covariance, K::CovarianceSection, K::Ml, K::Map])?;
+        used(self.tolerance.is_some(), "tolerance", &descends)?;
+        used(self.lambda.is_some(), "lambda", &lasso)?;
+        used(self.rho.is_some(), "rho", &[K::GroupLassoAdmm])?;
         used(
             self.precision.is_some(),
             "precision",
@@ -306,7 +345,8 @@ impl DetectorConfig {
                 &key("iterations"),
                 i,
                 "1..=1000000",
-                "50 (amp, covariance), 55 (ml, map), 10 (covariance-section, expectation-propagation), 4 (soft-sic)",
+                "50 (amp, covariance), 55 (ml, map, ml-mmse), 200 (group-lasso, group-lasso-admm, covariance-lasso), \
+                 10 (covariance-section, expectation-propagation), 4 (soft-sic)",
             )?;
         }
         if let Some(d) = self.damping {
@@ -322,6 +362,16 @@ impl DetectorConfig {
             "\"equal-prior\", \"map\" or a number with this kind",
             "map",
         )?;
+        if let Some(w) = self.lambda {
+            if self.kind == K::CovarianceLasso {
+                check(w.is_finite() && w >= 0.0, &key("lambda"), w, ">= 0", "8 noise_var mean||a||^2/sqrt(M)")?;
+            } else {
+                check(w.is_finite() && w > 0.0, &key("lambda"), w, "> 0", "sqrt(M noise_var mean||a||^2)")?;
+            }
+        }
+        if let Some(r) = self.rho {
+            check(r.is_finite() && r > 0.0, &key("rho"), r, "> 0", 1)?;
+        }
         if let Some(Threshold::Value(t)) = self.threshold {
             check(t.is_finite(), &key("threshold"), t, "\"equal-prior\", \"map\" or a finite number", "map")?;
         }

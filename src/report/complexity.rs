@@ -141,6 +141,8 @@ pub fn of_detector(scenario: &ScenarioConfig, detector: &DetectorConfig) -> Opti
             }
         }
         K::GenieMmse | K::SingleUserBound | K::StateEvolution => return None,
+        // What they compute depends on how many rows are not zero.
+        K::MlMmse | K::GroupLasso | K::GroupLassoAdmm | K::CovarianceLasso => return None,
         // Not counted in multiplications of the access link.
         K::MatchedFilter
         | K::MmseSic

@@ -174,6 +174,8 @@ const CASES: &[(&str, i32, &[&str], Arrange)] = &[
     ("option out of range", 2, &["detector.damping", "(0, 1]"], |d| detect(d, "amp", data("mmv.npz"), "detector.damping=0")),
     ("option of another detector", 2, &["damping", "amp"], |d| detect(d, "ml", data("mmv.npz"), "detector.damping=0.5")),
     ("named threshold on a power", 2, &["threshold", "number"], |d| detect(d, "ml", data("mmv.npz"), "detector.threshold=map")),
+    ("weight out of range", 2, &["detector.lambda", "> 0"], |d| detect(d, "group-lasso", data("mmv.npz"), "detector.lambda=0")),
+    ("penalty of another detector", 2, &["rho", "group-lasso-admm"], |d| detect(d, "group-lasso", data("mmv.npz"), "detector.rho=1")),
     ("option of the wrong type", 2, &["iterations"], |d| detect(d, "amp", data("mmv.npz"), "detector.iterations=-1")),
     ("key outside of detector", 2, &["detector.iterations=50"], |d| detect(d, "amp", data("mmv.npz"), "scenario.antennas=2")),
     ("set without a value", 2, &["key=value"], |d| detect(d, "amp", data("mmv.npz"), "detector.iterations")),

@@ -18,7 +18,7 @@ type Case = (&'static str, &'static str, &'static [&'static str], &'static str, 
 
 #[test]
 fn detectors_agree_with_the_reference_vectors() {
-    const CASES: [Case; 16] = [
+    const CASES: [Case; 19] = [
         ("noncoherent", "amp", &["iterations=1"], "x", "amp_x_1", Relative(1e-4)),
         (
             "noncoherent",
@@ -44,6 +44,16 @@ fn detectors_agree_with_the_reference_vectors() {
         ("mmv", "amp", &["iterations=50", "damping=0.5"], "x", "damped_x", Relative(2e-2)),
         ("mmv", "ml", &["iterations=200", "tolerance=1e-9"], "gamma", "ml_gamma", Relative(1e-2)),
         ("mmv", "map", &["iterations=200", "tolerance=1e-9"], "gamma", "map_gamma", Relative(1e-2)),
+        ("mmv", "ml-mmse", &["iterations=200", "tolerance=1e-9", "threshold=0.5"], "x", "ml_mmse_x", Relative(1e-2)),
+        (
+            "mmv",
+            "group-lasso",
+            &["lambda=1.0", "iterations=20000", "tolerance=1e-9"],
+            "x",
+            "group_lasso_x",
+            Relative(1e-3),
+        ),
+        ("mmv", "group-lasso-admm", &["lambda=1.0", "rho=2.0", "iterations=200"], "x", "admm_x_200", Relative(1e-3)),
         ("noma", "matched-filter", &[], "symbols", "matched_filter", Decisions(0.002)),
         ("noma", "mmse-sic", &["order=sinr"], "symbols", "mmse_sic", Decisions(0.002)),
         ("noma", "mmse-sic", &["order=fixed"], "symbols", "mmse_sic_fixed_order", Decisions(0.002)),

@@ -199,7 +199,8 @@ fn frames_that_do_not_fit_are_refused_with_a_reason() {
     for kind in BLIND.into_iter().chain([K::OracleLs]) {
         assert!(refusal(kind, &access).contains("spreading link"), "{kind:?}");
     }
-    for kind in [K::Amp, K::AmpSection, K::Covariance, K::CovarianceSection, K::Ml, K::Map, K::GenieMmse] {
+    for kind in [K::Amp, K::AmpSection, K::Covariance, K::CovarianceSection, K::Ml, K::Map, K::GroupLasso, K::GenieMmse]
+    {
         assert!(refusal(kind, &noma).contains("mmse-sic"), "{kind:?}");
     }
     assert!(refusal(K::SingleUserBound, &noma).contains("mmse-sic"));
