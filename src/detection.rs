@@ -49,6 +49,11 @@ pub trait Detector: Send + Sync {
         None
     }
 
+    /// Activity probabilities that a trained detector has learned, `[N]`; `None` where it learns none.
+    fn activity_probs(&self) -> Option<Vec<f64>> {
+        None
+    }
+
     /// Real parameters that were trained, 0 for classical detectors.
     fn parameters(&self) -> usize {
         0

@@ -3,6 +3,7 @@
 mod calibrate;
 mod images;
 mod machine;
+mod properties;
 mod train;
 
 use std::collections::{BTreeMap, HashMap};
@@ -23,6 +24,7 @@ use crate::simulation::{
 };
 use crate::training::{TrainError, TrainObserver};
 
+pub use calibrate::with_best_threshold;
 pub use machine::machine;
 pub use train::{load_detector, training_fingerprint};
 
@@ -148,6 +150,8 @@ pub fn execute(experiment: &Experiment, settings: &Settings) -> Result<Outcome, 
     let mut jobs = Vec::new();
     let mut trained = train::Trained::default();
     for point in &points {
+        let figures = experiment.resolved_figures();
+        let metrics = figures.iter().find(|f| f.id == point.figure).map_or(&[][..], |f| &f.metrics);
         let prepared = prepare(point, experiment.seed, settings, &mut trained)?;
         results.training.extend(prepared.training);
         let Some(detectors) = prepared.detectors else {
@@ -158,6 +162,7 @@ pub fn execute(experiment: &Experiment, settings: &Settings) -> Result<Outcome, 
         ctx.checksums.insert(point.id.clone(), prepared.checksums);
         ctx.predicted.insert(point.id.clone(), prepared.predicted);
         let scenario = Scenario::new(&point.scenario, experiment.seed, Split::Test)?;
+        ctx.properties.insert(point.id.clone(), properties::of_point(point, &scenario, &detectors, metrics));
         jobs.push(Job { point: point.clone(), scenario, detectors });
     }
     if settings.mode == Mode::Train {
@@ -203,6 +208,7 @@ fn prepare(
     let mut to_calibrate = Vec::new();
     for (id, config) in &point.detectors {
         match config.kind {
+            DetectorKind::WelchBound => out.predicted.push(properties::welch(id, point)),
             DetectorKind::StateEvolution => out.predicted.push(predict(id, config, point, seed)?),
             kind if kind.is_learned() => {
                 let Some(ready) = train::ready(id, config, point, seed, settings, trained)? else {
@@ -223,12 +229,7 @@ fn prepare(
     if !to_calibrate.is_empty() {
         let train = Scenario::new(&point.scenario, seed, Split::Train)?;
         for (id, config) in to_calibrate {
-            let of = |id: &str| detectors.iter().find(|(other, _)| other == id).map(|(_, d)| d);
-            let pilots = config.pilots_of.as_deref().and_then(of).and_then(|d| d.pilots());
-            let Some(detector) = of(id) else { continue };
-            let chosen = calibrate::best_threshold(detector.as_ref(), &train, pilots.as_ref())?;
-            let config = DetectorConfig { threshold: Some(Threshold::Value(chosen)), ..config.clone() };
-            let built = crate::classical::build(&config)?;
+            let (chosen, built) = calibrate::with_best_threshold(config, &train, &detectors, id)?;
             // Part of what decides values: a log is not continued with another threshold.
             out.checksums.insert(id.clone(), format!("threshold {chosen:e}"));
             if let Some((_, detector)) = detectors.iter_mut().find(|(other, _)| other == id) {

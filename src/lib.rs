@@ -43,6 +43,7 @@
 #![deny(missing_docs)]
 #![recursion_limit = "256"]
 
+mod arithmetic;
 pub mod backend;
 pub mod classical;
 pub mod cli;

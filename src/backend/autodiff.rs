@@ -148,6 +148,131 @@ impl<B: Backend, C: CheckpointStrategy> Backend for Autodiff<B, C> {
         unreachable!("a backward pass runs on the inner backend; second derivatives are not supported")
     }
 
+    fn covariance_filter(
+        gamma: FloatTensor<Self>,
+        s: FloatTensor<Self>,
+        y: FloatTensor<Self>,
+        antennas: usize,
+        noise_var: f64,
+    ) -> FloatTensor<Self> {
+        #[derive(Debug)]
+        struct CovarianceFilter;
+        impl<B: Backend> Backward<B, 3> for CovarianceFilter {
+            type State = (FloatTensor<B>, FloatTensor<B>, FloatTensor<B>, usize, f64);
+            fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
+                let g = grads.consume::<B>(&ops.node);
+                let (gamma, s, y, antennas, noise_var) = ops.state;
+                let (ggamma, gs, gy) = B::covariance_filter_backward(gamma, s, y, g, antennas, noise_var);
+                for (node, gradient) in ops.parents.into_iter().zip([ggamma, gs, gy]) {
+                    if let Some(n) = node {
+                        grads.register::<B>(n.id, gradient);
+                    }
+                }
+            }
+        }
+        let ((gamma, ng), (s, ns), (y, ny)) = (gamma.into_parts(), s.into_parts(), y.into_parts());
+        match CovarianceFilter.prepare::<C>([ng, ns, ny]).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => {
+                let out = B::covariance_filter(gamma.clone(), s.clone(), y.clone(), antennas, noise_var);
+                prep.finish((gamma, s, y, antennas, noise_var), out)
+            }
+            OpsKind::UnTracked(prep) => prep.finish(B::covariance_filter(gamma, s, y, antennas, noise_var)),
+        }
+    }
+
+    fn covariance_filter_backward(
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: usize,
+        _: f64,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        unreachable!("a backward pass runs on the inner backend; second derivatives are not supported")
+    }
+
+    fn group_shrink(z: FloatTensor<Self>, tau: FloatTensor<Self>, antennas: usize) -> FloatTensor<Self> {
+        #[derive(Debug)]
+        struct GroupShrink;
+        impl<B: Backend> Backward<B, 2> for GroupShrink {
+            type State = (FloatTensor<B>, FloatTensor<B>, usize);
+            fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+                let g = grads.consume::<B>(&ops.node);
+                let (z, tau, antennas) = ops.state;
+                let (gz, gtau) = B::group_shrink_backward(z, tau, g, antennas);
+                for (node, gradient) in ops.parents.into_iter().zip([gz, gtau]) {
+                    if let Some(n) = node {
+                        grads.register::<B>(n.id, gradient);
+                    }
+                }
+            }
+        }
+        let ((z, nz), (tau, nt)) = (z.into_parts(), tau.into_parts());
+        match GroupShrink.prepare::<C>([nz, nt]).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => {
+                let out = B::group_shrink(z.clone(), tau.clone(), antennas);
+                prep.finish((z, tau, antennas), out)
+            }
+            OpsKind::UnTracked(prep) => prep.finish(B::group_shrink(z, tau, antennas)),
+        }
+    }
+
+    fn group_shrink_backward(
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: usize,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        unreachable!("a backward pass runs on the inner backend; second derivatives are not supported")
+    }
+
+    fn coordinate_sweep(
+        log_odds: FloatTensor<Self>,
+        s: FloatTensor<Self>,
+        y: FloatTensor<Self>,
+        antennas: usize,
+        sweeps: usize,
+        noise_var: f64,
+    ) -> FloatTensor<Self> {
+        #[derive(Debug)]
+        struct CoordinateSweep;
+        impl<B: Backend> Backward<B, 3> for CoordinateSweep {
+            type State = ([FloatTensor<B>; 3], usize, usize, f64);
+            fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
+                let g = grads.consume::<B>(&ops.node);
+                let ([log_odds, s, y], antennas, sweeps, noise_var) = ops.state;
+                let all = ops.parents[1].is_some() || ops.parents[2].is_some();
+                let (gl, gs, gy) = B::coordinate_sweep_backward(log_odds, s, y, g, antennas, sweeps, noise_var, all);
+                for (node, gradient) in ops.parents.into_iter().zip([gl, gs, gy]) {
+                    if let Some(n) = node {
+                        grads.register::<B>(n.id, gradient);
+                    }
+                }
+            }
+        }
+        let ((l, nl), (s, ns), (y, ny)) = (log_odds.into_parts(), s.into_parts(), y.into_parts());
+        match CoordinateSweep.prepare::<C>([nl, ns, ny]).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => {
+                let out = B::coordinate_sweep(l.clone(), s.clone(), y.clone(), antennas, sweeps, noise_var);
+                prep.finish(([l, s, y], antennas, sweeps, noise_var), out)
+            }
+            OpsKind::UnTracked(prep) => prep.finish(B::coordinate_sweep(l, s, y, antennas, sweeps, noise_var)),
+        }
+    }
+
+    fn coordinate_sweep_backward(
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: usize,
+        _: usize,
+        _: f64,
+        _: bool,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        unreachable!("a backward pass runs on the inner backend; second derivatives are not supported")
+    }
+
     fn quantize_ste(x: FloatTensor<Self>, levels: f64) -> FloatTensor<Self> {
         #[derive(Debug)]
         struct QuantizeSte;

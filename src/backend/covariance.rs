@@ -263,18 +263,71 @@ pub(super) fn covariance_score_backward<B: Backend, T: Triangular<B>>(
     let gs = subtract::<B>(add::<B>(wc, p), scale::<B>(hw, &row::<B>(gamma)));
     let gy = times::<B>(w, d);
     let white = join::<B>((B::float_cat(vec![gs.0, gy.0], 2), B::float_cat(vec![gs.1, gy.1], 2)));
-    let both = twice(T::solve(factor, white, true));
+    let (gs, gy) = unwhiten::<B, T>(factor, twice(white), [frames, l, k, antennas]);
+    (g_gamma, gs, gy)
+}
+
+/// `[F, K, M]` planes to stacked rows `[F*M, 2K]`.
+fn antenna_rows<B: Backend>((re, im): Planes<B>) -> FloatTensor<B> {
+    let [frames, k, m] = dims::<B>(&re);
+    let stacked = B::float_cat(vec![swap::<B>(re), swap::<B>(im)], 2);
+    B::float_reshape(stacked, Shape::new([frames * m, 2 * k]))
+}
+
+/// Filter outputs `Z = S^H Sigma^-1 Y = W^H V`, `[F*M, 2K]`.
+pub(super) fn covariance_filter<B: Backend, T: Triangular<B>>(
+    gamma: FloatTensor<B>,
+    s: FloatTensor<B>,
+    y: FloatTensor<B>,
+    antennas: usize,
+    noise_var: f64,
+) -> FloatTensor<B> {
+    antenna_rows::<B>(whiten::<B, T>(&gamma, s, y, antennas, noise_var).d)
+}
+
+/// Gradients with respect to gamma, s (summed over frames) and y, for the gradient G `[K, M]` of Z.
+///
+/// The formulas of the CPU body with all vectors whitened: `P = V G^H`, `H = P W^H + W P^H`,
+/// `g_gamma = -Re w^H H w/2`, `L^H g_S = P - H W diag(gamma)`, `L^H g_Y = W G`.
+pub(super) fn covariance_filter_backward<B: Backend, T: Triangular<B>>(
+    gamma: FloatTensor<B>,
+    s: FloatTensor<B>,
+    y: FloatTensor<B>,
+    g: FloatTensor<B>,
+    antennas: usize,
+    noise_var: f64,
+) -> (FloatTensor<B>, FloatTensor<B>, FloatTensor<B>) {
+    let (frames, k, l) = (gamma.shape()[0], gamma.shape()[1], s.shape()[0] / 2);
+    let Whitened { factor, w, v, .. } = whiten::<B, T>(&gamma, s, y, antennas, noise_var);
+    let stacked = swap::<B>(B::float_reshape(g.clone(), Shape::new([frames, antennas, 2 * k])));
+    let g_z = split::<B>(&stacked);
+    let p = times::<B>(v, adjoint::<B>(g_z.clone()));
+    let h = times::<B>(p.clone(), adjoint::<B>(w.clone()));
+    let h = add::<B>(h.clone(), adjoint::<B>(h));
+    let hw = times::<B>(h, w.clone());
+    let curvature = flat::<B>(B::float_sum_dim(real_product::<B>(w.clone(), hw.clone()), 1));
+    let g_gamma = B::float_mul_scalar(curvature, (-0.5).into());
+    let gs = subtract::<B>(p, scale::<B>(hw, &row::<B>(gamma)));
+    let gy = times::<B>(w, g_z);
+    let white = join::<B>((B::float_cat(vec![gs.0, gy.0], 2), B::float_cat(vec![gs.1, gy.1], 2)));
+    let (gs, gy) = unwhiten::<B, T>(factor, white, [frames, l, k, antennas]);
+    (g_gamma, gs, gy)
+}
+
+/// Undoes the whitening of gradients `[F, 2L, K + M]` of s and y; sums those of s over the frames.
+fn unwhiten<B: Backend, T: Triangular<B>>(
+    factor: FloatTensor<B>,
+    white: FloatTensor<B>,
+    [frames, l, k, antennas]: [usize; 4],
+) -> (FloatTensor<B>, FloatTensor<B>) {
+    let both = T::solve(factor, white, true);
     // The sum over frames as a product with ones: burn 0.22.1 on wgpu leaves rows out of a sum over the first dimension
     // when there are 65535 or more of them.
-    let ones = B::float_ones(Shape::new([1, frames]), &g.device(), g.dtype().into());
+    let ones = B::float_ones(Shape::new([1, frames]), &both.device(), both.dtype().into());
     let gs = B::float_reshape(part::<B>(&both, 0..2 * l, 0..k), Shape::new([frames, 2 * l * k]));
     let gs = B::float_matmul(ones, gs);
     let gy = swap::<B>(part::<B>(&both, 0..2 * l, k..k + antennas));
-    (
-        g_gamma,
-        B::float_reshape(gs, Shape::new([2 * l, k])),
-        B::float_reshape(gy, Shape::new([frames * antennas, 2 * l])),
-    )
+    (B::float_reshape(gs, Shape::new([2 * l, k])), B::float_reshape(gy, Shape::new([frames * antennas, 2 * l])))
 }
 
 #[cfg(all(test, feature = "flex", feature = "ndarray"))]
@@ -333,6 +386,17 @@ mod tests {
         assert!(relative::<B>(fast, spec) < 1e-9);
         let fast = B::covariance_score_backward(gamma.clone(), s.clone(), y.clone(), g.clone(), ANTENNAS, 0.5);
         let spec = covariance_score_backward::<B, Primitives>(gamma, s, y, g, ANTENNAS, 0.5);
+        for (fast, spec) in [(fast.0, spec.0), (fast.1, spec.1), (fast.2, spec.2)] {
+            let error = relative::<B>(fast, spec);
+            assert!(error < 1e-9, "{error:.1e}");
+        }
+        let [gamma, s, y, _] = inputs::<B>(device);
+        let g = B::float_from_data(numbers(5, [FRAMES * ANTENNAS, 2 * COLUMNS]), device);
+        let fast = B::covariance_filter(gamma.clone(), s.clone(), y.clone(), ANTENNAS, 0.5);
+        let spec = covariance_filter::<B, Primitives>(gamma.clone(), s.clone(), y.clone(), ANTENNAS, 0.5);
+        assert!(relative::<B>(fast, spec) < 1e-9);
+        let fast = B::covariance_filter_backward(gamma.clone(), s.clone(), y.clone(), g.clone(), ANTENNAS, 0.5);
+        let spec = covariance_filter_backward::<B, Primitives>(gamma, s, y, g, ANTENNAS, 0.5);
         for (fast, spec) in [(fast.0, spec.0), (fast.1, spec.1), (fast.2, spec.2)] {
             let error = relative::<B>(fast, spec);
             assert!(error < 1e-9, "{error:.1e}");

@@ -14,6 +14,7 @@ use cubecl::prelude::*;
 
 use super::covariance::{self, Triangular};
 use super::ops::Backend;
+use super::sweep;
 
 type T = FloatTensor<CubeBackend>;
 
@@ -378,6 +379,18 @@ impl Backend for CubeBackend {
             elem,
         );
         out
+    }
+
+    fn coordinate_sweep(log_odds: T, s: T, y: T, antennas: usize, sweeps: usize, noise_var: f64) -> T {
+        sweep::on_host::<Self>(log_odds, s, y, antennas, sweeps, noise_var)
+    }
+
+    fn covariance_filter(gamma: T, s: T, y: T, antennas: usize, noise_var: f64) -> T {
+        covariance::covariance_filter::<Self, Kernels>(gamma, s, y, antennas, noise_var)
+    }
+
+    fn covariance_filter_backward(gamma: T, s: T, y: T, g: T, antennas: usize, noise_var: f64) -> (T, T, T) {
+        covariance::covariance_filter_backward::<Self, Kernels>(gamma, s, y, g, antennas, noise_var)
     }
 
     fn covariance_score(gamma: T, s: T, y: T, antennas: usize, noise_var: f64) -> T {

@@ -7,6 +7,7 @@ use burn_flex::FlexTensor;
 
 use super::cpu::{self, CovarianceShape, Element, RowShape};
 use super::ops::Backend;
+use super::sweep;
 
 type F = FloatTensor<Flex>;
 
@@ -78,6 +79,23 @@ fn covariance_backward<T: Element>(gamma: &F, s: &F, y: &F, g: &F, m: &usize, no
     )
 }
 
+fn filter<T: Element>(gamma: &F, s: &F, y: &F, m: &usize, noise_var: &f64) -> F {
+    let shape = covariance_shape(gamma, s, *m);
+    let out = cpu::covariance_filter::<T>(gamma.storage(), s.storage(), y.storage(), shape, *noise_var);
+    tensor(out, [shape.frames * m, 2 * shape.columns])
+}
+
+fn filter_backward<T: Element>(gamma: &F, s: &F, y: &F, g: &F, m: &usize, noise_var: &f64) -> (F, F, F) {
+    let shape = covariance_shape(gamma, s, *m);
+    let (a, b, c) =
+        cpu::covariance_filter_backward::<T>(gamma.storage(), s.storage(), y.storage(), g.storage(), shape, *noise_var);
+    (
+        tensor(a, [shape.frames, shape.columns]),
+        tensor(b, [2 * shape.length, shape.columns]),
+        tensor(c, [shape.frames * m, 2 * shape.length]),
+    )
+}
+
 fn quantize<T: Element>(x: &F, levels: &f64) -> F {
     let shape = x.shape();
     tensor(cpu::quantize::<T>(x.storage(), T::narrow(*levels)), [shape[0], shape[1]])
@@ -106,6 +124,18 @@ impl Backend for Flex {
 
     fn covariance_score_backward(gamma: F, s: F, y: F, g: F, antennas: usize, noise_var: f64) -> (F, F, F) {
         typed!(gamma, s, y, g; covariance_backward::<T>(gamma, s, y, g, antennas, noise_var))
+    }
+
+    fn covariance_filter(gamma: F, s: F, y: F, antennas: usize, noise_var: f64) -> F {
+        typed!(gamma, s, y; filter::<T>(gamma, s, y, antennas, noise_var))
+    }
+
+    fn covariance_filter_backward(gamma: F, s: F, y: F, g: F, antennas: usize, noise_var: f64) -> (F, F, F) {
+        typed!(gamma, s, y, g; filter_backward::<T>(gamma, s, y, g, antennas, noise_var))
+    }
+
+    fn coordinate_sweep(log_odds: F, s: F, y: F, antennas: usize, sweeps: usize, noise_var: f64) -> F {
+        sweep::on_host::<Self>(log_odds, s, y, antennas, sweeps, noise_var)
     }
 
     fn quantize_ste(x: F, levels: f64) -> F {

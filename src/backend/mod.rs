@@ -32,8 +32,13 @@ mod flex;
 mod ndarray;
 mod ops;
 mod shrink;
+mod shrink_rows;
 mod spec;
+mod sweep;
 
 pub use device::{Adapter, BackendChoice, BackendError, Chosen, adapters, choose, compiled};
-pub use ops::{Backend, covariance_score, quantize_ste, row_dot, row_onsager, row_scale};
+pub use ops::{
+    Backend, coordinate_sweep, covariance_filter, covariance_score, group_shrink, quantize_ste, row_dot, row_onsager,
+    row_scale,
+};
 pub use shrink::{RowShrink, ShrinkRule, row_shrink, section_posterior};

@@ -10,6 +10,7 @@ use burn_ndarray::{NdArray, NdArrayTensor};
 
 use super::cpu::{self, Element, RowShape};
 use super::ops::Backend;
+use super::sweep;
 
 type F = FloatTensor<NdArray>;
 
@@ -95,6 +96,27 @@ impl Backend for NdArray {
             DType::F64 => tensor(cpu::quantize::<f64>(slice(&x), levels), shape),
             _ => tensor(cpu::quantize::<f32>(slice(&x), levels as f32), shape),
         }
+    }
+
+    fn coordinate_sweep(log_odds: F, s: F, y: F, antennas: usize, sweeps: usize, noise_var: f64) -> F {
+        sweep::on_host::<Self>(log_odds, s, y, antennas, sweeps, noise_var)
+    }
+
+    fn covariance_filter(gamma: F, s: F, y: F, antennas: usize, noise_var: f64) -> F {
+        let (gamma, s, y) = (read(gamma), read(s), read(y));
+        NdArrayTensor::from_data(match gamma.dtype() {
+            DType::F64 => cpu::filter_on_data::<f64>(&gamma, &s, &y, antennas, noise_var),
+            _ => cpu::filter_on_data::<f32>(&gamma, &s, &y, antennas, noise_var),
+        })
+    }
+
+    fn covariance_filter_backward(gamma: F, s: F, y: F, g: F, antennas: usize, noise_var: f64) -> (F, F, F) {
+        let (gamma, s, y, g) = (read(gamma), read(s), read(y), read(g));
+        let [a, b, c] = match gamma.dtype() {
+            DType::F64 => cpu::filter_backward_on_data::<f64>(&gamma, &s, &y, &g, antennas, noise_var),
+            _ => cpu::filter_backward_on_data::<f32>(&gamma, &s, &y, &g, antennas, noise_var),
+        };
+        (NdArrayTensor::from_data(a), NdArrayTensor::from_data(b), NdArrayTensor::from_data(c))
     }
 
     fn covariance_score(gamma: F, s: F, y: F, antennas: usize, noise_var: f64) -> F {

@@ -8,7 +8,7 @@ use burn::backend::{Dispatch, backend_extension};
 use burn::tensor::Tensor;
 
 use super::covariance::{self, Primitives};
-use super::spec;
+use super::{shrink_rows, spec, sweep};
 
 /// burn's backend plus the project's fused kernels.
 ///
@@ -75,6 +75,72 @@ pub trait Backend: burn::backend::Backend {
         covariance::covariance_score_backward::<Self, Primitives>(gamma, s, y, g, antennas, noise_var)
     }
 
+    /// See [`covariance_filter`]; `gamma [F, K]`, `s [2L, K]`, `y [F*M, 2L]` -> `[F*M, 2K]`.
+    fn covariance_filter(
+        gamma: FloatTensor<Self>,
+        s: FloatTensor<Self>,
+        y: FloatTensor<Self>,
+        antennas: usize,
+        noise_var: f64,
+    ) -> FloatTensor<Self> {
+        covariance::covariance_filter::<Self, Primitives>(gamma, s, y, antennas, noise_var)
+    }
+
+    /// Gradients of [`Backend::covariance_filter`] with respect to gamma, s and y, for the gradient `g [F*M, 2K]`.
+    fn covariance_filter_backward(
+        gamma: FloatTensor<Self>,
+        s: FloatTensor<Self>,
+        y: FloatTensor<Self>,
+        g: FloatTensor<Self>,
+        antennas: usize,
+        noise_var: f64,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        covariance::covariance_filter_backward::<Self, Primitives>(gamma, s, y, g, antennas, noise_var)
+    }
+
+    /// See [`group_shrink`]; `z [F*M, 2K]`, `tau [F, K]` -> `[F*M, 2K]`.
+    fn group_shrink(z: FloatTensor<Self>, tau: FloatTensor<Self>, antennas: usize) -> FloatTensor<Self> {
+        shrink_rows::forward::<Self>(z, tau, antennas)
+    }
+
+    /// Gradients of [`Backend::group_shrink`] with respect to z and tau, for the gradient `g [F*M, 2K]`.
+    fn group_shrink_backward(
+        z: FloatTensor<Self>,
+        tau: FloatTensor<Self>,
+        g: FloatTensor<Self>,
+        antennas: usize,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        shrink_rows::backward::<Self>(z, tau, g, antennas)
+    }
+
+    /// See [`coordinate_sweep`]; `log_odds [1, N]`, `s [2L, N]`, `y [F*M, 2L]` -> `[F, N]`.
+    fn coordinate_sweep(
+        log_odds: FloatTensor<Self>,
+        s: FloatTensor<Self>,
+        y: FloatTensor<Self>,
+        antennas: usize,
+        sweeps: usize,
+        noise_var: f64,
+    ) -> FloatTensor<Self> {
+        sweep::coordinate_sweep::<Self>(log_odds, s, y, antennas, sweeps, noise_var)
+    }
+
+    /// Gradients of [`Backend::coordinate_sweep`] with respect to the log-odds, s and y for the gradient `g [F, N]`, by
+    /// recomputation; those of s and y are zero unless `all`. On every backend this runs on the host in f64.
+    #[allow(clippy::too_many_arguments)]
+    fn coordinate_sweep_backward(
+        log_odds: FloatTensor<Self>,
+        s: FloatTensor<Self>,
+        y: FloatTensor<Self>,
+        g: FloatTensor<Self>,
+        antennas: usize,
+        sweeps: usize,
+        noise_var: f64,
+        all: bool,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        sweep::backward_on_host::<Self>(log_odds, s, y, g, antennas, sweeps, noise_var, all)
+    }
+
     /// See [`quantize_ste`]; `x [R, C]` -> `[R, C]`.
     fn quantize_ste(x: FloatTensor<Self>, levels: f64) -> FloatTensor<Self> {
         spec::quantize_ste::<Self>(x, levels)
@@ -128,6 +194,54 @@ pub fn covariance_score(gamma: Tensor<2>, s: Tensor<2>, y: Tensor<2>, antennas: 
         s.into_dispatch(),
         y.into_dispatch(),
         antennas,
+        noise_var,
+    ))
+}
+
+/// LMMSE filter outputs of every column: `z_k = s_k^H Sigma^-1 Y` with `Sigma = S diag(gamma) S^H + noise_var I`.
+///
+/// `gamma [F, K]` >= 0, `s [2L, K]` (real rows, then imaginary rows), `y [F*M, 2L]` -> `[F*M, 2K]`. `gamma_k z_k` is the
+/// posterior mean of row k when its entries are `CN(0, gamma_k)`.
+pub fn covariance_filter(gamma: Tensor<2>, s: Tensor<2>, y: Tensor<2>, antennas: usize, noise_var: f64) -> Tensor<2> {
+    Tensor::from_dispatch(Dispatch::covariance_filter(
+        gamma.into_dispatch(),
+        s.into_dispatch(),
+        y.into_dispatch(),
+        antennas,
+        noise_var,
+    ))
+}
+
+/// Row soft threshold, the proximal operator of `tau ||.||_2`: `x_k = (1 - tau_k/||z_k||)_+ z_k` over the antennas.
+///
+/// `z [F*M, 2K]`, `tau [F, K]` >= 0 -> `[F*M, 2K]`. A row of zeros stays zero and has no gradient.
+pub fn group_shrink(z: Tensor<2>, tau: Tensor<2>, antennas: usize) -> Tensor<2> {
+    Tensor::from_dispatch(Dispatch::group_shrink(z.into_dispatch(), tau.into_dispatch(), antennas))
+}
+
+/// Coordinate descent on the powers of all devices (Algorithm 3 of the auto-encoder paper): `sweeps` sweeps from zero.
+///
+/// A device n in order has `v = Sigma^-1 s_n`, `e = s_n^H v`, `q = ||Y^H v||^2/M`, and the log-odds `l_n = ln(eps/(1 - eps))`
+/// of its activity; its power alpha in `[0, 1]` moves by `d = (2 q/(e + sqrt(e^2 - 4 q l/M)) - 1)/e` as far as it stays in
+/// range, and `Sigma^-1` follows by a rank-one step. `l = 0` is maximum likelihood with powers up to 1. Powers count in
+/// units of the received power of an active device: `s` holds columns of that energy.
+///
+/// `log_odds [1, N]`, `s [2L, N]` (real rows, then imaginary rows), `y [F*M, 2L]` -> `[F, N]`. The arithmetic is f64 on
+/// every backend, on the host: `Sigma` is too ill-conditioned for the single precision of GPUs.
+pub fn coordinate_sweep(
+    log_odds: Tensor<2>,
+    s: Tensor<2>,
+    y: Tensor<2>,
+    antennas: usize,
+    sweeps: usize,
+    noise_var: f64,
+) -> Tensor<2> {
+    Tensor::from_dispatch(Dispatch::coordinate_sweep(
+        log_odds.into_dispatch(),
+        s.into_dispatch(),
+        y.into_dispatch(),
+        antennas,
+        sweeps,
         noise_var,
     ))
 }

@@ -16,9 +16,9 @@
 use super::amp_steps::{Gain, Jacobians, PackedPilots, effective_noise, matched_filter, posterior, residual};
 use super::decide::{decide, log_prior_odds, row_threshold, safe_prob};
 use super::frames::{FrameDetector, FrameOut, detect_frames};
-use super::kernels::energy;
-use super::planes::{Planes, pack};
-use super::real::{Real, TILE_ROWS};
+use crate::arithmetic::kernels::energy;
+use crate::arithmetic::planes::{Planes, pack};
+use crate::arithmetic::real::{Real, TILE_ROWS};
 use crate::config::{Onsager, Threshold};
 use crate::detection::{Decisions, DetectError, Detector};
 use crate::scenario::FrameBatch;

@@ -2,9 +2,9 @@
 //!
 //! Equation numbers are those of Theorem 1 as the field guide (section A) states it, misprints corrected.
 
-use super::kernels::energy;
-use super::planes::Planes;
-use super::real::{Real, TILE_ROWS};
+use crate::arithmetic::kernels::energy;
+use crate::arithmetic::planes::Planes;
+use crate::arithmetic::real::{Real, TILE_ROWS};
 
 /// Pilots packed for the two products, shared by all frames of a batch.
 pub(crate) struct PackedPilots<T> {

@@ -11,11 +11,12 @@
 //! Then `gamma += d` and `Sigma^-1 -= d v v^H/(1 + d s)`. The decision is the largest gamma of the device's Q columns,
 //! active when `gamma > threshold * beta` (default 0.5). No channel is estimated.
 
+use super::columns::pilot_columns;
 use super::decide::{decide, row_threshold};
 use super::frames::{FrameDetector, FrameOut, detect_frames};
-use super::inverse::{InverseCovariance, Observation};
-use super::planes::{Planes, pilot_columns};
-use super::real::Real;
+use crate::arithmetic::inverse::{InverseCovariance, Observation};
+use crate::arithmetic::planes::Planes;
+use crate::arithmetic::real::Real;
 use crate::config::Threshold;
 use crate::detection::{Decisions, DetectError, Detector};
 use crate::scenario::FrameBatch;

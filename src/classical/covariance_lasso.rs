@@ -17,11 +17,12 @@
 
 use rayon::prelude::*;
 
+use super::columns::pilot_columns;
 use super::covariance::judge_powers;
 use super::frames::{FrameDetector, FrameOut, detect_frames};
-use super::inverse::Observation;
-use super::planes::{Planes, pilot_columns};
 use super::row_energy::column_energies;
+use crate::arithmetic::inverse::Observation;
+use crate::arithmetic::planes::Planes;
 use crate::detection::{Decisions, DetectError, Detector};
 use crate::scenario::{C64, FrameBatch};
 

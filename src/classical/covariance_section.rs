@@ -20,12 +20,13 @@
 //! M = 16, L = 20 or 40: within this model the detector is at the Bayes limit.
 
 use super::amp_steps::posterior;
+use super::columns::pilot_columns;
 use super::decide::{decide, log_prior_odds, section_threshold};
 use super::frames::{FrameDetector, FrameOut, detect_frames};
-use super::inverse::{InverseCovariance, Observation};
-use super::kernels::energy;
-use super::planes::{Planes, pilot_columns};
-use super::real::Real;
+use crate::arithmetic::inverse::{InverseCovariance, Observation};
+use crate::arithmetic::kernels::energy;
+use crate::arithmetic::planes::Planes;
+use crate::arithmetic::real::Real;
 use crate::config::Threshold;
 use crate::detection::{Decisions, DetectError, Detector};
 use crate::scenario::{C64, FrameBatch};

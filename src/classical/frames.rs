@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::kernels::{Kernel, dispatch};
+use crate::arithmetic::kernels::{Kernel, dispatch};
 use crate::detection::{Decisions, DetectError};
 use crate::scenario::{C64, FrameBatch};
 

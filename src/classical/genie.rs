@@ -4,10 +4,11 @@
 //! of Gaussian channels. No detector that has to find the support can have a lower mean squared error under the model.
 //! Activity is the truth; the score is 1 for the sent sequence and 0 elsewhere.
 
+use super::columns::pilot_columns;
 use super::frames::{FrameDetector, FrameOut, detect_frames};
-use super::inverse::InverseCovariance;
 use super::mmse::mmse_rows;
-use super::planes::{Planes, pilot_columns};
+use crate::arithmetic::inverse::InverseCovariance;
+use crate::arithmetic::planes::Planes;
 use crate::detection::{Decisions, DetectError, Detector};
 use crate::scenario::FrameBatch;
 

@@ -17,11 +17,12 @@
 //! `score = ||x_i||^2/(M beta_n)`, largest of the Q rows, active above `threshold`. Shrinkage makes scores smaller than one.
 //! Source: the baseline of the auto-encoder paper (field guide B); block coordinate descent after Tseng (2001).
 
+use super::columns::pilot_columns;
 use super::frames::{FrameDetector, FrameOut, detect_frames};
-use super::kernels::{combine_conjugate, energy, subtract_outer};
-use super::planes::{Planes, pilot_columns};
-use super::real::Real;
 use super::row_energy::{column_energies, default_lambda, judge_rows};
+use crate::arithmetic::kernels::{combine_conjugate, energy, subtract_outer};
+use crate::arithmetic::planes::Planes;
+use crate::arithmetic::real::Real;
 use crate::detection::{Decisions, DetectError, Detector};
 use crate::scenario::FrameBatch;
 

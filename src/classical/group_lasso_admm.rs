@@ -15,10 +15,10 @@
 
 use super::amp_steps::{PackedPilots, matched_filter};
 use super::frames::{FrameDetector, FrameOut, detect_frames};
-use super::kernels::energy;
-use super::planes::{Planes, pack};
-use super::real::{Real, TILE_ROWS};
 use super::row_energy::{column_energies, default_lambda, judge_rows};
+use crate::arithmetic::kernels::energy;
+use crate::arithmetic::planes::{Planes, pack};
+use crate::arithmetic::real::{Real, TILE_ROWS};
 use crate::detection::{Decisions, DetectError, Detector};
 use crate::scenario::FrameBatch;
 

@@ -172,17 +172,20 @@ fn one_device_without_noise_is_found_with_its_channel() {
     let (batch, device) = one_device();
     let truth = batch.truth.as_ref().expect("simulated");
     for kind in [K::GroupLasso, K::GroupLassoAdmm, K::CovarianceLasso, K::MlMmse] {
-        // ADMM needs many iterations for six digits.
-        let iterations = (kind == K::GroupLassoAdmm).then_some(20_000);
-        let decisions = run(&DetectorConfig { iterations, ..DetectorConfig::new(kind) }, &batch);
+        // With a weight that vanishes with the noise, both solvers would take for ever: a small one, and many iterations.
+        let group_lasso = matches!(kind, K::GroupLasso | K::GroupLassoAdmm);
+        let (iterations, lambda) = (group_lasso.then_some(100_000), group_lasso.then_some(1e-3));
+        let decisions = run(&DetectorConfig { iterations, lambda, ..DetectorConfig::new(kind) }, &batch);
+        // The estimate is shorter than the channel by lambda.
+        let tolerance = if group_lasso { 1e-3 } else { 1e-4 };
         assert_eq!(decisions.activity, truth.activity, "{kind:?}");
         let score = decisions.score[device * 2 + 1];
-        assert!((score - 1.0).abs() < 1e-4, "{kind:?}: score {score}");
+        assert!((score - 1.0).abs() < tolerance, "{kind:?}: score {score}");
         let Some(x) = decisions.x else { continue };
         let mut want = vec![C64::default(); x.len()];
         let row = (device * 2 + 1) * 4;
         want[row..row + 4].copy_from_slice(&truth.channel[device * 4..device * 4 + 4]);
-        assert!(relative_gap(&x, &want) < 1e-5, "{kind:?}: {}", relative_gap(&x, &want));
+        assert!(relative_gap(&x, &want) < tolerance, "{kind:?}: {}", relative_gap(&x, &want));
     }
 }
 

@@ -2,8 +2,8 @@
 
 use num_complex::Complex64;
 
-use super::inverse::InverseCovariance;
-use super::planes::Planes;
+use crate::arithmetic::inverse::InverseCovariance;
+use crate::arithmetic::planes::Planes;
 
 /// `x_i = gamma_i a_i^H Sigma^-1 Y` with `Sigma = sum_i gamma_i a_i a_i^H + noise_var I`, for all columns of power `gamma_i > 0`.
 ///

@@ -18,6 +18,7 @@
 
 mod amp;
 mod amp_steps;
+mod columns;
 mod covariance;
 mod covariance_lasso;
 mod covariance_section;
@@ -27,15 +28,11 @@ mod frames;
 mod genie;
 mod group_lasso;
 mod group_lasso_admm;
-mod inverse;
-mod kernels;
 #[cfg(test)]
 mod lasso_tests;
 mod ml_mmse;
 mod mmse;
 pub mod noma;
-mod planes;
-mod real;
 mod row_energy;
 mod single_user;
 mod state_evolution;
@@ -55,6 +52,7 @@ pub use state_evolution::{StateEvolution, state_evolution};
 
 use std::marker::PhantomData;
 
+use crate::arithmetic::real::Real;
 use amp::Amp;
 use covariance::Covariance;
 use covariance_lasso::CovarianceLasso;
@@ -62,7 +60,6 @@ use covariance_section::CovarianceSection;
 use group_lasso::GroupLasso;
 use group_lasso_admm::GroupLassoAdmm;
 use ml_mmse::MlMmse;
-use real::Real;
 
 use crate::config::{DetectorConfig, DetectorKind, Onsager, Order, Precision, Threshold, kind_name};
 use crate::detection::Detector;
@@ -149,6 +146,7 @@ fn build_as<T: Real>(config: &DetectorConfig) -> Result<Box<dyn Detector>, Class
         }),
         K::GenieMmse => Box::new(GenieMmse),
         K::SingleUserBound => Box::new(SingleUserBound),
+        K::WelchBound => return not_here("the Welch bound needs no frames; it belongs into experiment files"),
         K::StateEvolution => return not_here("state evolution predicts without frames; call state_evolution"),
         K::MatchedFilter => Box::new(noma::MatchedFilter),
         K::MmseSic => Box::new(noma::MmseSic { order: config.order.unwrap_or(Order::Sinr) }),
@@ -160,6 +158,8 @@ fn build_as<T: Real>(config: &DetectorConfig) -> Result<Box<dyn Detector>, Class
             damping: config.damping.unwrap_or(0.5),
         }),
         K::SoftSic => Box::new(noma::SoftSic { rounds: iterations(4) }),
-        K::Mampnet | K::Sicnn => return not_here("it is a trained network; train it or load its bundle"),
+        K::Mampnet | K::Autoencoder | K::Sicnn => {
+            return not_here("it is a trained network; train it or load its bundle");
+        }
     })
 }

@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 
 use super::CommonArgs;
 use super::error::CliError;
-use crate::config::{DetectorKind, Point};
+use crate::config::{DetectorConfig, DetectorKind, Point, Threshold};
 use crate::detection::Detector;
+use crate::experiment::with_best_threshold;
 use crate::io::Bundle;
+use crate::scenario::{Scenario, Split};
 use crate::simulation::Results;
 
 /// Frame detectors in legend order, each with its id in the experiment file.
@@ -26,7 +28,7 @@ pub(super) fn of_run(
     let mut detectors = Vec::new();
     for (id, config) in &point.detectors {
         let detector = match config.kind {
-            DetectorKind::StateEvolution => continue,
+            DetectorKind::StateEvolution | DetectorKind::WelchBound => continue,
             kind if kind.is_learned() => {
                 let trained = results.training.iter().find(|t| t.point == point.id && t.detector == *id);
                 let folder = match (&config.bundle, trained) {
@@ -40,9 +42,20 @@ pub(super) fn of_run(
                 };
                 super::run::load_detector(&Bundle::open(&folder)?, common)?
             }
+            // What its scores mean has to be found first, with the pilots of a network that may come later.
+            _ if config.threshold == Some(Threshold::BEST) => {
+                crate::classical::build(&DetectorConfig { threshold: None, ..config.clone() })?
+            }
             _ => crate::classical::build(config)?,
         };
         detectors.push((id.clone(), detector));
+    }
+    let train = Scenario::new(&point.scenario, results.seed, Split::Train)?;
+    for (id, config) in point.detectors.iter().filter(|(_, c)| c.threshold == Some(Threshold::BEST)) {
+        let (_, built) = with_best_threshold(config, &train, &detectors, id)?;
+        if let Some((_, detector)) = detectors.iter_mut().find(|(other, _)| other == id) {
+            *detector = built;
+        }
     }
     Ok(detectors)
 }

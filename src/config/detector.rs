@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::decoder::DecoderConfig;
 use super::error::{ConfigError, check};
 use super::noma::SignatureKind;
 use super::receiver::ReceiverConfig;
@@ -38,8 +39,12 @@ pub enum DetectorKind {
     SingleUserBound,
     /// State-evolution prediction of AMP (no frames needed).
     StateEvolution,
+    /// Smallest coherence that pilots can have (no frames needed).
+    WelchBound,
     /// DL-mAMPnet, system A (trained).
     Mampnet,
+    /// System B: learned pilots and their decoder (trained).
+    Autoencoder,
     /// System E: one matched filter per user, five-point decision.
     MatchedFilter,
     /// System E: MMSE filter and successive cancellation of decisions.
@@ -61,7 +66,7 @@ pub enum DetectorKind {
 impl DetectorKind {
     /// Whether the detector has weights that are trained.
     pub fn is_learned(self) -> bool {
-        matches!(self, Self::Mampnet | Self::Sicnn)
+        matches!(self, Self::Mampnet | Self::Autoencoder | Self::Sicnn)
     }
 
     /// Whether the detector works on the spreading link of system E.
@@ -199,6 +204,9 @@ pub struct DetectorConfig {
     /// Learned detectors: the architecture.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<ModelConfig>,
+    /// autoencoder: the decoder, and whether pilots are learned with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decoder: Option<DecoderConfig>,
     /// sicnn: the receiver, and whether signatures are learned with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receiver: Option<ReceiverConfig>,
@@ -227,6 +235,7 @@ impl DetectorConfig {
             pilots_of: None,
             bundle: None,
             model: None,
+            decoder: None,
             receiver: None,
             training: None,
         }
@@ -236,6 +245,8 @@ impl DetectorConfig {
     pub fn learns_pilots(&self) -> bool {
         match self.kind {
             DetectorKind::Mampnet => self.model.as_ref().is_some_and(|m| m.learn_pilots),
+            // Its pilots are part of what it is, learned or not.
+            DetectorKind::Autoencoder => true,
             DetectorKind::Sicnn => self.receiver.as_ref().is_some_and(|r| r.learn_signatures),
             _ => false,
         }
@@ -254,6 +265,9 @@ impl DetectorConfig {
             "a detector of the access link; those of the spreading link need scenario.kind = \"noma\""
         };
         check(self.kind.is_spreading() == spreading, &format!("{prefix}.kind"), kind_name(self.kind), range, "none")?;
+        if self.kind == DetectorKind::Autoencoder {
+            self.decoder.clone().unwrap_or_default().validate_for(&format!("{prefix}.decoder"), scenario)?;
+        }
         let Some(receiver) = self.receiver.as_ref().filter(|_| spreading) else { return Ok(()) };
         receiver.validate_for(&format!("{prefix}.receiver"), scenario.noma().users)?;
         check(
@@ -310,6 +324,7 @@ impl DetectorConfig {
             K::Map,
             K::StateEvolution,
             K::Mampnet,
+            K::Autoencoder,
             K::MlMmse,
             K::GroupLasso,
             K::GroupLassoAdmm,
@@ -335,10 +350,11 @@ impl DetectorConfig {
         if let Some(b) = self.beam {
             check((1..=4096).contains(&b), &key("beam"), b, "1..=4096", 4)?;
         }
-        used(self.bundle.is_some(), "bundle", &[K::Mampnet, K::Sicnn])?;
+        used(self.bundle.is_some(), "bundle", &[K::Mampnet, K::Autoencoder, K::Sicnn])?;
         used(self.model.is_some(), "model", &[K::Mampnet])?;
+        used(self.decoder.is_some(), "decoder", &[K::Autoencoder])?;
         used(self.receiver.is_some(), "receiver", &[K::Sicnn])?;
-        used(self.training.is_some(), "training", &[K::Mampnet, K::Sicnn])?;
+        used(self.training.is_some(), "training", &[K::Mampnet, K::Autoencoder, K::Sicnn])?;
         if let Some(i) = self.iterations {
             check(
                 (1..=1_000_000).contains(&i),
@@ -378,17 +394,29 @@ impl DetectorConfig {
         if let Some(m) = &self.model {
             m.validate(&key("model"))?;
         }
+        if let Some(d) = &self.decoder {
+            d.validate(&key("decoder"))?;
+        }
+        if self.kind == K::Autoencoder {
+            check(
+                !matches!(self.threshold, Some(Threshold::Rule(_))),
+                &key("threshold"),
+                "a named rule",
+                "a number with this kind",
+                "the one that makes the fewest errors on training frames",
+            )?;
+        }
         if let Some(r) = &self.receiver {
             r.validate(&key("receiver"))?;
         }
         if let Some(t) = &self.training {
             t.validate(&key("training"))?;
             let fits = |p: PhaseKind| match self.kind {
-                K::Sicnn => matches!(p, PhaseKind::Joint | PhaseKind::Receiver),
+                K::Sicnn | K::Autoencoder => matches!(p, PhaseKind::Joint | PhaseKind::Receiver),
                 _ => p != PhaseKind::Receiver,
             };
             if let Some(i) = t.phases.iter().position(|p| !fits(p.kind)) {
-                let range = if self.kind == K::Sicnn { "\"joint\" or \"receiver\"" } else { "not \"receiver\"" };
+                let range = if self.kind != K::Mampnet { "\"joint\" or \"receiver\"" } else { "not \"receiver\"" };
                 let found = format!("{:?}", t.phases[i].kind).to_lowercase();
                 check(false, &key(&format!("training.phases[{i}].kind")), found, range, "joint")?;
             }

@@ -9,6 +9,7 @@ use super::detector::DetectorConfig;
 use super::error::{ConfigError, check};
 use super::scenario::ScenarioConfig;
 use super::set::{Assignment, apply};
+use crate::metrics::{JAIN, METRICS, PROPERTIES, is_metric};
 
 /// `[engine]`: how long a point is simulated.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -395,6 +396,11 @@ impl Experiment {
                 "\"curve\" or \"visualisation\"",
                 "curve",
             )?;
+            for metric in &f.metrics {
+                let known = METRICS.iter().map(|m| m.name).chain(PROPERTIES.iter().map(|p| p.name)).chain([JAIN]);
+                let range = format!("one of {}, ber_user_1, ...", known.collect::<Vec<_>>().join(", "));
+                check(is_metric(metric), &format!("figures.{}.metrics", f.id), metric, &range, "ser")?;
+            }
             for id in f.detectors.iter().flatten() {
                 if !self.detectors.contains_key(id) {
                     let known: Vec<&str> = self.detectors.keys().map(String::as_str).collect();

@@ -4,6 +4,7 @@
 //! table into [`Experiment`]. Unknown keys and values out of range are errors that name the key, the range and the
 //! default. [`Experiment::points`] unfolds figures and sweeps into fully resolved [`Point`]s.
 
+mod decoder;
 mod detector;
 mod error;
 mod experiment;
@@ -13,6 +14,7 @@ mod scenario;
 mod set;
 mod training;
 
+pub use decoder::{CorrectionKind, DecoderConfig, DecoderForm, DecoderTarget};
 pub use detector::{DetectorConfig, DetectorKind, Onsager, Order, Precision, Threshold, kind_name, spelled};
 pub use error::ConfigError;
 pub use experiment::{EngineConfig, Experiment, Figure, Point, Sweep};

@@ -103,7 +103,7 @@ pub enum PhaseKind {
     Refinement,
     /// All parameters, cross-entropy of the output plus `auxiliary` times that of every layer.
     Joint,
-    /// System E: the receiver alone; learned signatures stay as they are.
+    /// Systems B and E: the receiver alone; learned pilots or signatures stay as they are.
     Receiver,
 }
 
@@ -111,7 +111,7 @@ pub enum PhaseKind {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PhaseConfig {
-    /// "layer-wise", "refinement" or "joint" (mampnet), "receiver" or "joint" (sicnn).
+    /// "layer-wise", "refinement" or "joint" (mampnet), "receiver" or "joint" (autoencoder, sicnn).
     pub kind: PhaseKind,
     /// Adam steps, 1..=10000000.
     pub steps: u64,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::config::{DetectorConfig, Threshold};
 use crate::detection::Detector;
 use crate::metrics::ThresholdSearch;
 use crate::scenario::{Pilots, Scenario};
@@ -32,4 +33,23 @@ pub(super) fn best_threshold(
         search.add(&batch, &detector.detect(&batch)?);
     }
     Ok(search.best().unwrap_or(0.0))
+}
+
+/// The classical detector `id` with the threshold that makes the fewest errors on frames of `train` (the training stream),
+/// and that threshold. `detectors` are those of the point: one of them may own the pilots it works with.
+///
+/// # Errors
+/// [`ExperimentError`] when frames cannot be made or the detector fails.
+pub fn with_best_threshold(
+    config: &DetectorConfig,
+    train: &Scenario,
+    detectors: &[(String, Box<dyn Detector>)],
+    id: &str,
+) -> Result<(f64, Box<dyn Detector>), ExperimentError> {
+    let start = crate::classical::build(&DetectorConfig { threshold: None, ..config.clone() })?;
+    let owner = config.pilots_of.as_deref().unwrap_or(id);
+    let pilots = detectors.iter().find(|(other, _)| other == owner).and_then(|(_, d)| d.pilots());
+    let chosen = best_threshold(start.as_ref(), train, pilots.as_ref())?;
+    let threshold = Some(Threshold::Value(chosen));
+    Ok((chosen, crate::classical::build(&DetectorConfig { threshold, ..config.clone() })?))
 }

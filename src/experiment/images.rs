@@ -4,7 +4,8 @@ use super::train::{Trained, key};
 use super::{ExperimentError, Settings};
 use crate::complex::stack_pilots;
 use crate::config::Point;
-use crate::models::mampnet::{DrawTensors, FrameTensors, load_bundle};
+use crate::models::access::{DrawTensors, FrameTensors};
+use crate::models::mampnet::load_bundle;
 use crate::scenario::Scenario;
 use crate::simulation::GreyImage;
 

@@ -1,19 +1,25 @@
 //! Learned detectors of a point: loaded where they are trained, trained where they are not.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use burn::module::Module;
 
+use super::calibrate::best_threshold;
 use super::{ExperimentError, Mode, Settings, Shared};
 use crate::backend::Chosen;
 use crate::config::{DetectorConfig, DetectorKind, Point, ReceiverConfig, ReceiverForm, SignatureKind, Threshold};
 use crate::detection::Detector;
+use crate::models::autoencoder::{
+    self, AutoEncoderDetector, AutoEncoderInfo, AutoEncoderTask, load_autoencoder, save_autoencoder,
+};
 use crate::models::mampnet::{BundleInfo, MampDetector, MampTask, load_bundle, save_bundle};
 use crate::models::signature::beam::{BeamTask, load_beam, save_beam};
 use crate::models::signature::{
     self, ReceiverDetector, ReceiverInfo, ReceiverTask, Sizes, load_receiver, save_receiver,
 };
 use crate::models::system_of;
+use crate::scenario::{Scenario, Split};
 use crate::simulation::{TrainingPoint, TrainingRecord};
 use crate::training::{TrainStop, TrainTask, train};
 
@@ -57,6 +63,9 @@ pub fn training_fingerprint(config: &DetectorConfig, point: &Point, seed: u64) -
             noma.snr_db = 0.0;
             noma.signatures = given_signatures(config, point);
             serde_json::json!([noma, seed, config.receiver.clone().unwrap_or_default(), schedule])
+        }
+        DetectorKind::Autoencoder => {
+            serde_json::json!([point.scenario, seed, config.decoder.clone().unwrap_or_default(), schedule])
         }
         _ => serde_json::json!([point.scenario, seed, config.model.clone().unwrap_or_default(), schedule]),
     };
@@ -106,6 +115,7 @@ pub(super) fn ready(
     let finished = match config.kind {
         DetectorKind::Sicnn if job.form() == ReceiverForm::BeamMetric => job.beam()?,
         DetectorKind::Sicnn => job.receiver()?,
+        DetectorKind::Autoencoder => job.autoencoder()?,
         _ => job.mampnet()?,
     };
     if !finished {
@@ -169,6 +179,32 @@ impl Job<'_> {
         };
         let pilots = net.learned_pilots(task.pilots().energy).unwrap_or_else(|| task.pilots().as_ref().clone());
         save_bundle(self.folder, &net, &pilots, &info, metrics)?;
+        Ok(true)
+    }
+
+    /// System B; false when it was interrupted. The threshold is chosen on training frames once the network is trained.
+    fn autoencoder(&self) -> Result<bool, ExperimentError> {
+        let decoder = self.config.decoder.clone().unwrap_or_default();
+        let schedule = self.config.training.clone().unwrap_or_default();
+        let chosen = &self.settings.device;
+        let (scenario, device) = (&self.point.scenario, &chosen.device);
+        let task = AutoEncoderTask::new(&self.shown(), scenario, self.seed, &decoder, &schedule, device)?;
+        let Some((net, metrics)) = self.run(&task)? else { return Ok(false) };
+        let energy = task.pilots().energy;
+        let pilots = net.pilots.as_ref().map_or_else(|| task.pilots().as_ref().clone(), |p| p.to_host(1, energy));
+        let shared = Arc::new(pilots.clone());
+        let detector =
+            AutoEncoderDetector::new(net.clone(), shared.clone(), task.sizes(), device.clone(), chosen.name, 0.0);
+        let train = Scenario::new(scenario, self.seed, Split::Train)?;
+        let info = AutoEncoderInfo {
+            decoder,
+            sizes: task.sizes(),
+            pilot_energy: energy,
+            threshold: best_threshold(&detector, &train, Some(&shared))?,
+            parameters: net.parameters(),
+            label: self.label.to_owned(),
+        };
+        save_autoencoder(self.folder, &net, &pilots, &info, metrics)?;
         Ok(true)
     }
 
@@ -254,6 +290,16 @@ fn load(folder: &Path, device: &Chosen, threshold: Option<Threshold>) -> Result<
         let (metrics, checksum) = (r.metrics.clone(), r.checksum.clone());
         let detector = ReceiverDetector::new(r, device.device.clone(), device.name);
         return Ok(Loaded { detector: Box::new(detector), metrics, checksum });
+    }
+    if system == autoencoder::SYSTEM {
+        let a = load_autoencoder(folder, &device.device)?;
+        let threshold = match threshold {
+            Some(Threshold::Value(t)) => t,
+            _ => a.info.threshold,
+        };
+        let detector =
+            AutoEncoderDetector::new(a.net, a.pilots, a.info.sizes, device.device.clone(), device.name, threshold);
+        return Ok(Loaded { detector: Box::new(detector), metrics: a.metrics, checksum: a.checksum });
     }
     let m = load_bundle(folder, &device.device)?;
     let detector = MampDetector::new(m.net, m.pilots, m.info.side, device.device.clone(), device.name, threshold);

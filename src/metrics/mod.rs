@@ -5,6 +5,7 @@
 //! [`MetricSums`] adds what the variance of a ratio of sums needs, and [`MetricSums::estimate`] gives the value and
 //! its 95 % interval. [`METRICS`] is the table of everything that is reported.
 
+mod coherence;
 mod counts;
 mod interval;
 mod jain;
@@ -13,9 +14,12 @@ mod sums;
 mod table;
 mod threshold;
 
+pub use coherence::{PilotCoherence, pilot_coherence, welch_bound};
 pub use counts::{FrameCounts, bit_errors, count_frames};
 pub use interval::{Interval, clopper_pearson, proportion_interval, ratio_interval, ratio_standard_error, wilson};
 pub use jain::jain_estimate;
 pub use sums::{Estimate, MetricSums};
-pub use table::{BER, JAIN, METRICS, Metric, MetricKind, SER, metric_index, user_metric};
+pub use table::{
+    BER, JAIN, METRICS, Metric, MetricKind, PROPERTIES, Property, SER, TIME_RATIO, is_metric, metric_index, user_metric,
+};
 pub use threshold::ThresholdSearch;

@@ -86,6 +86,58 @@ pub const METRICS: [Metric; 9] = [
     },
 ];
 
+/// A number that belongs to a detector and not to its frames.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Property {
+    /// Name in results.json, csv and the key `figures.metrics`.
+    pub name: &'static str,
+    /// Name on axes and in tables.
+    pub title: &'static str,
+    /// One line for the report.
+    pub definition: &'static str,
+}
+
+/// Every property.
+pub const PROPERTIES: [Property; 5] = [
+    Property {
+        name: "coherence",
+        title: "Coherence",
+        definition: "largest correlation of two pilots of unit norm; the Welch bound is the smallest possible",
+    },
+    Property {
+        name: "block_coherence",
+        title: "Block-coherence",
+        definition: "largest spectral norm of the correlations between the pilots of two groups, over the size of a group",
+    },
+    Property {
+        name: "sub_coherence",
+        title: "Sub-coherence",
+        definition: "largest correlation of two pilots of the same group",
+    },
+    Property {
+        name: "eps_ratio",
+        title: "Ratio of activity probabilities",
+        definition: "mean activity probability that the detector works with in the first half of the devices over that in the \
+                     second half; known to classical detectors, learned by networks",
+    },
+    Property {
+        name: "time_ratio",
+        title: "Computation time",
+        definition: "seconds inside the detector over those of the first detector of the figure, same frames, same run",
+    },
+];
+
+/// Name of the ratio of computation times in [`PROPERTIES`].
+pub const TIME_RATIO: &str = "time_ratio";
+
+/// Whether results may list a metric of this name.
+pub fn is_metric(name: &str) -> bool {
+    name == JAIN
+        || name.starts_with("ber_user_")
+        || metric_index(name).is_some()
+        || PROPERTIES.iter().any(|p| p.name == name)
+}
+
 /// Index of the bit error rate in [`METRICS`].
 pub const BER: usize = 6;
 

@@ -140,7 +140,7 @@ pub fn of_detector(scenario: &ScenarioConfig, detector: &DetectorConfig) -> Opti
                 ModelForm::Shared => shared(&s, layers, covariance_layers),
             }
         }
-        K::GenieMmse | K::SingleUserBound | K::StateEvolution => return None,
+        K::GenieMmse | K::SingleUserBound | K::StateEvolution | K::WelchBound => return None,
         // What they compute depends on how many rows are not zero.
         K::MlMmse | K::GroupLasso | K::GroupLassoAdmm | K::CovarianceLasso => return None,
         // Not counted in multiplications of the access link.
@@ -151,6 +151,7 @@ pub fn of_detector(scenario: &ScenarioConfig, detector: &DetectorConfig) -> Opti
         | K::BeamSic
         | K::ExpectationPropagation
         | K::SoftSic
+        | K::Autoencoder
         | K::Sicnn => return None,
     })
 }

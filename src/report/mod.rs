@@ -37,6 +37,7 @@ mod warnings;
 use std::path::{Path, PathBuf};
 
 use crate::io::atomic_write;
+use crate::metrics::TIME_RATIO;
 use crate::simulation::Results;
 
 pub use error::ReportError;
@@ -66,6 +67,7 @@ pub fn write_report(dir: &Path, results: &Results) -> Result<ReportFiles, Report
     let csv = dir.join("results.csv");
     atomic_write(&csv, csv::render(results).as_bytes())?;
 
+    let results = &with_time_ratios(results);
     let panels = panel::panels(results);
     let drawings = layout(results, &panels);
     let mut figures = Vec::new();
@@ -79,6 +81,23 @@ pub fn write_report(dir: &Path, results: &Results) -> Result<ReportFiles, Report
     let html = dir.join("report.html");
     atomic_write(&html, html::render(results, &panels, &drawings)?.as_bytes())?;
     Ok(ReportFiles { html, csv, figures })
+}
+
+/// Adds the ratios of computation times where a figure asks for them. They are measured anew in every run, so
+/// results.json, whose metrics are reproducible, holds only the seconds.
+fn with_time_ratios(results: &Results) -> Results {
+    let mut results = results.clone();
+    let figures = results.config.resolved_figures();
+    for point in &mut results.points {
+        let asked = figures.iter().any(|f| f.id == point.figure && f.metrics.iter().any(|m| m == TIME_RATIO));
+        let unit = point.detectors.iter().find(|d| !d.predicted).and_then(|d| d.seconds).filter(|s| *s > 0.0);
+        let Some(unit) = unit.filter(|_| asked) else { continue };
+        for d in &mut point.detectors {
+            let ratio = d.seconds.map(|s| crate::simulation::property(TIME_RATIO, s / unit));
+            d.metrics.extend(ratio);
+        }
+    }
+    results
 }
 
 /// All drawings.

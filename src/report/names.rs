@@ -1,6 +1,6 @@
 //! Names of metrics and swept keys on axes and in tables.
 
-use crate::metrics::METRICS;
+use crate::metrics::{METRICS, PROPERTIES};
 
 /// Abbreviation in sentences and table heads.
 pub fn short(metric: &str) -> &str {
@@ -13,27 +13,36 @@ pub fn short(metric: &str) -> &str {
         "nmse_db" => "NMSE",
         "ber" => "BER",
         "jain" => "Jain's index",
+        "mse" => "MSE",
+        "mse_entry" => "MSE per entry",
+        "block_coherence" => "block-coherence",
+        "sub_coherence" => "sub-coherence",
+        "eps_ratio" => "ε₁/ε₂",
+        "time_ratio" => "time ratio",
         other => other,
     }
 }
 
 /// Name on an axis, with abbreviation and unit.
 pub fn axis(metric: &str) -> String {
-    let title = METRICS.iter().find(|m| m.name == metric).map_or(metric, |m| m.title);
+    let property = PROPERTIES.iter().find(|p| p.name == metric).map_or(metric, |p| p.title);
+    let title = METRICS.iter().find(|m| m.name == metric).map_or(property, |m| m.title);
     match metric {
         "ser" => format!("{title} (SER)"),
         "frame_error" => format!("{title} (FER)"),
         "ber" => format!("{title} (BER)"),
         "jain" => "Jain's index of the users' BER".into(),
+        "eps_ratio" => "ε₁/ε₂".into(),
+        "time_ratio" => format!("{title} (ratio)"),
         "nmse_db" if title.contains("dB") => title.into(),
         "nmse_db" => format!("{title} (dB)"),
         _ => title.into(),
     }
 }
 
-/// Whether the metric is drawn on a logarithmic axis: every rate is, decibels are not.
+/// Whether the metric is drawn on a logarithmic axis: every rate and time is, decibels and measures near 1 are not.
 pub fn is_log(metric: &str) -> bool {
-    !metric.ends_with("_db") && metric != "jain"
+    !metric.ends_with("_db") && !metric.ends_with("coherence") && metric != "jain" && metric != "eps_ratio"
 }
 
 /// Name and unit of a swept key on an axis.

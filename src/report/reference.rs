@@ -4,7 +4,7 @@ use crate::config::{
     ActivityLaw, EnergyConvention, Fading, NomaConfig, PilotKind, PilotRedraw, Positions, ScenarioConfig, ScenarioKind,
     SnrConvention, spelled,
 };
-use crate::metrics::METRICS;
+use crate::metrics::{METRICS, PROPERTIES};
 use crate::simulation::Results;
 
 use super::error::ReportError;
@@ -149,6 +149,9 @@ pub fn conventions(panels: &[Panel<'_>]) -> String {
         .iter()
         .filter(|m| used.iter().any(|u| u == m.name))
         .map(|m| (m.title, m.definition.to_owned()))
+        .chain(
+            PROPERTIES.iter().filter(|p| used.iter().any(|u| u == p.name)).map(|p| (p.title, p.definition.to_owned())),
+        )
         .collect();
     let mut points = vec![
         "The frame is the statistical unit: errors inside a frame share its channel and its pilots, so they are not independent. Rates are ratios \

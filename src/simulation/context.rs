@@ -11,6 +11,9 @@ use crate::detection::Detector;
 /// Frame detectors of a point in legend order, each with its id in the experiment file.
 pub type Detectors = [(String, Box<dyn Detector>)];
 
+/// Properties of detectors by id, each with its name in [`PROPERTIES`](crate::metrics::PROPERTIES).
+pub type Properties = BTreeMap<String, Vec<(String, f64)>>;
+
 /// Settings and services shared by the points of a run.
 #[derive(Clone)]
 pub struct RunContext {
@@ -31,6 +34,8 @@ pub struct RunContext {
     pub checksums: HashMap<String, BTreeMap<String, String>>,
     /// Per point id: results of detectors that see no frames (state evolution), inserted in legend order.
     pub predicted: HashMap<String, Vec<DetectorResult>>,
+    /// Per point id: properties of its detectors (coherence of the pilots, ...) by detector id.
+    pub properties: HashMap<String, Properties>,
 }
 
 impl RunContext {
@@ -45,6 +50,7 @@ impl RunContext {
             observer: Arc::new(NoObserver),
             checksums: HashMap::new(),
             predicted: HashMap::new(),
+            properties: HashMap::new(),
         }
     }
 

@@ -10,6 +10,7 @@ use super::stop::stop;
 use super::totals::Totals;
 use super::{PointResult, Results, SimulationError};
 use crate::config::{EngineConfig, Experiment, Point};
+use crate::metrics::PROPERTIES;
 
 /// One shard on disk.
 struct Shard {
@@ -154,12 +155,17 @@ fn merge_point(point: &Point, known: &PointResult, shards: &[Shard]) -> Result<P
         }
     };
     let parameters = |id: &str| known.detectors.iter().find(|d| d.id == id).map_or(0, |d| d.parameters);
+    let properties = |id: &str| {
+        let metrics = known.detectors.iter().filter(|d| d.id == id).flat_map(|d| &d.metrics);
+        let is_property = |name: &str| PROPERTIES.iter().any(|p| p.name == name);
+        metrics.filter(|m| is_property(&m.metric)).filter_map(|m| Some((m.metric.clone(), m.value?))).collect()
+    };
     let predicted: Vec<_> = known.detectors.iter().filter(|d| d.predicted).cloned().collect();
     Ok(PointResult {
         frames: totals.frames,
         termination,
         seconds: totals.seconds,
-        detectors: totals.detector_results(point, parameters, &predicted),
+        detectors: totals.detector_results(point, parameters, properties, &predicted),
         ..known.clone()
     })
 }

@@ -31,7 +31,7 @@ mod testing;
 mod tests;
 mod totals;
 
-pub use context::{Detectors, RunContext};
+pub use context::{Detectors, Properties, RunContext};
 pub use digest::values_digest;
 pub use error::SimulationError;
 pub use log::log_path;
@@ -45,3 +45,4 @@ pub use results::{
     TrainingPoint, TrainingRecord,
 };
 pub use runner::{Job, RESULTS_FILE, RunOutcome, Runner, read_results, write_results};
+pub(crate) use totals::property;

@@ -233,6 +233,8 @@ impl<'a> PointRun<'a> {
             if self.totals.frames == 0 { TerminationReason::NotStarted } else { TerminationReason::Interrupted };
         let parameters =
             |id: &str| self.detectors.iter().find(|(known, _)| known == id).map_or(0, |(_, d)| d.parameters());
+        let known = self.ctx.properties.get(&self.point.id);
+        let properties = |id: &str| known.and_then(|p| p.get(id)).cloned().unwrap_or_default();
         let predicted = self.ctx.predicted.get(&self.point.id).map_or(&[][..], Vec::as_slice);
         PointResult {
             id: self.point.id.clone(),
@@ -243,7 +245,7 @@ impl<'a> PointRun<'a> {
             frames: self.totals.frames,
             termination: self.ended.unwrap_or(unfinished),
             seconds: self.totals.seconds,
-            detectors: self.totals.detector_results(self.point, parameters, predicted),
+            detectors: self.totals.detector_results(self.point, parameters, properties, predicted),
         }
     }
 }

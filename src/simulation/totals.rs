@@ -3,7 +3,7 @@
 use super::block::BlockRecord;
 use super::{DetectorResult, MetricResult};
 use crate::config::{DetectorConfig, Point, kind_name};
-use crate::metrics::{Estimate, JAIN, METRICS, MetricKind, MetricSums, SER, jain_estimate, user_metric};
+use crate::metrics::{Estimate, JAIN, METRICS, MetricKind, MetricSums, SER, TIME_RATIO, jain_estimate, user_metric};
 
 /// One detector so far.
 #[derive(Debug, Clone)]
@@ -64,10 +64,14 @@ impl Totals {
         &self,
         point: &Point,
         parameters: impl Fn(&str) -> usize,
+        properties: impl Fn(&str) -> Vec<(String, f64)>,
         predicted: &[DetectorResult],
     ) -> Vec<DetectorResult> {
         let mut results: Vec<DetectorResult> =
             self.detectors.iter().map(|d| d.result(point.detectors.get(&d.id), parameters(&d.id))).collect();
+        for result in &mut results {
+            result.metrics.extend(properties(&result.id).into_iter().map(|(name, value)| property(&name, value)));
+        }
         results.extend(predicted.iter().cloned());
         // Ids that the point does not list keep their order at the end (the sort is stable).
         results.sort_by_key(|r| point.detectors.get_index_of(&r.id).unwrap_or(usize::MAX));
@@ -106,6 +110,12 @@ impl DetectorTotals {
             metrics,
         }
     }
+}
+
+/// A number without frames or interval.
+pub(crate) fn property(name: &str, value: f64) -> MetricResult {
+    let value = Some(value).filter(|v| v.is_finite());
+    MetricResult { metric: name.into(), value, ci_low: None, ci_high: None, events: None, frames: 0, sums: None }
 }
 
 fn of_estimate(metric: String, estimate: &Estimate) -> MetricResult {

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use burn::grad_clipping::GradientClippingConfig;
 use burn::module::Module;
 use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
 
@@ -36,8 +37,8 @@ pub struct TrainOutcome<N> {
 }
 
 /// Adam as the paper has it; the small epsilon suits losses of 1e-3 nats.
-fn adam() -> ModuleOptimizer {
-    AdamConfig::new().with_epsilon(1e-8).init()
+fn adam(clip: Option<f32>) -> ModuleOptimizer {
+    AdamConfig::new().with_epsilon(1e-8).with_grad_clipping(clip.map(GradientClippingConfig::Norm)).init()
 }
 
 /// Trains a task to its end, resuming from `checkpoint` where there is one.
@@ -55,7 +56,7 @@ pub fn train<T: TrainTask>(
     let store = Store::new(checkpoint, task.label());
     let fresh = task.init();
     let fingerprint = task.fingerprint();
-    let mut run = match store.load(&fingerprint, &fresh, adam())? {
+    let mut run = match store.load(&fingerprint, &fresh, adam(task.clip()))? {
         Some(loaded) => {
             observer.on_event(&TrainEvent::Resumed { step: loaded.state.step });
             Run { net: loaded.net.train(), best: loaded.best, optimizer: loaded.optimizer, state: loaded.state }
@@ -63,7 +64,7 @@ pub fn train<T: TrainTask>(
         None => Run {
             best: fresh.valid(),
             net: fresh,
-            optimizer: adam(),
+            optimizer: adam(task.clip()),
             state: State {
                 fingerprint,
                 phase: 0,
@@ -101,7 +102,7 @@ pub fn train<T: TrainTask>(
             let stalled = run.validate(task, phase)?;
             observer.on_event(&TrainEvent::Validated(run.state.curve.last().expect("a row was just added")));
             if ends || stalled {
-                run.next_phase(phases.len());
+                run.next_phase(phases.len(), task.clip());
             }
             store.save(&run.state, &run.net, &run.best, &run.optimizer)?;
         }
@@ -179,9 +180,9 @@ impl<N: Module + 'static> Run<N> {
     }
 
     /// The next phase starts from the best checkpoint of this one, with a fresh optimiser.
-    fn next_phase(&mut self, phases: usize) {
+    fn next_phase(&mut self, phases: usize, clip: Option<f32>) {
         self.net = self.best.clone().train();
-        self.optimizer = adam();
+        self.optimizer = adam(clip);
         let s = &mut self.state;
         s.phase += 1;
         s.phase_step = 0;

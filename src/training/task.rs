@@ -56,6 +56,10 @@ pub trait TrainTask {
     fn validation_every(&self) -> u64;
     /// Validations without improvement before a phase ends; 0 never.
     fn patience(&self) -> u64;
+    /// Largest norm of the gradient of each parameter; larger ones are scaled down. Default: no limit.
+    fn clip(&self) -> Option<f32> {
+        None
+    }
     /// A fresh network on the training (autodiff) device.
     fn init(&self) -> Self::Net;
     /// Parameters a phase trains.

@@ -1,7 +1,10 @@
 //! Fused kernels: every body against plain complex arithmetic, every gradient against finite differences in f64.
 
 use burn::tensor::{DType, Device, Tensor};
-use grantfree::backend::{covariance_score, row_dot, row_onsager, row_scale, section_posterior};
+use grantfree::backend::{
+    coordinate_sweep, covariance_filter, covariance_score, group_shrink, row_dot, row_onsager, row_scale,
+    section_posterior,
+};
 use num_complex::Complex64;
 
 use super::{devices, normals, relative, tensor, values};
@@ -268,6 +271,101 @@ fn gradients_match_finite_differences() {
     check_gradients("covariance_score", &[(&i.gamma, T), (&i.s, S), (&i.r, R)], |t| {
         covariance_score(t[0].clone(), t[1].clone(), t[2].clone(), ANTENNAS, 0.5)
     });
+}
+
+#[test]
+fn gradients_of_the_filter_and_of_row_thresholds_match_finite_differences() {
+    let i = inputs();
+    check_gradients("covariance_filter", &[(&i.gamma, T), (&i.s, S), (&i.r, R)], |t| {
+        covariance_filter(t[0].clone(), t[1].clone(), t[2].clone(), ANTENNAS, 0.5)
+    });
+    // Some rows are removed, others kept; none lies near its threshold.
+    let tau: Vec<f64> = (0..FRAMES * COLUMNS)
+        .map(|n| {
+            let energy: f64 = (0..ANTENNAS).map(|m| at(&i.z, COLUMNS, n / COLUMNS, m, n % COLUMNS).norm_sqr()).sum();
+            energy.sqrt() * [0.3, 0.8, 1.5][n % 3]
+        })
+        .collect();
+    check_gradients("group_shrink", &[(&i.z, Z), (&tau, T)], |t| group_shrink(t[0].clone(), t[1].clone(), ANTENNAS));
+}
+
+#[test]
+fn the_filter_and_row_thresholds_are_the_plain_formulas_on_every_backend() {
+    let i = inputs();
+    let tau: Vec<f64> = i.t.iter().map(|t| t.abs() * 2.0).collect();
+    for (name, device) in devices() {
+        let put = |data: &[f64], shape| tensor(data, shape, &device, DType::F32);
+        // The filter against its definition through the statistics: ||z_k||^2 = e_k r^2 with r = 1/(1 + gamma c).
+        let z = covariance_filter(put(&i.gamma, T), put(&i.s, S), put(&i.r, R), ANTENNAS, 0.5);
+        let energy = values(row_dot(z.clone(), z, ANTENNAS));
+        let score = reference_covariance(&i.gamma, &i.s, &i.r, 0.5);
+        let want: Vec<f64> = (0..FRAMES * COLUMNS)
+            .map(|n| {
+                let (f, k) = (n / COLUMNS, n % COLUMNS);
+                let row = &score[f * 2 * COLUMNS..(f + 1) * 2 * COLUMNS];
+                row[COLUMNS + k] / (1.0 + i.gamma[n] * row[k]).powi(2)
+            })
+            .collect();
+        assert!(relative(&energy, &want) < 1e-4, "covariance_filter on {name}");
+        // Without powers it is the matched filter.
+        let none = vec![0.0; FRAMES * COLUMNS];
+        let z = values(covariance_filter(put(&none, T), put(&i.s, S), put(&i.r, R), ANTENNAS, 0.5));
+        let mut matched = vec![0.0; z.len()];
+        for f in 0..FRAMES {
+            for m in 0..ANTENNAS {
+                for k in 0..COLUMNS {
+                    let v: Complex64 = (0..LENGTH)
+                        .map(|l| {
+                            Complex64::new(i.s[l * COLUMNS + k], -i.s[(LENGTH + l) * COLUMNS + k])
+                                * at(&i.r, LENGTH, f, m, l)
+                        })
+                        .sum();
+                    let row = (f * ANTENNAS + m) * 2 * COLUMNS;
+                    (matched[row + k], matched[row + COLUMNS + k]) = (v.re / 0.5, v.im / 0.5);
+                }
+            }
+        }
+        assert!(relative(&z, &matched) < 1e-5, "matched filter on {name}");
+
+        let got = values(group_shrink(put(&i.z, Z), put(&tau, T), ANTENNAS));
+        let want: Vec<f64> = (0..i.z.len())
+            .map(|n| {
+                let (f, k) = (n / (ANTENNAS * 2 * COLUMNS), n % COLUMNS);
+                let energy: f64 = (0..ANTENNAS).map(|m| at(&i.z, COLUMNS, f, m, k).norm_sqr()).sum();
+                i.z[n] * (1.0 - tau[f * COLUMNS + k] / energy.sqrt()).max(0.0)
+            })
+            .collect();
+        assert!(relative(&got, &want) < 1e-5, "group_shrink on {name}");
+        assert!(want.contains(&0.0) && want.iter().any(|v| *v != 0.0));
+        // Rows of zeros stay zero.
+        let zero = vec![0.0; i.z.len()];
+        for tau in [&tau, &none] {
+            let tracked = tensor(&zero, Z, &device.clone().autodiff(), DType::F32).require_grad();
+            let out = group_shrink(tracked.clone(), put(tau, T), ANTENNAS);
+            let gradient = values(tracked.grad(&out.clone().sum().backward()).unwrap());
+            assert!(values(out).iter().all(|v| *v == 0.0) && gradient.iter().all(|v| v.is_finite()), "{name}");
+        }
+    }
+}
+
+#[test]
+fn gradients_of_coordinate_descent_match_finite_differences() {
+    let i = inputs();
+    // Priors for and against activity; powers end at 0, between and at 1.
+    for (scale, sweeps) in [(0.3, 1), (1.0, 3), (2.0, 6)] {
+        let odds: Vec<f64> = normals(21, COLUMNS).iter().map(|v| v * scale - 0.5).collect();
+        let y: Vec<f64> = i.r.iter().map(|v| v * 1.5).collect();
+        let inputs: [(&[f64], [usize; 2]); 3] = [(&odds, [1, COLUMNS]), (&i.s, S), (&y, R)];
+        check_gradients("coordinate_sweep", &inputs, |t| {
+            coordinate_sweep(t[0].clone(), t[1].clone(), t[2].clone(), ANTENNAS, sweeps, 0.4)
+        });
+        // The short way, when only the prior is trained.
+        let (s, y) = (i.s.clone(), y.clone());
+        check_gradients("coordinate_sweep, prior alone", &[(&odds, [1, COLUMNS])], |t| {
+            let put = |data: &[f64], shape| tensor(data, shape, &t[0].device().inner(), DType::F64);
+            coordinate_sweep(t[0].clone(), put(&s, S), put(&y, R), ANTENNAS, sweeps, 0.4)
+        });
+    }
 }
 
 #[test]

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use burn::module::Module;
 use grantfree::config::{DetectorConfig, DetectorKind, ModelConfig, ModelForm, PilotKind, ScenarioConfig};
 use grantfree::detection::Detector;
-use grantfree::models::mampnet::{BundleInfo, FrameTensors, MampDetector, MampNet, load_bundle, save_bundle, side_of};
+use grantfree::models::access::FrameTensors;
+use grantfree::models::mampnet::{BundleInfo, MampDetector, MampNet, load_bundle, save_bundle, side_of};
 use grantfree::scenario::{C64, FrameBatch, Scenario, Split};
 
 use super::{cpu, devices};

@@ -1,5 +1,6 @@
 //! Kernels and networks held against references.
 
+mod autoencoder;
 mod devices;
 mod kernels;
 mod mampnet;

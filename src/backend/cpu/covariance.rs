@@ -334,3 +334,125 @@ impl<T: Element> Frame<T> {
         self.q = hs;
     }
 }
+
+/// Filter outputs `Z = S^H Sigma^-1 Y`, `[F*M, 2K]`.
+pub fn covariance_filter<T: Element>(gamma: &[T], s: &[T], y: &[T], shape: CovarianceShape, noise_var: f64) -> Vec<T> {
+    let (k, m, frame) = (shape.columns, shape.antennas, shape.antennas * 2 * shape.length);
+    let cols = columns(s, shape);
+    let mut out = vec![T::zero(); shape.frames * m * 2 * k];
+    out.par_chunks_mut(m * 2 * k).zip(gamma.par_chunks(k)).zip(y.par_chunks(frame)).for_each_init(
+        || Frame::new(shape, false),
+        |f, ((out, gamma), y)| {
+            f.forward(&cols, gamma, y, shape, noise_var);
+            for (i, d) in f.d.chunks_exact(m).enumerate() {
+                for (ant, v) in d.iter().enumerate() {
+                    out[ant * 2 * k + i] = v.re;
+                    out[ant * 2 * k + k + i] = v.im;
+                }
+            }
+        },
+    );
+    out
+}
+
+/// Gradients of [`covariance_filter`] with respect to gamma `[F, K]`, s `[2L, K]` (summed over frames) and y `[F*M, 2L]`.
+///
+/// With the gradient G `[K, M]` of Z, `U = Sigma^-1 S`, `P = Sigma^-1 Y` and `H = P G^H U^H`: `g_Y = U G`,
+/// `g_S = P G^H - (H + H^H) S diag(gamma)`, `g_gamma = -Re s^H H s`.
+pub fn covariance_filter_backward<T: Element>(
+    gamma: &[T],
+    s: &[T],
+    y: &[T],
+    g: &[T],
+    shape: CovarianceShape,
+    noise_var: f64,
+) -> (Vec<T>, Vec<T>, Vec<T>) {
+    let (l, k, m) = (shape.length, shape.columns, shape.antennas);
+    let (frame, wide) = (m * 2 * l, m * 2 * k);
+    let cols = columns(s, shape);
+    let mut g_gamma = vec![T::zero(); gamma.len()];
+    let mut g_y = vec![T::zero(); y.len()];
+    // As in `covariance_score_backward`: groups of fixed size, summed in order.
+    const GROUP: usize = 16;
+    let partial: Vec<Vec<T>> = g_gamma
+        .par_chunks_mut(GROUP * k)
+        .zip(g_y.par_chunks_mut(GROUP * frame))
+        .zip(gamma.par_chunks(GROUP * k).zip(y.par_chunks(GROUP * frame)).zip(g.par_chunks(GROUP * wide)))
+        .map_init(
+            || Frame::new(shape, true),
+            |f, ((g_gamma, g_y), ((gamma, y), g))| {
+                let mut g_s = vec![T::zero(); 2 * l * k];
+                let frames = g_gamma
+                    .chunks_exact_mut(k)
+                    .zip(g_y.chunks_exact_mut(frame))
+                    .zip(gamma.chunks_exact(k).zip(y.chunks_exact(frame)).zip(g.chunks_exact(wide)));
+                for ((g_gamma, g_y), ((gamma, y), g)) in frames {
+                    f.forward(&cols, gamma, y, shape, noise_var);
+                    f.filter_backward(&cols, gamma, g, shape, g_gamma, &mut g_s, g_y);
+                }
+                g_s
+            },
+        )
+        .collect();
+    let mut g_s = vec![T::zero(); 2 * l * k];
+    for part in &partial {
+        g_s.iter_mut().zip(part).for_each(|(a, b)| *a += *b);
+    }
+    (g_gamma, g_s, g_y)
+}
+
+impl<T: Element> Frame<T> {
+    /// Gradients of the filter outputs of one frame after [`Frame::forward`]; `g_s` accumulates.
+    #[allow(clippy::too_many_arguments)]
+    fn filter_backward(
+        &mut self,
+        cols: &Columns<T>,
+        gamma: &[T],
+        g: &[T],
+        shape: CovarianceShape,
+        g_gamma: &mut [T],
+        g_s: &mut [T],
+        g_y: &mut [T],
+    ) {
+        let (l, k, m) = (shape.length, shape.columns, shape.antennas);
+        // G takes the place of Z.
+        for (i, d) in self.d.chunks_exact_mut(m).enumerate() {
+            for (ant, v) in d.iter_mut().enumerate() {
+                *v = Complex::new(g[ant * 2 * k + i], g[ant * 2 * k + k + i]);
+            }
+        }
+        let zero = Complex::new(T::zero(), T::zero());
+        let mut small = vec![zero; l * m];
+        cmatmul(&mut small, View::new(&self.u, l, k), View::new(&self.d, k, m), false);
+        for t in 0..l {
+            for ant in 0..m {
+                g_y[ant * 2 * l + t] = small[t * m + ant].re;
+                g_y[ant * 2 * l + l + t] = small[t * m + ant].im;
+            }
+        }
+        cmatmul(&mut small, View::new(&self.a, l, l), View::new(&self.y, l, m), false);
+        cmatmul(&mut self.p, View::new(&small, l, m), View::new(&self.d, k, m).h(), false);
+        cmatmul(&mut self.h, View::new(&self.p, l, k), View::new(&self.u, l, k).h(), false);
+        for i in 0..l {
+            for j in 0..=i {
+                let v = self.h[i * l + j] + self.h[j * l + i].conj();
+                self.h[i * l + j] = v;
+                self.h[j * l + i] = v.conj();
+            }
+        }
+        cmatmul(&mut self.q, View::new(&self.h, l, l), View::new(&cols.s, l, k), false);
+        let half = T::one() / (T::one() + T::one());
+        let (gs_re, gs_im) = g_s.split_at_mut(l * k);
+        g_gamma.fill(T::zero());
+        for row in 0..l {
+            for i in 0..k {
+                let at = row * k + i;
+                let (h, s) = (self.q[at], cols.s[at]);
+                let v = self.p[at] - h.scale(gamma[i]);
+                gs_re[at] += v.re;
+                gs_im[at] += v.im;
+                g_gamma[i] -= half * (s.re * h.re + s.im * h.im);
+            }
+        }
+    }
+}

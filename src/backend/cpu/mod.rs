@@ -6,10 +6,15 @@ mod element;
 mod on_data;
 mod quantize;
 mod rows;
+mod sweep;
 
-pub(super) use covariance::{CovarianceShape, SMALLEST_RATIO, covariance_score, covariance_score_backward};
+pub(super) use covariance::{
+    CovarianceShape, SMALLEST_RATIO, covariance_filter, covariance_filter_backward, covariance_score,
+    covariance_score_backward,
+};
 pub(super) use element::Element;
 #[cfg(feature = "ndarray")]
-pub(super) use on_data::{backward_on_data, on_data};
+pub(super) use on_data::{backward_on_data, filter_backward_on_data, filter_on_data, on_data};
 pub(super) use quantize::quantize;
 pub(super) use rows::{RowShape, row_dot, row_onsager, row_onsager_backward, row_scale};
+pub(super) use sweep::{SweepShape, coordinate_sweep, coordinate_sweep_backward};

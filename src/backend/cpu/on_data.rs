@@ -2,7 +2,9 @@
 
 use burn::tensor::TensorData;
 
-use super::covariance::{CovarianceShape, covariance_score, covariance_score_backward};
+use super::covariance::{
+    CovarianceShape, covariance_filter, covariance_filter_backward, covariance_score, covariance_score_backward,
+};
 use super::element::Element;
 
 fn shape(gamma: &TensorData, s: &TensorData, y: &TensorData, antennas: usize) -> CovarianceShape {
@@ -32,6 +34,37 @@ pub fn backward_on_data<T: Element>(
 ) -> [TensorData; 3] {
     let sizes = shape(gamma, s, y, m);
     let (a, b, c) = covariance_score_backward::<T>(slice(gamma), slice(s), slice(y), slice(g), sizes, noise_var);
+    [
+        TensorData::new(a, gamma.shape().clone()),
+        TensorData::new(b, s.shape().clone()),
+        TensorData::new(c, y.shape().clone()),
+    ]
+}
+
+/// Forward pass of the filter outputs.
+pub fn filter_on_data<T: Element>(
+    gamma: &TensorData,
+    s: &TensorData,
+    y: &TensorData,
+    m: usize,
+    noise_var: f64,
+) -> TensorData {
+    let sizes = shape(gamma, s, y, m);
+    let out = covariance_filter::<T>(slice(gamma), slice(s), slice(y), sizes, noise_var);
+    TensorData::new(out, [sizes.frames * m, 2 * sizes.columns])
+}
+
+/// Backward pass of the filter outputs.
+pub fn filter_backward_on_data<T: Element>(
+    gamma: &TensorData,
+    s: &TensorData,
+    y: &TensorData,
+    g: &TensorData,
+    m: usize,
+    noise_var: f64,
+) -> [TensorData; 3] {
+    let sizes = shape(gamma, s, y, m);
+    let (a, b, c) = covariance_filter_backward::<T>(slice(gamma), slice(s), slice(y), slice(g), sizes, noise_var);
     [
         TensorData::new(a, gamma.shape().clone()),
         TensorData::new(b, s.shape().clone()),

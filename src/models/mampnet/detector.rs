@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use burn::tensor::Device;
 
-use super::inputs::FrameTensors;
 use super::net::{MampNet, Side};
 use crate::complex::unstack_rows;
 use crate::config::Threshold;
 use crate::detection::{Decisions, DetectError, Detector};
+use crate::models::access::{FrameTensors, check_pilots, part_of};
 use crate::scenario::{FrameBatch, Pilots};
 
 /// Frames of one forward pass; bounds the memory of large batches.
@@ -76,17 +76,7 @@ impl MampDetector {
                 )));
             }
         }
-        let scale = m.pilots.energy.sqrt();
-        let own = self.pilots.energy.sqrt();
-        let difference =
-            m.pilots.data.iter().zip(&self.pilots.data).map(|(a, b)| (a / scale - b / own).norm()).fold(0.0, f64::max);
-        if difference > 1e-3 {
-            return Err(DetectError::Mismatch(format!(
-                "the frames were made with other pilots than the model was trained with (largest difference {difference:.2e}); \
-                 export the model's pilots with `grantfree export BUNDLE --format npz` and transmit those"
-            )));
-        }
-        Ok(())
+        check_pilots(&m.pilots, &self.pilots)
     }
 }
 
@@ -98,19 +88,9 @@ impl Detector for MampDetector {
         let device_error = |message: String| DetectError::Device { backend: self.backend.clone(), message };
         let mut out = Decisions { x: Some(Vec::new()), ..Decisions::default() };
         let s = self.net.pilots(&self.pilots, &self.device);
-        let per_frame = m.pilot_length() * m.antennas;
         for first in (0..frames.frames).step_by(CHUNK) {
             let count = CHUNK.min(frames.frames - first);
-            let beta = (first..first + count).flat_map(|f| frames.beta_of(f).iter().copied()).collect();
-            let part = FrameBatch {
-                model: m.clone(),
-                frames: count,
-                y: frames.y[first * per_frame..(first + count) * per_frame].to_vec(),
-                beta: crate::scenario::Beta::PerFrame(beta),
-                truth: None,
-                spreading: None,
-            };
-            let tensors = FrameTensors::from_frames(&part, &self.device);
+            let tensors = FrameTensors::from_frames(&part_of(frames, first, count), &self.device);
             let output = self.net.forward(&tensors, s.clone(), self.net.full_depth(), None);
             let logits = output.decision().try_into_data().map_err(|e| device_error(e.to_string()))?;
             let logits: Vec<f32> =

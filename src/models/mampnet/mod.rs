@@ -14,23 +14,16 @@
 
 mod bundle;
 mod detector;
-mod inputs;
-mod layer;
-mod loss;
 mod net;
 mod paper;
-mod pilots;
 mod refinement;
 mod shared;
 mod task;
 
 pub use bundle::{BundleInfo, LoadedModel, SYSTEM, load_bundle, save_bundle};
 pub use detector::MampDetector;
-pub use inputs::{DrawTensors, FrameTensors, Labels};
-pub use loss::{cross_entropy, normalised_mse, output_cross_entropy};
 pub use net::{Group, MampNet, NetOutput, ParameterIndex, Side};
 pub use paper::{PaperLayer, PaperNet, PaperPass, entry_denoiser};
-pub use pilots::{LearnedPilots, unit_columns};
 pub use refinement::{Refinement, Stages};
-pub use shared::{CovarianceLayer, SharedLayer, SharedNet, SharedPass};
+pub use shared::{SharedNet, SharedPass};
 pub use task::{MampTask, StepBatch, side_of};

@@ -3,12 +3,12 @@
 use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::tensor::{Device, Tensor};
 
-use super::inputs::FrameTensors;
 use super::paper::PaperNet;
 use super::refinement::Stages;
 use super::shared::SharedNet;
 use crate::complex::stack_pilots;
 use crate::config::{ModelConfig, ModelForm};
+use crate::models::access::FrameTensors;
 use crate::scenario::Pilots;
 
 /// DL-mAMPnet in one of its forms.

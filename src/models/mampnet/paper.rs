@@ -4,12 +4,11 @@ use burn::module::{Module, Param};
 use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Tensor};
 
-use super::inputs::FrameTensors;
-use super::layer::{residual_power, scalar};
 use super::refinement::{Refinement, Stages};
 use crate::backend::{row_dot, row_scale};
 use crate::complex::{analysis_matrix, stack_pilots, synthesis_matrix};
 use crate::config::ModelConfig;
+use crate::models::access::{FrameTensors, residual_power, scalar};
 use crate::scenario::Pilots;
 
 /// One layer (44)-(48): `X_t = v_t eta(X + B_t R)`.

@@ -6,7 +6,7 @@ use burn::tensor::activation::{relu, sigmoid};
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::RngExt;
 
-use super::layer::scalar;
+use crate::models::access::scalar;
 use crate::scenario::{Purpose, Split, StreamKey};
 
 /// From the AMP layers' estimate to activity estimates in [0, 1).

@@ -4,18 +4,16 @@ use std::sync::Arc;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use rayon::prelude::*;
 
-use super::inputs::{DrawTensors, FrameTensors, Labels};
-use super::loss::{cross_entropy, normalised_mse, output_cross_entropy};
 use super::net::{Group, MampNet, NetOutput, Side};
 use crate::complex::{stack_pilots, synthesis_matrix};
 use crate::config::{ModelConfig, PhaseKind, ScenarioConfig, TrainingConfig};
-use crate::scenario::{Pilots, Realizations, Scenario, ScenarioError, Split};
+use crate::models::access::{
+    DrawTensors, FrameTensors, Labels, cross_entropy, draw, normalised_mse, output_cross_entropy,
+};
+use crate::scenario::{Pilots, Scenario, ScenarioError, Split};
 use crate::training::{Phase, RateGroup, TrainError, TrainTask, Validation};
 
-/// Frames drawn by one worker at a time.
-const DRAW: usize = 16;
 /// Validation frames of one forward pass.
 const CHUNK: usize = 256;
 
@@ -156,15 +154,6 @@ fn schedule(model: &ModelConfig, training: &TrainingConfig) -> Vec<(Phase, usize
         }
     }
     out
-}
-
-/// Draws frames in parallel; the result is that of one sequential draw.
-fn draw(scenario: &Scenario, first: u64, count: usize) -> Realizations {
-    let parts: Vec<Realizations> = (0..count.div_ceil(DRAW))
-        .into_par_iter()
-        .map(|i| scenario.realize(first + (i * DRAW) as u64, DRAW.min(count - i * DRAW)))
-        .collect();
-    Realizations::concat(parts)
 }
 
 impl TrainTask for MampTask {

@@ -3,9 +3,9 @@
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
-use super::dense::{Mlp, parameters};
 use super::link::Observed;
 use super::sicnn;
+use crate::models::dense::{Mlp, parameters};
 use crate::scenario::StreamKey;
 
 /// One MLP from `[y, h]` to all symbols.

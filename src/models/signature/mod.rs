@@ -14,7 +14,6 @@
 
 pub mod beam;
 mod bundle;
-mod dense;
 mod detector;
 mod encoder;
 mod fcnn;
@@ -25,8 +24,8 @@ mod sicnn;
 mod soft_sic;
 mod task;
 
+pub use crate::models::dense::{Dense, Mlp};
 pub use bundle::{LoadedReceiver, ReceiverInfo, SYSTEM, load_receiver, save_receiver};
-pub use dense::{Dense, Mlp};
 pub use detector::ReceiverDetector;
 pub use encoder::Encoder;
 pub use fcnn::Fcnn;

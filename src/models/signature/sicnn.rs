@@ -3,8 +3,8 @@
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
-use super::dense::Mlp;
 use super::link::{Observed, halves};
+use crate::models::dense::Mlp;
 use crate::scenario::StreamKey;
 
 /// Hidden widths of the paper for N = 6, H = 4; its first number, 64, is the input `[y_SIC, y, h]`.

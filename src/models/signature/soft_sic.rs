@@ -11,8 +11,8 @@
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
-use super::dense::Mlp;
 use super::link::Observed;
+use crate::models::dense::Mlp;
 use crate::scenario::{C64, StreamKey};
 
 /// Smallest `1 - v a`: k stays finite in single precision.

@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
 use super::features::count;
-use crate::models::signature::dense::Mlp;
+use crate::models::dense::Mlp;
 use crate::scenario::StreamKey;
 
 /// One MLP for every step but the last, after which nothing is undecided and the cost is exact.
@@ -31,7 +31,7 @@ impl BeamNet {
     pub fn to_host(&self) -> HostMetric {
         let read =
             |t: Tensor<2>| -> Vec<f64> { t.detach().into_data().convert::<f64>().try_into_vec().unwrap_or_default() };
-        let layer = |d: &crate::models::signature::dense::Dense| (read(d.weight.val()), read(d.bias.val()));
+        let layer = |d: &crate::models::dense::Dense| (read(d.weight.val()), read(d.bias.val()));
         HostMetric { stages: self.stages.iter().map(|m| m.layers.iter().map(layer).collect()).collect() }
     }
 }

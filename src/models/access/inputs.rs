@@ -1,9 +1,14 @@
 //! Frames as tensors.
 
 use burn::tensor::{Device, Tensor, TensorData};
+use rayon::prelude::*;
 
 use crate::complex::stack_frames;
-use crate::scenario::{FrameBatch, Realizations};
+use crate::detection::DetectError;
+use crate::scenario::{Beta, FrameBatch, Pilots, Realizations, Scenario};
+
+/// Frames drawn by one worker at a time.
+const DRAW: usize = 16;
 
 /// What a network sees of F frames; everything is divided by the noise standard deviation and the pilot energy, so that
 /// networks always work at unit noise variance and unit-norm pilots.
@@ -120,4 +125,40 @@ impl DrawTensors {
             antennas: self.antennas,
         }
     }
+}
+
+/// Draws frames in parallel; the result is that of one sequential draw.
+pub fn draw(scenario: &Scenario, first: u64, count: usize) -> Realizations {
+    let parts: Vec<Realizations> = (0..count.div_ceil(DRAW))
+        .into_par_iter()
+        .map(|i| scenario.realize(first + (i * DRAW) as u64, DRAW.min(count - i * DRAW)))
+        .collect();
+    Realizations::concat(parts)
+}
+
+/// Frames `first..first + count` of a batch, without their truth.
+pub(in crate::models) fn part_of(frames: &FrameBatch, first: usize, count: usize) -> FrameBatch {
+    let per_frame = frames.model.pilot_length() * frames.model.antennas;
+    FrameBatch {
+        model: frames.model.clone(),
+        frames: count,
+        y: frames.y[first * per_frame..(first + count) * per_frame].to_vec(),
+        beta: Beta::PerFrame((first..first + count).flat_map(|f| frames.beta_of(f).iter().copied()).collect()),
+        truth: None,
+        spreading: None,
+    }
+}
+
+/// Frames must have been made with the pilots of the model, whatever their energy.
+pub(in crate::models) fn check_pilots(found: &Pilots, own: &Pilots) -> Result<(), DetectError> {
+    let (scale, own_scale) = (found.energy.sqrt(), own.energy.sqrt());
+    let difference =
+        found.data.iter().zip(&own.data).map(|(a, b)| (a / scale - b / own_scale).norm()).fold(0.0, f64::max);
+    if difference > 1e-3 {
+        return Err(DetectError::Mismatch(format!(
+            "the frames were made with other pilots than the model was trained with (largest difference {difference:.2e}); \
+             export the model's pilots with `grantfree export BUNDLE --format npz` and transmit those"
+        )));
+    }
+    Ok(())
 }

@@ -1,7 +1,7 @@
 //! Complex matrices as two planes, and the packings of the pilots.
 
 use super::real::{Real, TILE_ROWS};
-use crate::scenario::{AccessModel, C64};
+use crate::scenario::C64;
 
 /// A complex matrix as a real and an imaginary plane, rows padded with zeros to `stride`.
 #[derive(Debug, Clone)]
@@ -59,19 +59,6 @@ impl<T: Real> Planes<T> {
             }
         }
     }
-}
-
-/// Columns of the pilot matrix as rows of planes, `[N*Q, L]` with `L` padded, times `scale`.
-pub(crate) fn pilot_columns<T: Real>(model: &AccessModel, scale: f64) -> Planes<T> {
-    let mut planes = Planes::zeros(model.columns(), model.pilot_length(), 2 * T::LANES);
-    for i in 0..model.columns() {
-        for l in 0..model.pilot_length() {
-            let v = model.pilots.at(l, i) * scale;
-            planes.re[i * planes.stride + l] = T::of(v.re);
-            planes.im[i * planes.stride + l] = T::of(v.im);
-        }
-    }
-    planes
 }
 
 /// Packs `rows x depth` numbers into panels `[rows / 4, depth, 4]`, the left factor of [`Real::tile`].

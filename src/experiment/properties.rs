@@ -1,0 +1,107 @@
+//! Numbers that belong to a detector and not to its frames: coherence of its pilots, learned activity probabilities.
+
+use std::sync::Arc;
+
+use crate::config::{ActivityLaw, DetectorKind, Point, ScenarioConfig, ScenarioKind};
+use crate::detection::Detector;
+use crate::metrics::{PROPERTIES, TIME_RATIO, pilot_coherence, welch_bound};
+use crate::scenario::{Pilots, Scenario};
+use crate::simulation::{DetectorResult, Properties, property};
+
+/// Columns of one block: the devices of a group, or one device.
+fn block(scenario: &ScenarioConfig) -> usize {
+    let groups = match scenario.law() {
+        ActivityLaw::Independent => scenario.devices,
+        ActivityLaw::SingleGroup | ActivityLaw::IidGroups => scenario.groups.unwrap_or(scenario.devices),
+    };
+    scenario.sequences() * scenario.devices / groups.max(1)
+}
+
+/// Properties that `metrics` (of the point's figure) asks for, of every detector of the point; detectors without pilots
+/// of their own are measured by the scenario's (the first ones, where they change).
+pub(super) fn of_point(
+    point: &Point,
+    scenario: &Scenario,
+    detectors: &[(String, Box<dyn Detector>)],
+    metrics: &[String],
+) -> Properties {
+    let asked = |name: &str| metrics.iter().any(|m| m == name);
+    let mut out = Properties::new();
+    if point.scenario.kind == ScenarioKind::Noma || !PROPERTIES.iter().any(|p| p.name != TIME_RATIO && asked(p.name)) {
+        return out;
+    }
+    let pilots_of = |id: &str| -> Arc<Pilots> {
+        let config = point.detectors.get(id);
+        let owner = config.and_then(|c| c.pilots_of.as_deref()).unwrap_or(id);
+        let own = detectors.iter().find(|(other, _)| other == owner).and_then(|(_, d)| d.pilots());
+        own.unwrap_or_else(|| scenario.pilots(0))
+    };
+    let coherences = ["coherence", "block_coherence", "sub_coherence"];
+    // Most detectors share their pilots, and N = 1000 columns have half a million pairs.
+    let mut measured: Vec<(Arc<Pilots>, [Option<f64>; 3])> = Vec::new();
+    for (id, detector) in detectors {
+        let mut values = Vec::new();
+        if coherences.iter().any(|c| asked(c)) {
+            let pilots = pilots_of(id);
+            let at = measured.iter().position(|(p, _)| Arc::ptr_eq(p, &pilots)).unwrap_or_else(|| {
+                let c = pilot_coherence(&pilots, block(&point.scenario));
+                measured.push((Arc::clone(&pilots), [Some(c.coherence), c.block, c.sub]));
+                measured.len() - 1
+            });
+            values.extend(coherences.iter().zip(measured[at].1).filter_map(|(c, v)| Some(((*c).to_owned(), v?))));
+        }
+        if asked("eps_ratio") {
+            values.extend(prior(point, id, detector.as_ref()).and_then(ratio).map(|r| ("eps_ratio".to_owned(), r)));
+        }
+        out.insert(id.clone(), values);
+    }
+    out
+}
+
+/// The activity probabilities a detector works with.
+fn prior(point: &Point, id: &str, detector: &dyn Detector) -> Option<Vec<f64>> {
+    let kind = point.detectors.get(id)?.kind;
+    let told = [DetectorKind::Amp, DetectorKind::Map, DetectorKind::CovarianceSection, DetectorKind::AmpSection];
+    detector.activity_probs().or_else(|| told.contains(&kind).then(|| point.scenario.activity_probs()))
+}
+
+/// Mean of the first half over mean of the second half.
+fn ratio(probs: Vec<f64>) -> Option<f64> {
+    let (first, second) = probs.split_at(probs.len() / 2);
+    let mean = |p: &[f64]| p.iter().sum::<f64>() / p.len() as f64;
+    (!first.is_empty()).then(|| mean(first) / mean(second))
+}
+
+/// The Welch bound as a result without frames.
+pub(super) fn welch(id: &str, point: &Point) -> DetectorResult {
+    let s = &point.scenario;
+    let config = point.detectors.get(id);
+    DetectorResult {
+        id: id.to_owned(),
+        label: config.and_then(|c| c.label.clone()).unwrap_or_else(|| id.to_owned()),
+        kind: crate::config::kind_name(DetectorKind::WelchBound),
+        predicted: true,
+        parameters: 0,
+        seconds: None,
+        metrics: vec![property("coherence", welch_bound(s.pilot_length, s.devices * s.sequences()))],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn halves_are_compared() {
+        assert_eq!(ratio(vec![0.25, 0.5, 0.125, 0.125]), Some(3.0));
+        assert_eq!(ratio(vec![0.1]), None);
+    }
+
+    #[test]
+    fn blocks_follow_the_law() {
+        let mut s = ScenarioConfig { devices: 12, bits: 0, groups: Some(3), ..ScenarioConfig::default() };
+        assert_eq!(block(&s), 1);
+        s.activity_law = Some(ActivityLaw::IidGroups);
+        assert_eq!(block(&s), 4);
+    }
+}
