@@ -177,10 +177,10 @@ fn one_device_without_noise_is_found_with_its_channel() {
         let (iterations, lambda) = (group_lasso.then_some(100_000), group_lasso.then_some(1e-3));
         let decisions = run(&DetectorConfig { iterations, lambda, ..DetectorConfig::new(kind) }, &batch);
         // The estimate is shorter than the channel by lambda.
-        let tolerance = if group_lasso { 1e-3 } else { 1e-4 };
+        let tolerance = if group_lasso { 1e-3 } else { 1e-5 };
         assert_eq!(decisions.activity, truth.activity, "{kind:?}");
         let score = decisions.score[device * 2 + 1];
-        assert!((score - 1.0).abs() < tolerance, "{kind:?}: score {score}");
+        assert!((score - 1.0).abs() < 1e-3, "{kind:?}: score {score}");
         let Some(x) = decisions.x else { continue };
         let mut want = vec![C64::default(); x.len()];
         let row = (device * 2 + 1) * 4;

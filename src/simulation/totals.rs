@@ -3,7 +3,7 @@
 use super::block::BlockRecord;
 use super::{DetectorResult, MetricResult};
 use crate::config::{DetectorConfig, Point, kind_name};
-use crate::metrics::{Estimate, JAIN, METRICS, MetricKind, MetricSums, SER, TIME_RATIO, jain_estimate, user_metric};
+use crate::metrics::{Estimate, JAIN, METRICS, MetricKind, MetricSums, SER, jain_estimate, user_metric};
 
 /// One detector so far.
 #[derive(Debug, Clone)]
