@@ -14,7 +14,8 @@ use std::time::Instant;
 use burn::tensor::{Device, Tensor, TensorData};
 use criterion::{Bencher, Criterion, criterion_group, criterion_main};
 use grantfree::backend::{
-    ShrinkRule, covariance_score, row_dot, row_onsager, row_scale, row_shrink, section_posterior,
+    ShrinkRule, coordinate_sweep, covariance_filter, covariance_score, group_shrink, row_dot, row_onsager, row_scale,
+    row_shrink, section_posterior,
 };
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -50,6 +51,11 @@ mod composed {
     pub fn row_scale(z: Tensor<2>, c: Tensor<2>, antennas: usize) -> Tensor<2> {
         let [rows, width] = z.dims();
         (z.reshape([FRAMES, antennas, 2, COLUMNS]) * c.reshape([FRAMES, 1, 1, COLUMNS])).reshape([rows, width])
+    }
+
+    pub fn group_shrink(z: Tensor<2>, tau: Tensor<2>, antennas: usize) -> Tensor<2> {
+        let norm = row_dot(z.clone(), z.clone(), antennas).sqrt();
+        row_scale(z, ((tau / norm).neg() + 1.0).clamp_min(0.0), antennas)
     }
 
     pub fn row_onsager(z: Tensor<2>, t: Tensor<2>, r: Tensor<2>, antennas: usize) -> Tensor<2> {
@@ -171,9 +177,14 @@ impl Layer {
 /// A kernel or its baseline: the outputs of one call, joined to one tensor.
 type Body = fn(Layer) -> Tensor<2>;
 
-const PAIRS: [(&str, Body, Body); 4] = [
+const PAIRS: [(&str, Body, Body); 5] = [
     ("row_dot", |l| row_dot(l.z.clone(), l.z, ANTENNAS), |l| composed::row_dot(l.z.clone(), l.z, ANTENNAS)),
     ("row_scale", |l| row_scale(l.z, l.t, ANTENNAS), |l| composed::row_scale(l.z, l.t, ANTENNAS)),
+    (
+        "group_shrink",
+        |l| group_shrink(l.z, l.t.abs() * 4.0, ANTENNAS),
+        |l| composed::group_shrink(l.z, l.t.abs() * 4.0, ANTENNAS),
+    ),
     ("row_onsager", |l| row_onsager(l.z, l.t, l.r, ANTENNAS), |l| composed::row_onsager(l.z, l.t, l.r, ANTENNAS)),
     (
         "row_shrink",
@@ -290,5 +301,49 @@ fn covariance(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, pairs, covariance);
+/// Kernels whose baseline takes seconds (`map_nn` measures one) or would repeat that of another row.
+fn alone(c: &mut Criterion) {
+    for (backend, device) in support::devices() {
+        let leaf = |t: &Tensor<2>| Tensor::from_data(t.to_data(), &device.clone().autodiff()).require_grad();
+        let gamma = normal(5, [FRAMES, COLUMNS], &device).abs() * 0.1;
+        let s = normal(6, [2 * LENGTH, COLUMNS], &device) * (0.5 / LENGTH as f64).sqrt();
+        let y = normal(7, [FRAMES * ANTENNAS, 2 * LENGTH], &device);
+        let (tracked_gamma, tracked_s) = (leaf(&gamma), leaf(&s));
+        let mut group = support::group(c, &format!("{backend}/covariance_filter"));
+        let filter =
+            |gamma: &Tensor<2>, s: &Tensor<2>| covariance_filter(gamma.clone(), s.clone(), y.clone(), ANTENNAS, 1.0);
+        group.bench_function("forward, fused", |b| b.iter(|| finish(filter(&gamma, &s))));
+        group.bench_function("forward and backward, fused", |b| {
+            b.iter(|| {
+                let grads = filter(&tracked_gamma, &tracked_s).sum().backward();
+                finish(tracked_s.grad(&grads).expect("s is tracked"))
+            });
+        });
+        group.finish();
+
+        // A batch of MAP-NN: 32 frames, N = 100, L = 12, M = 4, 55 sweeps.
+        let s = normal(8, [24, 100], &device) * 5.0_f64.sqrt();
+        let y = normal(9, [32 * 4, 24], &device) * 8.0;
+        let odds = Tensor::full([1, 100], -2.2, &device);
+        let (tracked_odds, tracked_s) = (leaf(&odds), leaf(&s));
+        let sweep = |odds: &Tensor<2>, s: &Tensor<2>| coordinate_sweep(odds.clone(), s.clone(), y.clone(), 4, 55, 1.0);
+        let mut group = support::group(c, &format!("{backend}/coordinate_sweep"));
+        group.bench_function("forward, fused", |b| b.iter(|| finish(sweep(&odds, &s))));
+        group.bench_function("forward and backward of the prior, fused", |b| {
+            b.iter(|| {
+                let grads = sweep(&tracked_odds, &s).sum().backward();
+                finish(tracked_odds.grad(&grads).expect("the prior is tracked"))
+            });
+        });
+        group.bench_function("forward and backward of all, fused", |b| {
+            b.iter(|| {
+                let grads = sweep(&tracked_odds, &tracked_s).sum().backward();
+                finish(tracked_s.grad(&grads).expect("s is tracked"))
+            });
+        });
+        group.finish();
+    }
+}
+
+criterion_group!(benches, pairs, covariance, alone);
 criterion_main!(benches);

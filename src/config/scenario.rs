@@ -252,6 +252,9 @@ impl ScenarioConfig {
                 "none",
             )?;
             only(self.activity_ratio.is_some(), "scenario.activity_ratio", "with a law of groups")?;
+        } else {
+            let what = "without scenario.activity_law = \"single-group\" or \"iid-groups\"";
+            only(self.groups.is_some(), "scenario.groups", what)?;
         }
         only(
             self.active_devices.is_some() && self.activity_ratio.is_some(),

@@ -33,7 +33,7 @@ pub fn welch_bound(length: usize, columns: usize) -> f64 {
 /// When `block` is 0 or does not divide the number of columns.
 pub fn pilot_coherence(pilots: &Pilots, block: usize) -> PilotCoherence {
     let n = pilots.columns;
-    assert!(block > 0 && n % block == 0, "blocks of {block} columns do not divide {n} columns");
+    assert!(block > 0 && n.is_multiple_of(block), "blocks of {block} columns do not divide {n} columns");
     let columns: Vec<Vec<Complex64>> = (0..n)
         .map(|i| {
             let a = pilots.column(i);

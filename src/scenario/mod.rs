@@ -9,6 +9,8 @@ mod channel_file;
 mod error;
 mod frames;
 mod keyed;
+#[cfg(test)]
+mod law_tests;
 mod noma;
 mod noncoherent;
 mod pilots;

@@ -97,6 +97,11 @@ fn bundle(dir: &Path, damage: fn(&Path), command: &str) -> Vec<String> {
     args.iter().map(|s| (*s).to_owned()).collect()
 }
 
+/// [`EXPERIMENT`] with an auto-encoder.
+fn decoder(keys: &str) -> String {
+    EXPERIMENT.replace("kind = \"amp\"\niterations = 10", &format!("kind = \"autoencoder\"\ndecoder = {{ {keys} }}"))
+}
+
 #[rustfmt::skip]
 const CASES: &[(&str, i32, &[&str], Arrange)] = &[
     // Frames.
@@ -206,6 +211,15 @@ const CASES: &[(&str, i32, &[&str], Arrange)] = &[
         args
     }),
     ("unknown key in the file", 2, &["devicez", "devices"], |d| simulate(d, &EXPERIMENT.replace("devices", "devicez"), &[])),
+    ("two sequences for an auto-encoder", 2, &["scenario.bits", "0 with auto-encoders"], |d| simulate(d, &decoder("form = \"amp\""), &[])),
+    ("signals from a decoder of powers", 2, &["detectors.amp.decoder.target", "support"], |d| simulate(d, &decoder("form = \"map\", target = \"signal\""), &["--set", "scenario.bits=0"])),
+    ("a decoder of powers without power control", 2, &["detectors.amp.decoder.form", "unit-gain"], |d| simulate(d, &decoder("form = \"map\""), &["--set", "scenario.bits=0"])),
+    ("iterations of a decoder without any", 2, &["detectors.amp.decoder.iterations", "nn"], |d| simulate(d, &decoder("form = \"nn\", iterations = 3"), &["--set", "scenario.bits=0"])),
+    ("an unknown decoder", 2, &["form", "group-lasso"], |d| simulate(d, &decoder("form = \"lasso\""), &[])),
+    ("a layer-wise phase of an auto-encoder", 2, &["training.phases[0].kind", "joint"], |d| simulate(d, &decoder("form = \"amp\"").replace("[detectors.amp]", "[detectors.amp]\ntraining = { phases = [{ kind = \"layer-wise\", steps = 1 }] }"), &["--set", "scenario.bits=0"])),
+    ("an unknown metric", 2, &["figures.f.metrics", "coherence"], |d| simulate(d, &format!("{EXPERIMENT}[[figures]]\nid = \"f\"\nmetrics = [\"bler\"]\n"), &[])),
+    ("groups without their law", 2, &["scenario.groups", "activity_law"], |d| simulate(d, EXPERIMENT, &["--set", "scenario.groups=4"])),
+    ("the best threshold of one recording", 2, &["threshold", "best"], |d| detect(d, "ml", data("mmv.npz"), "detector.threshold=best")),
     ("value out of range in the file", 2, &["scenario.devices", "1..=100000"], |d| simulate(d, &EXPERIMENT.replace("devices = 8", "devices = 0"), &[])),
     ("unknown key of --set", 2, &["scenario", "antenas"], |d| simulate(d, EXPERIMENT, &["--set", "scenario.antenas=2"])),
     ("--set out of range", 2, &["scenario.activity_prob", "(0, 1)"], |d| simulate(d, EXPERIMENT, &["--set", "scenario.activity_prob=1.5"])),

@@ -1,0 +1,116 @@
+//! The laws of activity and the link with unit gains.
+
+use super::*;
+use crate::config::{ActivityLaw, PilotKind, ScenarioConfig, ScenarioKind};
+
+fn config() -> ScenarioConfig {
+    ScenarioConfig {
+        kind: ScenarioKind::UnitGain,
+        devices: 12,
+        antennas: 2,
+        pilot_length: 6,
+        bits: 0,
+        activity_prob: 0.2,
+        noise_var: Some(0.25),
+        ..ScenarioConfig::default()
+    }
+}
+
+fn draws(config: &ScenarioConfig, frames: usize) -> Realizations {
+    config.validate().expect("a valid scenario");
+    Scenario::new(config, 5, Split::Test).expect("no files").realize(0, frames)
+}
+
+const FRAMES: usize = 8000;
+
+#[test]
+fn two_halves_have_their_own_probabilities() {
+    let ratio = ScenarioConfig { activity_ratio: Some(3.0), ..config() };
+    let r = draws(&ratio, FRAMES);
+    let rate = |half: std::ops::Range<usize>| {
+        let active = r.activity.chunks_exact(12).flat_map(|f| &f[half.clone()]).filter(|a| **a > 0).count();
+        active as f64 / (FRAMES * half.len()) as f64
+    };
+    // Mean 0.2 and ratio 3: 0.3 and 0.1; five standard deviations are 0.011 and 0.007.
+    let (first, second) = (rate(0..6), rate(6..12));
+    assert!((first - 0.3).abs() < 0.011 && (second - 0.1).abs() < 0.007, "{first} {second}");
+    let probs = ratio.activity_probs();
+    assert!((probs[0] - 0.3).abs() < 1e-12 && (probs[11] - 0.1).abs() < 1e-12);
+    let batch = r.observe(&Scenario::new(&ratio, 5, Split::Test).unwrap().pilots(0)).unwrap();
+    assert_eq!(batch.model.activity_prob, probs);
+}
+
+#[test]
+fn one_group_at_a_time() {
+    let one = ScenarioConfig { activity_law: Some(ActivityLaw::SingleGroup), groups: Some(4), ..config() };
+    assert_eq!(one.effective_activity_prob(), 0.25);
+    let mut seen = [0_usize; 4];
+    for frame in draws(&one, FRAMES).activity.chunks_exact(12) {
+        let active: Vec<usize> = (0..12).filter(|&n| frame[n] > 0).collect();
+        assert_eq!(active.len(), 3);
+        assert!(active[0].is_multiple_of(3) && active[2] == active[0] + 2, "{active:?}");
+        seen[active[0] / 3] += 1;
+    }
+    // 2000 each; five standard deviations are 194.
+    assert!(seen.iter().all(|&s| s.abs_diff(FRAMES / 4) < 194), "{seen:?}");
+}
+
+#[test]
+fn groups_on_their_own() {
+    let groups = ScenarioConfig { activity_law: Some(ActivityLaw::IidGroups), groups: Some(4), ..config() };
+    let (mut active, mut both) = (0, 0);
+    for frame in draws(&groups, FRAMES).activity.chunks_exact(12) {
+        for group in frame.chunks_exact(3) {
+            assert!(group.iter().all(|a| (*a > 0) == (group[0] > 0)));
+            active += usize::from(group[0] > 0);
+        }
+        both += usize::from(frame[0] > 0 && frame[3] > 0);
+    }
+    // 0.2 of 32000, and 0.04 of 8000 for two groups at once; five standard deviations are 358 and 88.
+    assert!(active.abs_diff(6400) < 358 && both.abs_diff(320) < 88, "{active} {both}");
+}
+
+#[test]
+fn unit_gains_have_unit_power_and_pilots_of_energy_l() {
+    for kind in [PilotKind::UnitNorm, PilotKind::Gaussian, PilotKind::TightFrame] {
+        let c = ScenarioConfig { pilots: kind, ..config() };
+        let pilots = Scenario::new(&c, 5, Split::Test).unwrap().pilots(0);
+        assert_eq!(pilots.energy, 6.0);
+        let energies: Vec<f64> = (0..12).map(|n| pilots.column(n).iter().map(|v| v.norm_sqr()).sum()).collect();
+        if kind == PilotKind::Gaussian {
+            assert!(energies.iter().any(|e| (e - 6.0).abs() > 0.5), "{energies:?}");
+        } else {
+            assert!(energies.iter().all(|e| (e - 6.0).abs() < 1e-9), "{kind:?}: {energies:?}");
+        }
+    }
+    let r = draws(&config(), FRAMES);
+    let mean = |v: &[C64]| v.iter().map(|v| v.norm_sqr()).sum::<f64>() / v.len() as f64;
+    assert!(r.beta.frame(0, 12).iter().all(|b| *b == 1.0));
+    assert!((mean(&r.channel) - 1.0).abs() < 0.02 && (mean(&r.noise) / 0.25 - 1.0).abs() < 0.02);
+    let batch = r.observe(&Scenario::new(&config(), 5, Split::Test).unwrap().pilots(0)).unwrap();
+    assert_eq!(batch.model.noise_var, 0.25);
+}
+
+#[test]
+fn keys_that_contradict_each_other_are_refused() {
+    let refused = |c: ScenarioConfig| c.validate().unwrap_err().to_string();
+    let law = |l| ScenarioConfig { activity_law: Some(l), groups: Some(4), ..config() };
+    let message = refused(ScenarioConfig { groups: None, ..law(ActivityLaw::SingleGroup) });
+    assert!(message.contains("scenario.groups is missing"), "{message}");
+    let message = refused(ScenarioConfig { groups: Some(5), ..law(ActivityLaw::IidGroups) });
+    assert!(message.contains("scenario.groups = 5") && message.contains("divisor"), "{message}");
+    for c in [
+        ScenarioConfig { activity_ratio: Some(2.0), ..law(ActivityLaw::IidGroups) },
+        ScenarioConfig { activity_ratio: Some(200.0), ..config() },
+        ScenarioConfig { activity_ratio: Some(9.0), activity_prob: 0.6, ..config() },
+        ScenarioConfig { activity_ratio: Some(2.0), active_devices: Some(3), ..config() },
+    ] {
+        assert!(refused(c).contains("scenario.activity_ratio"));
+    }
+    assert!(refused(ScenarioConfig { groups: Some(4), ..config() }).contains("scenario.groups"));
+    for v in [0.0, -1.0, f64::NAN, 1e7] {
+        assert!(refused(ScenarioConfig { noise_var: Some(v), ..config() }).contains("scenario.noise_var"));
+    }
+    let other = ScenarioConfig { kind: ScenarioKind::NonCoherent, ..config() };
+    assert!(refused(other).contains("scenario.noise_var"));
+}
