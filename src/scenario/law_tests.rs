@@ -86,7 +86,10 @@ fn unit_gains_have_unit_power_and_pilots_of_energy_l() {
     let r = draws(&config(), FRAMES);
     let mean = |v: &[C64]| v.iter().map(|v| v.norm_sqr()).sum::<f64>() / v.len() as f64;
     assert!(r.beta.frame(0, 12).iter().all(|b| *b == 1.0));
-    assert!((mean(&r.channel) - 1.0).abs() < 0.02 && (mean(&r.noise) / 0.25 - 1.0).abs() < 0.02);
+    let of_active = r.channel.chunks_exact(2).zip(&r.activity).filter(|(_, a)| **a > 0).flat_map(|(h, _)| h);
+    let channels: Vec<C64> = of_active.copied().collect();
+    assert!((mean(&channels) - 1.0).abs() < 0.04, "{}", mean(&channels));
+    assert!((mean(&r.noise) / 0.25 - 1.0).abs() < 0.02, "{}", mean(&r.noise));
     let batch = r.observe(&Scenario::new(&config(), 5, Split::Test).unwrap().pilots(0)).unwrap();
     assert_eq!(batch.model.noise_var, 0.25);
 }
