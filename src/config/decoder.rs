@@ -61,6 +61,10 @@ pub struct DecoderConfig {
     /// Learn the pilots with the decoder (columns keep their norm). Default: true, but false with "map".
     #[serde(skip_serializing_if = "Option::is_none")]
     pub learn_pilots: Option<bool>,
+    /// npz with `pilots [L, N]` (complex, as detection files and exports have it): the matrix that training starts from, or
+    /// keeps when pilots are not learned. Columns count relative to the mean energy. Default: the scenario's random pilots.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pilots_file: Option<String>,
     /// "signal" or "support". Default: signal with "group-lasso" and "amp", support with "nn" and "map".
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<DecoderTarget>,
@@ -76,6 +80,7 @@ impl Default for DecoderConfig {
             correction: CorrectionKind::Dense,
             hidden: None,
             learn_pilots: None,
+            pilots_file: None,
             target: None,
         }
     }

@@ -128,7 +128,9 @@ pub struct Figure {
 fn anchor_paths(table: &mut toml::Table, folder: &Path) {
     for (key, value) in table.iter_mut() {
         match value {
-            toml::Value::String(path) if matches!(key.rsplit('.').next(), Some("channel_file" | "bundle")) => {
+            toml::Value::String(path)
+                if matches!(key.rsplit('.').next(), Some("channel_file" | "pilots_file" | "bundle")) =>
+            {
                 *path = anchored(path, folder);
             }
             toml::Value::Table(inner) => anchor_paths(inner, folder),

@@ -65,7 +65,14 @@ pub fn training_fingerprint(config: &DetectorConfig, point: &Point, seed: u64) -
             serde_json::json!([noma, seed, config.receiver.clone().unwrap_or_default(), schedule])
         }
         DetectorKind::Autoencoder => {
-            serde_json::json!([point.scenario, seed, config.decoder.clone().unwrap_or_default(), schedule])
+            let decoder = config.decoder.clone().unwrap_or_default();
+            // A file that cannot be read is reported when training wants it.
+            let given = decoder.pilots_file.as_ref().and_then(|p| std::fs::read(p).ok());
+            let given = given.map(|bytes| crate::io::sha256_hex(&bytes));
+            match given {
+                Some(sum) => serde_json::json!([point.scenario, seed, decoder, schedule, sum]),
+                None => serde_json::json!([point.scenario, seed, decoder, schedule]),
+            }
         }
         _ => serde_json::json!([point.scenario, seed, config.model.clone().unwrap_or_default(), schedule]),
     };

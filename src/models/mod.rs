@@ -3,6 +3,7 @@
 //! - [`access`]: what the networks of the access link share.
 //! - [`autoencoder`]: system B, learned pilots with GROUP LASSO-, AMP-, covariance- and MAP-based decoders.
 //! - [`mampnet`]: system A, DL-mAMPnet in the paper's form and in an antenna-shared form.
+//! - [`score`]: system D, the score network of the channel prior.
 //! - [`signature`]: system E, learned finite-alphabet signatures and learned multi-user receivers.
 //!
 //! Every model takes real tensors (see [`crate::complex`]) and carries no backend type: the device of its parameters
@@ -13,6 +14,7 @@ pub mod autoencoder;
 mod bundle;
 mod dense;
 pub mod mampnet;
+pub mod score;
 pub mod signature;
 
 pub use bundle::{ModelError, named_tensors, system_of};

@@ -6,6 +6,14 @@ pub enum ScenarioError {
     /// A pilot matrix that does not fit the scenario.
     #[error("{0}")]
     Pilots(String),
+    /// A file of pilots that does not fit.
+    #[error("pilots file {path}: {problem}")]
+    PilotsFile {
+        /// File.
+        path: String,
+        /// What is wrong.
+        problem: String,
+    },
     /// A channel file with wrong arrays, shapes or values.
     #[error("channel file {path}: {problem}")]
     ChannelFile {

@@ -14,6 +14,7 @@ mod law_tests;
 mod noma;
 mod noncoherent;
 mod pilots;
+mod pilots_file;
 pub mod signatures;
 
 pub use channel_file::ChannelFile;
@@ -23,3 +24,4 @@ pub use keyed::{Purpose, Split, StreamKey};
 pub use noma::symbols;
 pub use noncoherent::{BlockPilots, Scenario};
 pub use pilots::{Pilots, draw_pilots};
+pub use pilots_file::read_pilots;

@@ -4,6 +4,7 @@ mod autoencoder;
 mod devices;
 mod kernels;
 mod mampnet;
+mod score;
 mod signature;
 mod training;
 

@@ -10,7 +10,7 @@ use super::sizes::LinkSizes;
 use crate::complex::synthesis_matrix;
 use crate::config::{DecoderConfig, PhaseConfig, PhaseKind, ScenarioConfig, TrainingConfig};
 use crate::models::access::{DrawTensors, FrameTensors, Labels, cross_entropy, draw};
-use crate::scenario::{Pilots, Scenario, ScenarioError, Split, StreamKey};
+use crate::scenario::{Pilots, Scenario, ScenarioError, Split, StreamKey, read_pilots};
 use crate::training::{Phase, RateGroup, TrainError, TrainTask, Validation};
 
 /// Validation frames of one forward pass.
@@ -47,7 +47,11 @@ impl AutoEncoderTask {
     ) -> Result<Self, ScenarioError> {
         let train = Scenario::new(scenario, seed, Split::Train)?;
         let held_out = Scenario::new(scenario, seed, Split::Validation)?;
-        let pilots = train.pilots(0);
+        let drawn = train.pilots(0);
+        let pilots = match &decoder.pilots_file {
+            Some(path) => Arc::new(read_pilots(path, drawn.length, drawn.columns, drawn.energy)?),
+            None => drawn,
+        };
         let frames = training.validation_frames;
         let validation = (0..frames)
             .step_by(CHUNK)
@@ -127,7 +131,9 @@ impl TrainTask for AutoEncoderTask {
     }
 
     fn fingerprint(&self) -> String {
-        let text = serde_json::json!([self.train.config(), self.seed, self.decoder, self.training]).to_string();
+        let given: Option<Vec<[f64; 2]>> =
+            self.decoder.pilots_file.as_ref().map(|_| self.pilots.data.iter().map(|v| [v.re, v.im]).collect());
+        let text = serde_json::json!([self.train.config(), self.seed, self.decoder, self.training, given]).to_string();
         crate::io::sha256_hex(text.as_bytes())
     }
 

@@ -1,0 +1,26 @@
+//! System D: a score network as the prior of channel matrices.
+//!
+//! The architecture is that of NCSNv2 (Song and Ermon, 2020): a RefineNet of dilated residual blocks with instance
+//! normalisation "++", chained residual pooling and multi-resolution fusion, fully convolutional over the antennas and
+//! the users of `X [M, N]`, whose real and imaginary parts are two channels. The output is divided by the noise level, the
+//! only place where the level enters, so that one network serves every level and any size.
+//!
+//! Everything that changes the size is a matrix product or a pooling whose gradient every backend of burn has.
+
+mod blocks;
+mod conv;
+mod dsm;
+mod net;
+mod norm;
+mod refine;
+mod resize;
+mod task;
+
+pub use blocks::{Resample, ResidualBlock};
+pub use conv::Conv;
+pub use dsm::{denoising_loss, geometric_levels};
+pub use net::{ScoreNet, ScoreNetConfig};
+pub use norm::InstanceNormPlus;
+pub use refine::{ChainedPooling, Fusion, RefineBlock, ResidualUnits};
+pub use resize::resize;
+pub use task::{NoiseLevels, NoisyImages, ScoreTask, images};

@@ -1,0 +1,214 @@
+//! Denoising score matching as a training task.
+
+use burn::module::{Module, ModuleVisitor, Param, ParamId};
+use burn::tensor::{Device, Tensor, TensorData};
+use rand::RngExt;
+use rand_distr::{Distribution, StandardNormal};
+
+use super::dsm::{denoising_loss, geometric_levels};
+use super::net::{ScoreNet, ScoreNetConfig};
+use crate::config::{PhaseConfig, ScenarioConfig, TrainingConfig};
+use crate::models::access::draw;
+use crate::scenario::{Purpose, Realizations, Scenario, ScenarioError, Split, StreamKey};
+use crate::training::{Phase, RateGroup, TrainError, TrainTask, Validation};
+
+/// Validation frames of one forward pass.
+const CHUNK: usize = 64;
+/// Largest norm of the gradient of one parameter.
+const CLIP: f32 = 1.0;
+
+/// The noise levels a network is trained for, standard deviations per real part.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct NoiseLevels {
+    /// The largest: about the largest distance between two channel matrices, so that levels overlap with pure noise.
+    pub first: f64,
+    /// The smallest.
+    pub last: f64,
+    /// How many, in equal ratios.
+    pub count: usize,
+}
+
+impl NoiseLevels {
+    /// The levels from large to small.
+    pub fn values(&self) -> Vec<f64> {
+        geometric_levels(self.first, self.last, self.count)
+    }
+}
+
+/// Channel matrices with the noise they meet.
+#[derive(Debug, Clone)]
+pub struct NoisyImages {
+    /// X, `[B, 2, M, N]`: real and imaginary parts of the columns `a_n h_n`.
+    pub x: Tensor<4>,
+    /// Standard normal, `[B, 2, M, N]`.
+    pub z: Tensor<4>,
+    /// Noise level of each image, `[B, 1, 1, 1]`.
+    pub sigma: Tensor<4>,
+}
+
+/// Channel matrices of drawn frames as images, row-major `[F, 2, M, N]`; columns of idle devices are zero.
+pub fn images(r: &Realizations) -> Vec<f32> {
+    let (n, m) = (r.devices, r.antennas);
+    let mut data = vec![0.0_f32; r.frames * 2 * m * n];
+    for (frame, image) in data.chunks_exact_mut(2 * m * n).enumerate() {
+        let (re, im) = image.split_at_mut(m * n);
+        for d in (0..n).filter(|d| r.activity[frame * n + d] > 0) {
+            for ant in 0..m {
+                let h = r.channel[(frame * n + d) * m + ant];
+                re[ant * n + d] = h.re as f32;
+                im[ant * n + d] = h.im as f32;
+            }
+        }
+    }
+    data
+}
+
+/// A score network, its scenario and its schedule.
+pub struct ScoreTask {
+    label: String,
+    net: ScoreNetConfig,
+    levels: NoiseLevels,
+    training: TrainingConfig,
+    seed: u64,
+    train: Scenario,
+    noise: StreamKey,
+    device: Device,
+    validation: Vec<NoisyImages>,
+}
+
+impl ScoreTask {
+    /// Draws the validation frames; `device` is a plain device.
+    ///
+    /// # Errors
+    /// [`ScenarioError`] when the scenario cannot be prepared.
+    pub fn new(
+        label: &str,
+        scenario: &ScenarioConfig,
+        seed: u64,
+        net: ScoreNetConfig,
+        levels: NoiseLevels,
+        training: &TrainingConfig,
+        device: &Device,
+    ) -> Result<Self, ScenarioError> {
+        let train = Scenario::new(scenario, seed, Split::Train)?;
+        let held_out = Scenario::new(scenario, seed, Split::Validation)?;
+        let frames = training.validation_frames;
+        let noise = StreamKey::new(seed, Split::Validation, "score matching");
+        let validation = (0..frames)
+            .step_by(CHUNK)
+            .map(|first| {
+                let count = CHUNK.min(frames - first);
+                noisy(&draw(&held_out, first as u64, count), first as u64, &noise, levels, device)
+            })
+            .collect();
+        Ok(Self {
+            label: label.to_owned(),
+            net,
+            levels,
+            training: training.clone(),
+            seed,
+            train,
+            noise: StreamKey::new(seed, Split::Train, "score matching"),
+            device: device.clone(),
+            validation,
+        })
+    }
+}
+
+/// Images of drawn frames with keyed noise at keyed levels; frame `first + i` is the i-th.
+fn noisy(r: &Realizations, first: u64, key: &StreamKey, levels: NoiseLevels, device: &Device) -> NoisyImages {
+    let shape = [r.frames, 2, r.antennas, r.devices];
+    let per_image = 2 * r.antennas * r.devices;
+    let values = levels.values();
+    let mut z = Vec::with_capacity(r.frames * per_image);
+    let mut sigma = Vec::with_capacity(r.frames);
+    for f in 0..r.frames as u64 {
+        let mut rng = key.rng(Purpose::Noise, first + f);
+        sigma.push(values[rng.random_range(0..values.len())] as f32);
+        z.extend((0..per_image).map(|_| -> f32 { StandardNormal.sample(&mut rng) }));
+    }
+    let put = |data: Vec<f32>, shape: [usize; 4]| Tensor::from_data(TensorData::new(data, shape), device);
+    NoisyImages { x: put(images(r), shape), z: put(z, shape), sigma: put(sigma, [r.frames, 1, 1, 1]) }
+}
+
+/// Ids of all parameters.
+#[derive(Default)]
+struct Ids(Vec<ParamId>);
+
+impl ModuleVisitor for Ids {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        self.0.push(param.id);
+    }
+}
+
+impl TrainTask for ScoreTask {
+    type Net = ScoreNet;
+    type Batch = NoisyImages;
+
+    fn label(&self) -> &str {
+        &self.label
+    }
+
+    fn fingerprint(&self) -> String {
+        let text =
+            serde_json::json!([self.train.config(), self.seed, self.net, self.levels, self.training]).to_string();
+        crate::io::sha256_hex(text.as_bytes())
+    }
+
+    fn phases(&self) -> Vec<Phase> {
+        let of =
+            |(index, p): (usize, &PhaseConfig)| Phase { name: "joint".into(), steps: p.steps, cosine: p.cosine, index };
+        self.training.phases.iter().enumerate().map(of).collect()
+    }
+
+    fn validation_every(&self) -> u64 {
+        self.training.validation_every
+    }
+
+    fn patience(&self) -> u64 {
+        self.training.patience
+    }
+
+    fn clip(&self) -> Option<f32> {
+        Some(CLIP)
+    }
+
+    fn init(&self) -> ScoreNet {
+        let key = StreamKey::new(self.seed, Split::Train, "score network");
+        ScoreNet::init(self.net, &key, &self.device.clone().autodiff()).train()
+    }
+
+    fn groups(&self, net: &ScoreNet, phase: &Phase) -> Vec<RateGroup> {
+        let mut ids = Ids::default();
+        net.visit(&mut ids);
+        vec![RateGroup { ids: ids.0, rate: self.training.phases[phase.index].lr }]
+    }
+
+    fn batch(&self, step: u64, _: &Phase) -> Result<NoisyImages, TrainError> {
+        let count = self.training.batch as u64;
+        // The same channels may come again (a fixed set of frames), never the same noise.
+        let frame = match self.training.dataset_frames {
+            Some(n) => (step * count) % (n - n % count),
+            None => step * count,
+        };
+        let draws = draw(&self.train, frame, self.training.batch);
+        Ok(noisy(&draws, step * count, &self.noise, self.levels, &self.device))
+    }
+
+    fn loss(&self, net: &ScoreNet, batch: &NoisyImages, _: &Phase) -> Tensor<1> {
+        denoising_loss(net, batch.x.clone(), batch.z.clone(), batch.sigma.clone())
+    }
+
+    fn validate(&self, net: &ScoreNet, _: &Phase) -> Result<Validation, TrainError> {
+        let (mut loss, mut seen) = (0.0, 0);
+        for chunk in &self.validation {
+            let count = chunk.x.dims()[0];
+            let value = denoising_loss(net, chunk.x.clone(), chunk.z.clone(), chunk.sigma.clone())
+                .try_into_scalar::<f32>()
+                .map_err(|e| TrainError::Device { label: self.label.clone(), message: format!("{e:?}") })?;
+            loss += f64::from(value) * count as f64;
+            seen += count;
+        }
+        Ok(Validation { loss: loss / seen as f64, ser: None, ber: None })
+    }
+}

@@ -1,0 +1,122 @@
+//! The score network: its parts against plain formulas, its sizes, and that training approaches a known score.
+
+use burn::module::Module;
+use burn::tensor::{Tensor, TensorData};
+use grantfree::config::{PhaseConfig, PhaseKind, ScenarioConfig, ScenarioKind, TrainingConfig};
+use grantfree::models::score::{InstanceNormPlus, NoiseLevels, ScoreNet, ScoreNetConfig, ScoreTask, resize};
+use grantfree::scenario::{Split, StreamKey};
+use grantfree::training::{TrainStop, TrainTask, train};
+
+use super::{cpu, devices, normals, values};
+
+fn image(seed: u64, shape: [usize; 4], device: &burn::tensor::Device) -> Tensor<4> {
+    let data: Vec<f32> = normals(seed, shape.iter().product()).iter().map(|v| *v as f32).collect();
+    Tensor::from_data(TensorData::new(data, shape), device)
+}
+
+fn net(width: usize, depth: usize, device: &burn::tensor::Device) -> ScoreNet {
+    ScoreNet::init(ScoreNetConfig { width, depth }, &StreamKey::new(3, Split::Train, "test"), device)
+}
+
+#[test]
+fn resizing_interpolates_linearly_between_the_corners() {
+    for (name, device) in devices() {
+        // A plane stays a plane, whatever the sizes.
+        let plane = |h: usize, w: usize| -> Vec<f32> {
+            let at = |i: usize, n: usize| i as f32 / (n.max(2) - 1) as f32;
+            (0..h * w).map(|p| 1.0 + 2.0 * at(p / w, h) - 3.0 * at(p % w, w)).collect()
+        };
+        for ([h, w], [th, tw]) in [([4, 6], [7, 3]), ([3, 5], [3, 9]), ([2, 2], [5, 5])] {
+            let x = Tensor::<4>::from_data(TensorData::new(plane(h, w), [1, 1, h, w]), &device);
+            let got = values(resize(x, [th, tw]));
+            for (a, b) in got.iter().zip(plane(th, tw)) {
+                assert!((a - f64::from(b)).abs() < 1e-5, "{name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_trained_scale_of_the_input_means_nothing_to_the_norm_but_its_means_do() {
+    let device = cpu();
+    let norm = net(3, 1, &device).normalizer;
+    let check = |norm: &InstanceNormPlus, x: Tensor<4>| values(norm.forward(x));
+    let x = image(1, [2, 3, 5, 4], &device) * 2.0 + 1.0;
+    let (a, b) = (check(&norm, x.clone()), check(&norm, x.clone() * 10.0));
+    assert!(a.iter().zip(&b).all(|(a, b)| (a - b).abs() < 1e-2), "instance normalisation removes the scale");
+    // Per image and channel: variance 1, and a mean that is the normalised mean of the channel.
+    let x = values(x);
+    for f in 0..2 {
+        let means: Vec<f64> = (0..3).map(|c| x[(f * 3 + c) * 20..][..20].iter().sum::<f64>() / 20.0).collect();
+        let centre = means.iter().sum::<f64>() / 3.0;
+        let spread = (means.iter().map(|m| (m - centre).powi(2)).sum::<f64>() / 2.0 + 1e-5).sqrt();
+        for c in 0..3 {
+            let part = &a[(f * 3 + c) * 20..][..20];
+            let mean = part.iter().sum::<f64>() / 20.0;
+            let variance = part.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / 20.0;
+            assert!((mean - (means[c] - centre) / spread).abs() < 1e-4, "{mean}");
+            assert!((variance - 1.0).abs() < 1e-3, "{variance}");
+        }
+    }
+}
+
+#[test]
+fn one_network_serves_every_size_and_level_on_every_backend() {
+    let reference = net(4, 3, &cpu());
+    for [m, n] in [[8, 32], [7, 15], [2, 3], [16, 16]] {
+        let want = {
+            let x = image(5, [2, 2, m, n], &cpu());
+            values(reference.forward(x, Tensor::ones([2, 1, 1, 1], &cpu())))
+        };
+        assert_eq!(want.len(), 4 * m * n);
+        for (name, device) in devices() {
+            let sigma = Tensor::<4>::from_data(TensorData::new(vec![1.0_f32, 4.0], [2, 1, 1, 1]), &device);
+            let got = values(net(4, 3, &device).forward(image(5, [2, 2, m, n], &device), sigma));
+            for (i, (a, b)) in got.iter().zip(&want).enumerate() {
+                let level = if i < 2 * m * n { 1.0 } else { 4.0 };
+                assert!((a * level - b).abs() < 1e-3 * (1.0 + b.abs()), "{name}, {m} x {n}: {a} {b}");
+            }
+        }
+    }
+}
+
+#[test]
+fn training_approaches_the_score_of_gaussian_channels() {
+    // Every device active with unit power: x ~ N(0, 1/2) per real part, and the blurred score is -x/(1/2 + sigma^2).
+    let device = cpu();
+    let scenario = ScenarioConfig {
+        kind: ScenarioKind::UnitGain,
+        devices: 8,
+        antennas: 4,
+        pilot_length: 4,
+        bits: 0,
+        active_devices: Some(8),
+        ..ScenarioConfig::default()
+    };
+    let training = TrainingConfig {
+        batch: 16,
+        phases: vec![PhaseConfig {
+            kind: PhaseKind::Joint,
+            steps: 150,
+            lr: 3e-3,
+            scalar_lr: 3e-3,
+            pilot_lr: 3e-3,
+            cosine: true,
+            auxiliary: 0.0,
+        }],
+        validation_frames: 64,
+        validation_every: 50,
+        ..TrainingConfig::default()
+    };
+    let config = ScoreNetConfig { width: 4, depth: 1 };
+    let levels = NoiseLevels { first: 2.0, last: 0.25, count: 6 };
+    let task = ScoreTask::new("test", &scenario, 7, config, levels, &training, &device).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let outcome = train(&task, &folder.path().join("c"), &(), &false.into()).unwrap();
+    assert_eq!(outcome.stop, TrainStop::Finished);
+    // The smallest loss: E||z - E[z|x + sigma z]||^2/2 per pixel = (1/2)/(1/2 + sigma^2)/2, mean over the levels.
+    let best = levels.values().iter().map(|s| 0.25 / (0.5 + s * s)).sum::<f64>() / 6.0;
+    let start = task.validate(&task.init().valid(), &task.phases()[0]).unwrap().loss;
+    let end = task.validate(&outcome.net, &task.phases()[0]).unwrap().loss;
+    assert!(end < best + 0.5 * (start - best) && end > 0.8 * best, "start {start}, end {end}, smallest {best}");
+}
