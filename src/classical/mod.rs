@@ -151,9 +151,7 @@ fn build_as<T: Real>(config: &DetectorConfig) -> Result<Box<dyn Detector>, Class
             precision: PhantomData,
         }),
         K::Lmmse => Box::new(Lmmse { threshold: row()? }),
-        K::Langevin => {
-            Box::new(Langevin { options: config.langevin.clone().unwrap_or_default(), threshold: row()? })
-        }
+        K::Langevin => Box::new(Langevin { options: config.langevin.clone().unwrap_or_default(), threshold: row()? }),
         K::GenieMmse => Box::new(GenieMmse),
         K::SingleUserBound => Box::new(SingleUserBound),
         K::WelchBound => return not_here("the Welch bound needs no frames; it belongs into experiment files"),

@@ -92,7 +92,13 @@ impl LangevinConfig {
         check(top > 0.0 && top <= 100.0, &key("sigma_max"), top, "in (0, 100]", d.sigma_max)?;
         check(bottom > 0.0 && bottom <= top, &key("sigma_min"), bottom, "> 0 and <= sigma_max", d.sigma_min)?;
         if let Some(a) = self.alpha_0 {
-            check(a > 0.0 && a <= 10.0, &key("alpha_0"), a, "in (0, 10]", "0.2 (matched), 1/(sqrt(N) + sqrt(L))^2 (paper)")?;
+            check(
+                a > 0.0 && a <= 10.0,
+                &key("alpha_0"),
+                a,
+                "in (0, 10]",
+                "0.2 (matched), 1/(sqrt(N) + sqrt(L))^2 (paper)",
+            )?;
         }
         check(self.r > 0.0 && self.r <= 2.0, &key("r"), self.r, "in (0, 2]", d.r)?;
         check((0.0..=1.0).contains(&self.beta), &key("beta"), self.beta, "in [0, 1]", d.beta)

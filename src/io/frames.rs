@@ -24,10 +24,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::npz::Array;
 use super::npz::{NpzFile, NpzWriter};
 use super::{IoError, spreading};
 use crate::detection::Decisions;
-use super::npz::Array;
 use crate::scenario::{AccessModel, Beta, C64, FrameBatch, Pilots, Truth};
 
 /// How the arrays of a file lie.
@@ -62,14 +62,19 @@ pub fn read_frames_as(path: &Path) -> Result<(FrameBatch, Layout), IoError> {
         Layout::Access => (access(&file, y, pilots, Layout::Access)?, Layout::Access),
         Layout::Coherent => {
             let [n, l] = pilots.shape[..] else {
-                return Err(file.wrong("pilots", format!("has shape {:?}, expected [N, L] (devices, length)", pilots.shape)));
+                return Err(
+                    file.wrong("pilots", format!("has shape {:?}, expected [N, L] (devices, length)", pilots.shape))
+                );
             };
             match y.shape[..] {
                 [_, _, length] if length == l => {}
                 _ => {
                     return Err(file.wrong(
                         "pilots",
-                        format!("has shape {:?}, expected [N, L] for y [F, M, L] = {:?} (system D)", pilots.shape, y.shape),
+                        format!(
+                            "has shape {:?}, expected [N, L] for y [F, M, L] = {:?} (system D)",
+                            pilots.shape, y.shape
+                        ),
                     ));
                 }
             }
@@ -193,9 +198,7 @@ pub fn write_frames_as(path: &Path, batch: &FrameBatch, layout: Layout) -> Resul
             .complex("pilots", &[model.columns(), l], &transposed(&model.pilots.data, l, model.columns()))
             .int("coherent", &[], &[1]),
     };
-    out = out
-        .scalar("noise_var", model.noise_var)
-        .scalar("pilot_energy", model.pilots.energy);
+    out = out.scalar("noise_var", model.noise_var).scalar("pilot_energy", model.pilots.energy);
     out = match model.activity_prob[..] {
         [first, ..] if model.activity_prob.iter().all(|&p| p == first) && model.activity_prob.len() == n => {
             out.scalar("activity_prob", first)

@@ -26,10 +26,9 @@ pub fn assumptions(results: &Results) -> String {
     let s: &ScenarioConfig = &results.config.scenario;
     let list = match s.kind {
         ScenarioKind::Noma => noma_link(&s.noma()),
-        ScenarioKind::NonCoherent
-        | ScenarioKind::ChannelFile
-        | ScenarioKind::UnitGain
-        | ScenarioKind::Coherent => access_link(s),
+        ScenarioKind::NonCoherent | ScenarioKind::ChannelFile | ScenarioKind::UnitGain | ScenarioKind::Coherent => {
+            access_link(s)
+        }
     };
     format!(
         "<section id=\"assumptions\"><h2>Assumptions</h2>\n<p>The base setting; figures and sweeps change what they name.</p>\n{list}</section>\n"
@@ -122,8 +121,12 @@ fn access_link(s: &ScenarioConfig) -> String {
     let unit_power = s.kind == ScenarioKind::UnitGain || s.snr().is_some();
     let power = if unit_power { "pilots of energy L (a symbol has unit power)".into() } else { power };
     let noise = match s.snr() {
-        Some(snr_db) => format!("variance N/SNR per complex entry, SNR = {} dB; channels of unit mean power", exact(snr_db)),
-        None if s.kind == ScenarioKind::UnitGain => format!("variance {} per complex entry", exact(s.receiver_noise_var())),
+        Some(snr_db) => {
+            format!("variance N/SNR per complex entry, SNR = {} dB; channels of unit mean power", exact(snr_db))
+        }
+        None if s.kind == ScenarioKind::UnitGain => {
+            format!("variance {} per complex entry", exact(s.receiver_noise_var()))
+        }
         None => format!("{} dBm/Hz over {} MHz", exact(s.noise_psd_dbm_hz), exact(s.bandwidth_hz / 1e6)),
     };
     definitions(&[

@@ -254,7 +254,7 @@ pub(crate) fn link_budget_db(c: &ScenarioConfig) -> f64 {
 }
 
 /// Mean of `d^-exponent` over uniform distances.
-fn mean_power(exponent: f64, nearest: f64, farthest: f64) -> f64 {
+pub(super) fn mean_power(exponent: f64, nearest: f64, farthest: f64) -> f64 {
     let width = farthest - nearest;
     if width < 1e-9 * farthest {
         nearest.powf(-exponent)

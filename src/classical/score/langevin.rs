@@ -125,8 +125,7 @@ impl FrameDetector for Langevin {
         };
         repeat(batch.frame(f), m, shape.chains, &mut work.y);
         let mut rngs = generators(batch.frame(f), shape.chains);
-        let Ok(()) =
-            work.chains.run::<_, FMA>(&self.options, &shared.prior, shape, schedule, &work.y, &mut rngs);
+        let Ok(()) = work.chains.run::<_, FMA>(&self.options, &shared.prior, shape, schedule, &work.y, &mut rngs);
         mean(shape, schedule, &work.chains.u, out.x);
         judge_rows(beta, m, q, self.threshold, &mut out);
     }
