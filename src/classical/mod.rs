@@ -8,6 +8,8 @@
 //! | ml-mmse | ml for the support, then MMSE channels | noise level, gains |
 //! | group-lasso, group-lasso-admm | group LASSO by coordinate descent or sharing ADMM | noise level for the default weight (gains for the decision) |
 //! | covariance-section | coordinate posterior over discrete activities | noise level, gains, activity prior |
+//! | lmmse | linear MMSE rows | noise level, gains, activity prior |
+//! | langevin | annealed Langevin sampling with the exact score | noise level, gains, activity prior |
 //! | genie-mmse | MMSE channels for the true support | the truth |
 //! | single-user-bound | every other device known | the truth |
 //! | matched-filter ... joint-map | receivers of the spreading link, see [`noma`] | channels, activity prior |
@@ -30,10 +32,12 @@ mod group_lasso;
 mod group_lasso_admm;
 #[cfg(test)]
 mod lasso_tests;
+mod lmmse;
 mod ml_mmse;
 mod mmse;
 pub mod noma;
 mod row_energy;
+mod score;
 mod single_user;
 mod state_evolution;
 #[cfg(test)]
@@ -47,6 +51,8 @@ pub use error::ClassicalError;
 pub use genie::GenieMmse;
 pub use group_lasso::GroupLassoOptions;
 pub use group_lasso_admm::GroupLassoAdmmOptions;
+pub use lmmse::Lmmse;
+pub use score::Langevin;
 pub use single_user::SingleUserBound;
 pub use state_evolution::{StateEvolution, state_evolution};
 
@@ -144,6 +150,8 @@ fn build_as<T: Real>(config: &DetectorConfig) -> Result<Box<dyn Detector>, Class
             },
             precision: PhantomData,
         }),
+        K::Lmmse => Box::new(Lmmse { threshold: row()? }),
+        K::Langevin => Box::new(Langevin { options: config.langevin.clone().unwrap_or_default(), threshold: row()? }),
         K::GenieMmse => Box::new(GenieMmse),
         K::SingleUserBound => Box::new(SingleUserBound),
         K::WelchBound => return not_here("the Welch bound needs no frames; it belongs into experiment files"),

@@ -16,7 +16,7 @@ use rayon::prelude::*;
 use super::amp_steps::{Gain, posterior};
 use super::decide::{decide, row_threshold};
 use super::error::ClassicalError;
-use crate::config::{ScenarioConfig, ScenarioKind, Threshold};
+use crate::config::{ScenarioConfig, Threshold};
 use crate::scenario::{Purpose, Scenario, Split, StreamKey};
 
 /// What state evolution predicts.
@@ -66,10 +66,7 @@ pub fn state_evolution(
     let (m, q) = (scenario.antennas, scenario.sequences());
     // Rows per equation; noise per unit of pilot energy.
     let load = scenario.devices as f64 / scenario.pilot_length as f64;
-    let sigma2 = match scenario.kind {
-        ScenarioKind::UnitGain => scenario.unit_gain_noise_var() / scenario.pilot_length as f64,
-        _ => 1.0,
-    };
+    let sigma2 = scenario.receiver_noise_var() / scenario.pilot_energy();
     // Partial sums of fixed chunks, added in order: the same for any number of threads.
     let mean = |f: &(dyn Fn(&Sample) -> f64 + Sync)| {
         let parts: Vec<f64> = draws.par_chunks(4096).map(|chunk| chunk.iter().map(f).sum()).collect();

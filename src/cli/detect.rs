@@ -7,12 +7,12 @@ use super::error::{CliError, say};
 use super::{CommonArgs, DetectArgs};
 use crate::config::{Assignment, ConfigError, DetectorConfig, DetectorKind, apply};
 use crate::detection::{Decisions, Detector};
-use crate::io::{Bundle, read_frames, write_decisions};
+use crate::io::{Bundle, read_frames_as, write_decisions_as};
 use crate::metrics::{METRICS, MetricSums, SER, count_frames};
 use crate::scenario::FrameBatch;
 
 /// Detectors of `--detector`: those that need no training.
-const CLASSICAL: [&str; 19] = [
+const CLASSICAL: [&str; 21] = [
     "amp",
     "amp-section",
     "covariance",
@@ -23,6 +23,8 @@ const CLASSICAL: [&str; 19] = [
     "covariance-lasso",
     "group-lasso",
     "group-lasso-admm",
+    "lmmse",
+    "langevin",
     "genie-mmse",
     "single-user-bound",
     "matched-filter",
@@ -35,7 +37,7 @@ const CLASSICAL: [&str; 19] = [
 ];
 
 /// Detectors of the systems B to E that are specified but not part of this version.
-const PLANNED: [&str; 4] = ["pc-admm", "lasso", "lmmse", "langevin"];
+const PLANNED: [&str; 2] = ["pc-admm", "lasso"];
 
 /// Reads frames, detects, writes decisions and prints one line about them.
 ///
@@ -48,11 +50,11 @@ pub fn execute(args: &DetectArgs) -> Result<(), CliError> {
         (None, Some(bundle)) => (bundle.display().to_string(), load_model(bundle, &args.common)?),
         _ => return Err(CliError::Usage("detect needs either --detector NAME or --model BUNDLE".into())),
     };
-    let frames = read_frames(&args.input)?;
+    let (frames, layout) = read_frames_as(&args.input)?;
     let begin = Instant::now();
     let decisions = detector.detect(&frames)?;
     let seconds = begin.elapsed().as_secs_f64();
-    write_decisions(&args.output, &decisions, &frames)?;
+    write_decisions_as(&args.output, &decisions, &frames, layout)?;
     say(&summary(&name, &frames, &decisions, seconds, &args.output))
 }
 
@@ -176,6 +178,10 @@ mod tests {
             ("group-lasso-admm", "detector.rho=-1", "> 0 (default: 1)"),
             ("group-lasso-admm", "detector.tolerance=0.1", "ml-mmse"),
             ("covariance-lasso", "detector.lambda=-1", ">= 0"),
+            ("lmmse", "detector.iterations=1", "amp"),
+            ("amp", "detector.langevin.samples=1", "langevin"),
+            ("langevin", "detector.langevin.samples=0", "1..=1024"),
+            ("langevin", "detector.langevin.sigma_min=2", "sigma_max"),
         ] {
             let error = detector_config(name, &sets(&[set])).unwrap_err();
             assert_eq!(error.exit_code(), 2, "{name} {set}");

@@ -3,7 +3,7 @@
 use super::SimulateArgs;
 use super::error::{CliError, note, say};
 use crate::config::{Experiment, PilotRedraw, Point, ScenarioConfig, ScenarioKind};
-use crate::io::write_frames;
+use crate::io::{Layout, write_frames_as};
 use crate::scenario::{Scenario, Split};
 
 /// Largest batch that is held in memory, in bytes.
@@ -40,7 +40,8 @@ pub fn execute(args: &SimulateArgs) -> Result<(), CliError> {
     }
     let scenario = Scenario::new(c, experiment.seed, Split::Test)?;
     let batch = scenario.realize(args.first, args.frames as usize).observe(&scenario.pilots(block))?;
-    write_frames(&args.output, &batch)?;
+    let layout = if c.kind == ScenarioKind::Coherent { Layout::Coherent } else { Layout::Access };
+    write_frames_as(&args.output, &batch, layout)?;
     let model = &batch.model;
     let what = match &batch.spreading {
         Some(s) => {

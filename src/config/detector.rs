@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::decoder::DecoderConfig;
 use super::error::{ConfigError, check};
+use super::langevin::LangevinConfig;
 use super::noma::SignatureKind;
 use super::receiver::ReceiverConfig;
 use super::scenario::{ScenarioConfig, ScenarioKind};
@@ -33,6 +34,10 @@ pub enum DetectorKind {
     GroupLasso,
     /// Group LASSO by sharing ADMM.
     GroupLassoAdmm,
+    /// Linear MMSE estimate from the mean power of every row.
+    Lmmse,
+    /// Annealed Langevin sampling of the posterior with the exact score.
+    Langevin,
     /// MMSE estimate when the support is known.
     GenieMmse,
     /// Every other device known: the floor of every figure.
@@ -166,7 +171,7 @@ pub struct DetectorConfig {
     pub damping: Option<f64>,
     /// amp, covariance-section: "equal-prior", "map" or a number compared with the LLR (default "map");
     /// covariance, ml, map, ml-mmse, covariance-lasso: a number compared with gamma/beta (default 0.5);
-    /// group-lasso, group-lasso-admm: a number compared with `||x||^2/(M beta)` (default 0.1).
+    /// group-lasso, group-lasso-admm, lmmse, langevin: a number compared with `||x||^2/(M beta)` (default 0.1).
     /// "best": the number that makes the fewest errors on training frames (experiment files only).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threshold: Option<Threshold>,
@@ -183,6 +188,9 @@ pub struct DetectorConfig {
     /// group-lasso-admm: penalty of the augmented Lagrangian, > 0. Default 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rho: Option<f64>,
+    /// langevin: likelihood, noise levels, steps and samples.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub langevin: Option<LangevinConfig>,
     /// "f64" (default) or "f32".
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub precision: Option<Precision>,
@@ -228,6 +236,7 @@ impl DetectorConfig {
             tolerance: None,
             lambda: None,
             rho: None,
+            langevin: None,
             precision: None,
             order: None,
             beam: None,
@@ -329,6 +338,8 @@ impl DetectorConfig {
             K::GroupLasso,
             K::GroupLassoAdmm,
             K::CovarianceLasso,
+            K::Lmmse,
+            K::Langevin,
         ];
         let descends =
             [K::Covariance, K::CovarianceSection, K::Ml, K::Map, K::MlMmse, K::GroupLasso, K::CovarianceLasso];
@@ -339,6 +350,7 @@ impl DetectorConfig {
         used(self.tolerance.is_some(), "tolerance", &descends)?;
         used(self.lambda.is_some(), "lambda", &lasso)?;
         used(self.rho.is_some(), "rho", &[K::GroupLassoAdmm])?;
+        used(self.langevin.is_some(), "langevin", &[K::Langevin])?;
         used(
             self.precision.is_some(),
             "precision",
@@ -390,6 +402,9 @@ impl DetectorConfig {
         }
         if let Some(Threshold::Value(t)) = self.threshold {
             check(t.is_finite(), &key("threshold"), t, "\"equal-prior\", \"map\" or a finite number", "map")?;
+        }
+        if let Some(l) = &self.langevin {
+            l.validate(&key("langevin"))?;
         }
         if let Some(m) = &self.model {
             m.validate(&key("model"))?;

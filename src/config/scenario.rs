@@ -15,6 +15,9 @@ pub enum ScenarioKind {
     ChannelFile,
     /// Rayleigh fading of unit power for every device, noise variance `noise_var`, pilots of energy L (system B).
     UnitGain,
+    /// Channel estimation from pilots of unit modulus (system D): `Y^T = P^T X^T + Z^T`, one sequence of energy L per device,
+    /// channels of unit mean power, noise variance `devices / 10^(snr_db/10)`.
+    Coherent,
     /// Users that spread their symbols over a few chips (system E); its keys are those of `[scenario.noma]`.
     Noma,
 }
@@ -30,6 +33,8 @@ pub enum PilotKind {
     /// A unit-norm tight frame near a random matrix: the smallest mean squared correlation that N*Q columns of norm 1
     /// can have (Welch). Needs N*Q >= L.
     TightFrame,
+    /// QPSK symbols: entries (+-1 +- j)/sqrt(2 L) (system D; of unit modulus with kind "coherent").
+    Qpsk,
 }
 
 /// How often the random pilots change.
@@ -107,7 +112,15 @@ pub struct ScenarioConfig {
     /// Kind "unit-gain": noise variance per complex entry of Y, in (0, 1e6]. Default 0.1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub noise_var: Option<f64>,
-    /// "unit-norm" (default), "gaussian" or "tight-frame"; of energy L with kind "unit-gain".
+    /// Kind "coherent", and "channel-file" when given: SNR = N/noise_var in dB, -50..=100; channels then have unit mean power
+    /// and pilots energy L, and powers in dBm play no part. Default 10 with kind "coherent".
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub snr_db: Option<f64>,
+    /// With an SNR: whether mean powers of devices differ by their path loss (of mean one over devices) or are all one.
+    /// Default false.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path_loss: Option<bool>,
+    /// "unit-norm" (default), "gaussian", "tight-frame" or "qpsk"; of energy L with kinds "unit-gain" and "coherent".
     pub pilots: PilotKind,
     /// How often random pilots change. Default "never".
     pub pilot_redraw: PilotRedraw,
@@ -160,6 +173,8 @@ impl Default for ScenarioConfig {
             activity_ratio: None,
             groups: None,
             noise_var: None,
+            snr_db: None,
+            path_loss: None,
             pilots: PilotKind::UnitNorm,
             pilot_redraw: PilotRedraw::Never,
             positions: Positions::PerFrame,
@@ -226,9 +241,55 @@ impl ScenarioConfig {
             .collect()
     }
 
-    /// Noise variance of kind "unit-gain"; the other kinds work at unit noise.
-    pub fn unit_gain_noise_var(&self) -> f64 {
-        self.noise_var.unwrap_or(0.1)
+    /// SNR = N/noise_var in dB, of links that are described by one.
+    pub fn snr(&self) -> Option<f64> {
+        match self.kind {
+            ScenarioKind::Coherent => Some(self.snr_db.unwrap_or(10.0)),
+            ScenarioKind::ChannelFile => self.snr_db,
+            _ => None,
+        }
+    }
+
+    /// Noise variance per complex entry of Y: stated by kind "unit-gain", `N/10^(SNR/10)` of a link with an SNR, else 1.
+    pub fn receiver_noise_var(&self) -> f64 {
+        match (self.kind, self.snr()) {
+            (ScenarioKind::UnitGain, _) => self.noise_var.unwrap_or(0.1),
+            (_, Some(snr_db)) => self.devices as f64 / 10.0_f64.powf(snr_db / 10.0),
+            _ => 1.0,
+        }
+    }
+
+    /// Expected energy of a pilot sequence: L without path loss or with an SNR, 1 where gains hold the transmit energy.
+    pub fn pilot_energy(&self) -> f64 {
+        if self.kind == ScenarioKind::UnitGain || self.snr().is_some() { self.pilot_length as f64 } else { 1.0 }
+    }
+
+    /// Whether every device has mean power one, so that no gain is drawn.
+    pub fn equal_gains(&self) -> bool {
+        self.kind == ScenarioKind::UnitGain || (self.snr().is_some() && self.path_loss != Some(true))
+    }
+
+    /// Keys of links with an SNR.
+    fn validate_snr(&self) -> Result<(), ConfigError> {
+        let fits = matches!(self.kind, ScenarioKind::Coherent | ScenarioKind::ChannelFile);
+        let range = "left out unless scenario.kind = \"coherent\" or \"channel-file\"";
+        if let Some(snr_db) = self.snr_db {
+            check(fits, "scenario.snr_db", snr_db, range, "none")?;
+            check((-50.0..=100.0).contains(&snr_db), "scenario.snr_db", snr_db, "-50..=100", 10)?;
+        }
+        if let Some(path_loss) = self.path_loss {
+            let range = "left out unless scenario.kind = \"coherent\", or \"channel-file\" with scenario.snr_db";
+            check(self.snr().is_some(), "scenario.path_loss", path_loss, range, false)?;
+        }
+        if self.snr().is_some() {
+            let powers = self.min_rx_snr_db.or(self.max_rx_snr_db);
+            let key = if self.min_rx_snr_db.is_some() { "scenario.min_rx_snr_db" } else { "scenario.max_rx_snr_db" };
+            check(powers.is_none(), key, powers.unwrap_or(0.0), "left out with scenario.snr_db", "none")?;
+        }
+        if self.kind == ScenarioKind::Coherent {
+            check(self.bits == 0, "scenario.bits", self.bits, "0 with scenario.kind = \"coherent\" (one sequence)", 0)?;
+        }
+        Ok(())
     }
 
     fn validate_activity(&self) -> Result<(), ConfigError> {
@@ -276,7 +337,7 @@ impl ScenarioConfig {
             Some(_) if self.kind != ScenarioKind::UnitGain => only(
                 true,
                 "scenario.noise_var",
-                "unless scenario.kind = \"unit-gain\"; other links state powers in dBm",
+                "unless scenario.kind = \"unit-gain\"; other links state powers in dBm or an SNR",
             ),
             Some(v) => check(v > 0.0 && v <= 1e6, "scenario.noise_var", v, "in (0, 1e6]", 0.1),
             None => Ok(()),
@@ -324,6 +385,7 @@ impl ScenarioConfig {
             check(k <= self.devices, "scenario.active_devices", k, "0..=scenario.devices", "none (Bernoulli)")?;
         }
         self.validate_activity()?;
+        self.validate_snr()?;
         check(
             self.min_distance_km.is_finite() && self.min_distance_km > 0.0,
             "scenario.min_distance_km",

@@ -61,7 +61,8 @@ pub(super) fn of_point(
 /// The activity probabilities a detector works with.
 fn prior(point: &Point, id: &str, detector: &dyn Detector) -> Option<Vec<f64>> {
     let kind = point.detectors.get(id)?.kind;
-    let told = [DetectorKind::Amp, DetectorKind::Map, DetectorKind::CovarianceSection, DetectorKind::AmpSection];
+    use DetectorKind as K;
+    let told = [K::Amp, K::Map, K::CovarianceSection, K::AmpSection, K::Lmmse, K::Langevin];
     detector.activity_probs().or_else(|| told.contains(&kind).then(|| point.scenario.activity_probs()))
 }
 

@@ -2,6 +2,11 @@
 //!
 //! A file with the array `signatures` holds frames of the spreading link (system E): `y [F, H]`, `h [F, N, H]`,
 //! `signatures [H, N]`, `constellation [C]`, `noise_var`, `activity_prob`, and as truth `symbols [F, N]` (-1 idle).
+//!
+//! A file of system D holds the transposed link `Y = X P + Z`: `y [F, M, L]`, `pilots [N, L]`, `channel [F, M, N]`, and decisions
+//! `x [F, M, N]`. It is told by its shapes, and by `coherent = 1` where both readings fit; `pilot_energy` is the mean energy of
+//! the pilots if absent. In memory all of them are `Y = S X + W`.
+//!
 //! Others:
 //!
 //! | array | shape | meaning |
@@ -19,21 +24,98 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::npz::Array;
 use super::npz::{NpzFile, NpzWriter};
 use super::{IoError, spreading};
 use crate::detection::Decisions;
 use crate::scenario::{AccessModel, Beta, C64, FrameBatch, Pilots, Truth};
 
-/// Reads and checks frames.
+/// How the arrays of a file lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layout {
+    /// `Y = S X + W`: `y [F, L, M]`, `pilots [L, N*Q]`, `channel [F, N, M]`, `x [F, N*Q, M]` (systems A to C; E has its own).
+    Access,
+    /// `Y = X P + Z`: `y [F, M, L]`, `pilots [N, L]`, `channel [F, M, N]`, `x [F, M, N]` (system D).
+    Coherent,
+}
+
+/// Reads and checks frames of any layout.
 ///
 /// # Errors
 /// [`IoError`] naming file and array, what was found and what is expected.
 pub fn read_frames(path: &Path) -> Result<FrameBatch, IoError> {
+    Ok(read_frames_as(path)?.0)
+}
+
+/// Reads and checks frames, and tells how they lay in the file.
+///
+/// # Errors
+/// As [`read_frames`].
+pub fn read_frames_as(path: &Path) -> Result<(FrameBatch, Layout), IoError> {
     let file = NpzFile::open(path)?;
     if file.contains("signatures") {
-        return spreading::read(&file);
+        return Ok((spreading::read(&file)?, Layout::Access));
     }
     let y = file.complex("y")?;
+    let pilots = file.complex("pilots")?;
+    Ok(match layout(&file, &y.shape, &pilots.shape)? {
+        Layout::Access => (access(&file, y, pilots, Layout::Access)?, Layout::Access),
+        Layout::Coherent => {
+            let [n, l] = pilots.shape[..] else {
+                return Err(
+                    file.wrong("pilots", format!("has shape {:?}, expected [N, L] (devices, length)", pilots.shape))
+                );
+            };
+            match y.shape[..] {
+                [_, _, length] if length == l => {}
+                _ => {
+                    return Err(file.wrong(
+                        "pilots",
+                        format!(
+                            "has shape {:?}, expected [N, L] for y [F, M, L] = {:?} (system D)",
+                            pilots.shape, y.shape
+                        ),
+                    ));
+                }
+            }
+            let (y, pilots) = (swapped(y), Array { shape: vec![l, n], data: transposed(&pilots.data, n, l) });
+            (access(&file, y, pilots, Layout::Coherent)?, Layout::Coherent)
+        }
+    })
+}
+
+/// Which reading the shapes allow; a file where both fit is of system D only when it says so.
+fn layout(file: &NpzFile, y: &[usize], pilots: &[usize]) -> Result<Layout, IoError> {
+    if file.contains("coherent") {
+        return match file.int("coherent")?.data[..] {
+            [0] => Ok(Layout::Access),
+            [1] => Ok(Layout::Coherent),
+            _ => Err(file.wrong("coherent", "is neither 0 nor 1, expected 1 for system D: y [F, M, L], pilots [N, L]")),
+        };
+    }
+    Ok(match (y, pilots) {
+        ([_, a, b], [rows, columns]) if a != rows && b == columns => Layout::Coherent,
+        _ => Layout::Access,
+    })
+}
+
+/// The transpose of a `[rows, columns]` matrix.
+fn transposed(data: &[C64], rows: usize, columns: usize) -> Vec<C64> {
+    (0..rows * columns).map(|i| data[i % rows * columns + i / rows]).collect()
+}
+
+/// The last two axes of `[F, A, B]` swapped.
+fn swapped(array: Array<C64>) -> Array<C64> {
+    let [f, a, b] = array.shape[..] else { return array };
+    Array { shape: vec![f, b, a], data: swap(&array.data, a, b) }
+}
+
+/// Every `[rows, columns]` matrix of a stack transposed.
+fn swap(data: &[C64], rows: usize, columns: usize) -> Vec<C64> {
+    data.chunks_exact((rows * columns).max(1)).flat_map(|matrix| transposed(matrix, rows, columns)).collect()
+}
+
+fn access(file: &NpzFile, y: Array<C64>, pilots: Array<C64>, layout: Layout) -> Result<FrameBatch, IoError> {
     let [frames, length, antennas] = y.shape[..] else {
         return Err(
             file.wrong("y", format!("has shape {:?}, expected [F, L, M] (frames, pilot length, antennas)", y.shape))
@@ -44,9 +126,8 @@ pub fn read_frames(path: &Path) -> Result<FrameBatch, IoError> {
             file.wrong("y", format!("has shape {:?}, expected at least one frame, symbol and antenna", y.shape))
         );
     }
-    finite_complex(&file, "y", &y.shape, &y.data)?;
+    finite_complex(file, "y", &y.shape, &y.data)?;
 
-    let pilots = file.complex("pilots")?;
     let columns = match pilots.shape[..] {
         [rows, columns] if rows == length && columns > 0 => columns,
         _ => {
@@ -59,15 +140,25 @@ pub fn read_frames(path: &Path) -> Result<FrameBatch, IoError> {
             ));
         }
     };
-    finite_complex(&file, "pilots", &pilots.shape, &pilots.data)?;
+    finite_complex(file, "pilots", &pilots.shape, &pilots.data)?;
 
-    let sequences = sequences(&file, columns)?;
+    let sequences = sequences(file, columns)?;
+    if layout == Layout::Coherent && sequences != 1 {
+        return Err(file.wrong("sequences", format!("is {sequences}, expected 1 in a file of system D")));
+    }
     let devices = columns / sequences;
-    let noise_var = positive(&file, "noise_var")?;
-    let energy = if file.contains("pilot_energy") { positive(&file, "pilot_energy")? } else { 1.0 };
-    let activity_prob = activity_prob(&file, devices)?;
-    let beta = beta(&file, frames, devices)?;
-    let truth = truth(&file, frames, devices, antennas, sequences)?;
+    let noise_var = positive(file, "noise_var")?;
+    let energy = match layout {
+        _ if file.contains("pilot_energy") => positive(file, "pilot_energy")?,
+        Layout::Access => 1.0,
+        Layout::Coherent => pilots.data.iter().map(|v| v.norm_sqr()).sum::<f64>() / columns as f64,
+    };
+    if energy == 0.0 {
+        return Err(file.wrong("pilots", "is zero everywhere, expected pilots"));
+    }
+    let activity_prob = activity_prob(file, devices)?;
+    let beta = beta(file, frames, devices)?;
+    let truth = truth(file, frames, devices, antennas, sequences, layout)?;
     let pilots = Arc::new(Pilots { length, columns, sequences, energy, data: pilots.data });
     Ok(FrameBatch {
         model: AccessModel { pilots, antennas, noise_var, activity_prob },
@@ -84,17 +175,30 @@ pub fn read_frames(path: &Path) -> Result<FrameBatch, IoError> {
 /// # Errors
 /// [`IoError`] when a part of the batch has the wrong length or the file cannot be written.
 pub fn write_frames(path: &Path, batch: &FrameBatch) -> Result<(), IoError> {
+    write_frames_as(path, batch, Layout::Access)
+}
+
+/// Writes frames (complex64) in a layout; frames of a spreading link have their own.
+///
+/// # Errors
+/// As [`write_frames`]; frames with several sequences per device have no coherent layout.
+pub fn write_frames_as(path: &Path, batch: &FrameBatch, layout: Layout) -> Result<(), IoError> {
     if let Some(spreading) = &batch.spreading {
         return spreading::write(batch, spreading).write(path);
     }
     let model = &batch.model;
     let (f, l, m, n) = (batch.frames, model.pilot_length(), model.antennas, model.devices());
-    let mut out = NpzWriter::new()
-        .complex("y", &[f, l, m], &batch.y)
-        .complex("pilots", &[l, model.columns()], &model.pilots.data)
-        .scalar("noise_var", model.noise_var)
-        .int("sequences", &[], &[model.sequences() as i64])
-        .scalar("pilot_energy", model.pilots.energy);
+    let mut out = match layout {
+        Layout::Access => NpzWriter::new()
+            .complex("y", &[f, l, m], &batch.y)
+            .complex("pilots", &[l, model.columns()], &model.pilots.data)
+            .int("sequences", &[], &[model.sequences() as i64]),
+        Layout::Coherent => NpzWriter::new()
+            .complex("y", &[f, m, l], &swap(&batch.y, l, m))
+            .complex("pilots", &[model.columns(), l], &transposed(&model.pilots.data, l, model.columns()))
+            .int("coherent", &[], &[1]),
+    };
+    out = out.scalar("noise_var", model.noise_var).scalar("pilot_energy", model.pilots.energy);
     out = match model.activity_prob[..] {
         [first, ..] if model.activity_prob.iter().all(|&p| p == first) && model.activity_prob.len() == n => {
             out.scalar("activity_prob", first)
@@ -106,7 +210,11 @@ pub fn write_frames(path: &Path, batch: &FrameBatch) -> Result<(), IoError> {
         Beta::PerFrame(beta) => out.real("beta", &[f, n], beta),
     };
     if let Some(truth) = &batch.truth {
-        out = out.int("activity", &[f, n], &truth.activity).complex("channel", &[f, n, m], &truth.channel);
+        out = out.int("activity", &[f, n], &truth.activity);
+        out = match layout {
+            Layout::Access => out.complex("channel", &[f, n, m], &truth.channel),
+            Layout::Coherent => out.complex("channel", &[f, m, n], &swap(&truth.channel, n, m)),
+        };
     }
     out.write(path)
 }
@@ -118,6 +226,19 @@ pub fn write_frames(path: &Path, batch: &FrameBatch) -> Result<(), IoError> {
 /// # Errors
 /// [`IoError`] when an array has the wrong length or the file cannot be written.
 pub fn write_decisions(path: &Path, decisions: &Decisions, batch: &FrameBatch) -> Result<(), IoError> {
+    write_decisions_as(path, decisions, batch, Layout::Access)
+}
+
+/// Writes decisions in the layout of the frames' file: `x [F, M, N]` in a coherent one.
+///
+/// # Errors
+/// As [`write_decisions`].
+pub fn write_decisions_as(
+    path: &Path,
+    decisions: &Decisions,
+    batch: &FrameBatch,
+    layout: Layout,
+) -> Result<(), IoError> {
     if batch.spreading.is_some() {
         return spreading::decisions(decisions, batch).write(path);
     }
@@ -129,7 +250,10 @@ pub fn write_decisions(path: &Path, decisions: &Decisions, batch: &FrameBatch) -
         &decisions.score,
     );
     if let Some(x) = &decisions.x {
-        out = out.complex("x", &[frames, columns, antennas], x);
+        out = match layout {
+            Layout::Access => out.complex("x", &[frames, columns, antennas], x),
+            Layout::Coherent => out.complex("x", &[frames, antennas, columns], &swap(x, columns, antennas)),
+        };
     }
     if let Some(gamma) = &decisions.gamma {
         out = out.real("gamma", &[frames, columns], gamma);
@@ -201,6 +325,7 @@ fn truth(
     devices: usize,
     antennas: usize,
     sequences: usize,
+    layout: Layout,
 ) -> Result<Option<Truth>, IoError> {
     if !(file.contains("activity") && file.contains("channel")) {
         return Ok(None);
@@ -222,13 +347,15 @@ fn truth(
         ));
     }
     let channel = file.complex("channel")?;
-    if channel.shape != [frames, devices, antennas] {
-        return Err(file.wrong(
-            "channel",
-            format!("has shape {:?}, expected [F, N, M] = [{frames}, {devices}, {antennas}]", channel.shape),
-        ));
+    let (axes, shape) = match layout {
+        Layout::Access => ("[F, N, M]", [frames, devices, antennas]),
+        Layout::Coherent => ("[F, M, N]", [frames, antennas, devices]),
+    };
+    if channel.shape != shape {
+        return Err(file.wrong("channel", format!("has shape {:?}, expected {axes} = {shape:?}", channel.shape)));
     }
     finite_complex(file, "channel", &channel.shape, &channel.data)?;
+    let channel = if layout == Layout::Coherent { swapped(channel) } else { channel };
     Ok(Some(Truth { activity: activity.data, channel: channel.data }))
 }
 

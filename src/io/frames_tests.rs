@@ -126,3 +126,32 @@ fn decisions_are_written_with_their_shapes() {
     assert!(!file.contains("gamma"));
     assert!(write_decisions(&path, &decisions, &FrameBatch { frames: F + 1, ..batch() }).is_err());
 }
+
+#[test]
+fn frames_of_system_d_lie_the_other_way_round() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("d.npz");
+    // Entries tell their place, and both readings of the shapes would fit: M = N.
+    let number = |n: usize| (0..n).map(|i| c(i as f64 + 1.0)).collect::<Vec<_>>();
+    let pilots = Pilots { length: L, columns: 2, sequences: 1, energy: 6.0, data: number(L * 2) };
+    let batch = FrameBatch {
+        model: AccessModel { pilots: Arc::new(pilots), antennas: M, noise_var: 0.5, activity_prob: vec![0.25; 2] },
+        y: number(F * L * M),
+        beta: Beta::Shared(vec![1.0; 2]),
+        truth: Some(Truth { activity: vec![0, 1, 1, 0], channel: number(F * 2 * M) }),
+        ..batch()
+    };
+    write_frames_as(&path, &batch, Layout::Coherent).unwrap();
+    let file = NpzFile::open(&path).unwrap();
+    let y = file.complex("y").unwrap();
+    assert_eq!((y.shape, y.data[1]), (vec![F, M, L], batch.y[M]));
+    assert_eq!(file.complex("pilots").unwrap().data[..L], batch.model.pilots.column(0));
+    let (read, layout) = read_frames_as(&path).unwrap();
+    assert_eq!((layout, &read.y, &read.truth), (Layout::Coherent, &batch.y, &batch.truth));
+    assert_eq!(read.model.pilots, batch.model.pilots);
+    let decisions =
+        Decisions { activity: vec![0; F * 2], score: vec![0.0; F * 2], x: Some(number(F * 2 * M)), gamma: None };
+    write_decisions_as(&path, &decisions, &batch, Layout::Coherent).unwrap();
+    let x = NpzFile::open(&path).unwrap().complex("x").unwrap();
+    assert_eq!((x.shape, x.data[1]), (vec![F, M, 2], decisions.x.unwrap()[M]));
+}

@@ -18,4 +18,6 @@ pub use atomic::{atomic_write, create_parent};
 pub(crate) use bundle::sha256_hex;
 pub use bundle::{BUNDLE_SCHEMA_VERSION, Bundle, BundleFile, Manifest, ManifestParts, write_bundle};
 pub use error::IoError;
-pub use frames::{read_frames, write_decisions, write_frames};
+pub use frames::{
+    Layout, read_frames, read_frames_as, write_decisions, write_decisions_as, write_frames, write_frames_as,
+};

@@ -141,6 +141,7 @@ pub fn of_detector(scenario: &ScenarioConfig, detector: &DetectorConfig) -> Opti
             }
         }
         K::GenieMmse | K::SingleUserBound | K::StateEvolution | K::WelchBound => return None,
+        K::Lmmse | K::Langevin => return None,
         // What they compute depends on how many rows are not zero.
         K::MlMmse | K::GroupLasso | K::GroupLassoAdmm | K::CovarianceLasso => return None,
         // Not counted in multiplications of the access link.

@@ -26,7 +26,9 @@ pub fn assumptions(results: &Results) -> String {
     let s: &ScenarioConfig = &results.config.scenario;
     let list = match s.kind {
         ScenarioKind::Noma => noma_link(&s.noma()),
-        ScenarioKind::NonCoherent | ScenarioKind::ChannelFile | ScenarioKind::UnitGain => access_link(s),
+        ScenarioKind::NonCoherent | ScenarioKind::ChannelFile | ScenarioKind::UnitGain | ScenarioKind::Coherent => {
+            access_link(s)
+        }
     };
     format!(
         "<section id=\"assumptions\"><h2>Assumptions</h2>\n<p>The base setting; figures and sweeps change what they name.</p>\n{list}</section>\n"
@@ -82,6 +84,7 @@ fn access_link(s: &ScenarioConfig) -> String {
             format!("channels and gains from {}", s.channel_file.as_deref().unwrap_or("a file"))
         }
         ScenarioKind::UnitGain => "Rayleigh fading of unit power, the same for all devices".into(),
+        ScenarioKind::Coherent if s.equal_gains() => "Rayleigh fading of unit power, the same for all devices".into(),
         _ => format!(
             "Rayleigh fading; path loss {} + {} log₁₀(d/km) dB, {} to {} km, {}",
             exact(s.path_loss_offset_db),
@@ -99,6 +102,7 @@ fn access_link(s: &ScenarioConfig) -> String {
         match s.pilots {
             PilotKind::UnitNorm => "complex Gaussian columns scaled to norm exactly 1",
             PilotKind::TightFrame => "a unit-norm tight frame: the smallest mean squared correlation",
+            PilotKind::Qpsk => "QPSK symbols",
             PilotKind::Gaussian => "CN(0, 1/L) entries, column energies vary",
         },
         match s.pilot_redraw {
@@ -114,12 +118,16 @@ fn access_link(s: &ScenarioConfig) -> String {
             EnergyConvention::PerSymbol => "the energy of one symbol",
         }
     );
-    let unit_gain = s.kind == ScenarioKind::UnitGain;
-    let power = if unit_gain { "pilots of energy L (a symbol has unit power)".into() } else { power };
-    let noise = if unit_gain {
-        format!("variance {} per complex entry", exact(s.unit_gain_noise_var()))
-    } else {
-        format!("{} dBm/Hz over {} MHz", exact(s.noise_psd_dbm_hz), exact(s.bandwidth_hz / 1e6))
+    let unit_power = s.kind == ScenarioKind::UnitGain || s.snr().is_some();
+    let power = if unit_power { "pilots of energy L (a symbol has unit power)".into() } else { power };
+    let noise = match s.snr() {
+        Some(snr_db) => {
+            format!("variance N/SNR per complex entry, SNR = {} dB; channels of unit mean power", exact(snr_db))
+        }
+        None if s.kind == ScenarioKind::UnitGain => {
+            format!("variance {} per complex entry", exact(s.receiver_noise_var()))
+        }
+        None => format!("{} dBm/Hz over {} MHz", exact(s.noise_psd_dbm_hz), exact(s.bandwidth_hz / 1e6)),
     };
     definitions(&[
         ("Activity", activity),

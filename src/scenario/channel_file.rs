@@ -7,7 +7,7 @@ use num_complex::Complex32;
 use rand::seq::SliceRandom;
 
 use super::noncoherent::link_budget_db;
-use super::{ScenarioError, Split};
+use super::{C64, ScenarioError, Split};
 use crate::config::ScenarioConfig;
 use crate::io::npz::NpzFile;
 
@@ -17,7 +17,7 @@ pub struct ChannelFile {
     devices: usize,
     antennas: usize,
     channel: Vec<Complex32>,
-    /// Received energy over noise, linear, `[drop, device]`; NaN for devices that are not served.
+    /// Received energy over noise (with an SNR: mean power), linear, `[drop, device]`; NaN for devices that are not served.
     beta: Vec<f64>,
     drops: [Vec<usize>; 3],
 }
@@ -71,6 +71,10 @@ impl ChannelFile {
         if gain.data.iter().any(|v| !v.is_finite()) {
             return Err(bad("gain_db holds values that are not finite".into()));
         }
+        if config.snr().is_some() {
+            let beta = relative_gains(config, &gain.data);
+            return Self::deal(config, &channel.data, beta, [drops, devices, all_antennas]).map_err(bad);
+        }
         let budget = link_budget_db(config);
         let beta: Vec<f64> = gain
             .data
@@ -84,6 +88,17 @@ impl ChannelFile {
                 10.0_f64.powf(config.max_rx_snr_db.map_or(snr_db, |hi| snr_db.min(hi)) / 10.0)
             })
             .collect();
+        Self::deal(config, &channel.data, beta, [drops, devices, all_antennas]).map_err(bad)
+    }
+
+    /// Deals the drops to the splits and keeps the configured antennas.
+    fn deal(
+        config: &ScenarioConfig,
+        channel: &[C64],
+        beta: Vec<f64>,
+        [drops, devices, all_antennas]: [usize; 3],
+    ) -> Result<Self, String> {
+        let last = config.antenna_offset + config.antennas;
         let mut split: [Vec<usize>; 3] = Default::default();
         for d in 0..drops {
             let served = beta[d * devices..(d + 1) * devices].iter().filter(|b| b.is_finite()).count();
@@ -98,14 +113,14 @@ impl ChannelFile {
             .push(d);
         }
         if split.iter().any(Vec::is_empty) {
-            return Err(bad(format!(
+            return Err(format!(
                 "too few drops have {} devices{}; lower scenario.devices or scenario.min_rx_snr_db",
                 config.devices,
                 config.min_rx_snr_db.map_or(String::new(), |lo| format!(" above {lo} dB"))
-            )));
+            ));
         }
         let mut kept = Vec::with_capacity(drops * devices * config.antennas);
-        for row in channel.data.chunks_exact(all_antennas) {
+        for row in channel.chunks_exact(all_antennas) {
             kept.extend(row[config.antenna_offset..last].iter().map(|v| Complex32::new(v.re as f32, v.im as f32)));
         }
         Ok(Self { devices, antennas: config.antennas, channel: kept, beta, drops: split })
@@ -133,4 +148,16 @@ impl ChannelFile {
         let at = (drop * self.devices + device) * self.antennas;
         &self.channel[at..at + self.antennas]
     }
+}
+
+/// Mean powers of a link with an SNR: the gains of the file over their mean, or all one.
+fn relative_gains(config: &ScenarioConfig, gain_db: &[f64]) -> Vec<f64> {
+    if config.equal_gains() {
+        return vec![1.0; gain_db.len()];
+    }
+    // The mean is taken relative to the loudest device: powers of -200 dB and below must not vanish.
+    let loudest = gain_db.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let linear: Vec<f64> = gain_db.iter().map(|g| 10.0_f64.powf((g - loudest) / 10.0)).collect();
+    let mean = linear.iter().sum::<f64>() / linear.len() as f64;
+    linear.into_iter().map(|g| g / mean).collect()
 }

@@ -72,7 +72,7 @@ fn groups_on_their_own() {
 
 #[test]
 fn unit_gains_have_unit_power_and_pilots_of_energy_l() {
-    for kind in [PilotKind::UnitNorm, PilotKind::Gaussian, PilotKind::TightFrame] {
+    for kind in [PilotKind::UnitNorm, PilotKind::Gaussian, PilotKind::TightFrame, PilotKind::Qpsk] {
         let c = ScenarioConfig { pilots: kind, ..config() };
         let pilots = Scenario::new(&c, 5, Split::Test).unwrap().pilots(0);
         assert_eq!(pilots.energy, 6.0);
@@ -116,4 +116,78 @@ fn keys_that_contradict_each_other_are_refused() {
     }
     let other = ScenarioConfig { kind: ScenarioKind::NonCoherent, ..config() };
     assert!(refused(other).contains("scenario.noise_var"));
+}
+
+#[test]
+fn the_coherent_link_has_unit_power_and_the_stated_snr() {
+    let config = ScenarioConfig {
+        kind: ScenarioKind::Coherent,
+        devices: 32,
+        antennas: 8,
+        pilot_length: 20,
+        bits: 0,
+        active_devices: Some(8),
+        pilots: PilotKind::Qpsk,
+        snr_db: Some(10.0),
+        path_loss: Some(true),
+        path_loss_slope_db: 37.6,
+        min_distance_km: 0.3,
+        ..ScenarioConfig::default()
+    };
+    config.validate().unwrap();
+    let scenario = Scenario::new(&config, 1, Split::Test).unwrap();
+    let pilots = scenario.pilots(0);
+    assert!(pilots.data.iter().all(|v| (v.norm() - 1.0).abs() < 1e-12) && pilots.energy == 20.0);
+    let drawn = scenario.realize(0, 4000);
+    assert!((drawn.noise_var - 3.2).abs() < 1e-12);
+    let mean = |v: &[C64]| v.iter().map(|v| v.norm_sqr()).sum::<f64>() / v.len() as f64;
+    assert!((mean(&drawn.noise) / 3.2 - 1.0).abs() < 0.01);
+    let Beta::PerFrame(beta) = &drawn.beta else { panic!("positions are drawn per frame") };
+    assert!((beta.iter().sum::<f64>() / beta.len() as f64 - 1.0).abs() < 0.02);
+    assert!((mean(&drawn.channel) - 0.25).abs() < 0.01);
+    // The offset of the path loss cancels.
+    let other = ScenarioConfig { path_loss_offset_db: 0.0, ..config.clone() };
+    let (a, b) = (super::noncoherent::mean_power(3.76, 0.3, 1.0), super::noncoherent::mean_power(3.760001, 0.3, 1.0));
+    assert!((a - b).abs() < 1e-4 * a && other.receiver_noise_var() == config.receiver_noise_var());
+    // Equal powers without path loss.
+    let flat = Scenario::new(&ScenarioConfig { path_loss: None, ..config }, 1, Split::Test).unwrap().realize(0, 2);
+    assert_eq!(flat.beta, Beta::Shared(vec![1.0; 32]));
+}
+
+#[test]
+fn mean_powers_agree_with_sums() {
+    for (exponent, nearest, farthest) in [(3.76, 0.05, 1.0), (1.0, 0.1, 2.0), (2.0, 0.5, 0.5)] {
+        let steps = 200_000;
+        let at = |i: usize| nearest + (farthest - nearest) * (i as f64 + 0.5) / steps as f64;
+        let sum = (0..steps).map(|i| at(i).powf(-exponent)).sum::<f64>() / steps as f64;
+        let found = super::noncoherent::mean_power(exponent, nearest, farthest);
+        assert!((found / sum - 1.0).abs() < 1e-6, "{exponent} {found} {sum}");
+    }
+}
+
+#[test]
+fn a_channel_file_with_an_snr_has_unit_power() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("c.npz");
+    let channel: Vec<C64> = (0..10 * 6 * 2).map(|i| C64::cis(i as f64)).collect();
+    let gain: Vec<f64> = (0..60).map(|i| -110.0 - (i % 6) as f64 * 5.0).collect();
+    let out = crate::io::npz::NpzWriter::new().complex("channel", &[10, 6, 2], &channel);
+    out.real("gain_db", &[10, 6], &gain).write(&path).unwrap();
+    let c = ScenarioConfig {
+        kind: ScenarioKind::ChannelFile,
+        channel_file: Some(path.to_str().unwrap().to_owned()),
+        devices: 6,
+        noise_var: None,
+        snr_db: Some(0.0),
+        pilots: PilotKind::Qpsk,
+        ..config()
+    };
+    let r = draws(&c, 50);
+    assert_eq!((r.beta.clone(), r.noise_var), (Beta::Shared(vec![1.0; 6]), 6.0));
+    let heard = r.channel.iter().filter(|h| h.norm() > 0.0);
+    assert!(heard.clone().count() > 20 && heard.clone().all(|h| (h.norm() - 1.0).abs() < 1e-6));
+    let r = draws(&ScenarioConfig { path_loss: Some(true), ..c }, 50);
+    let Beta::PerFrame(beta) = &r.beta else { panic!("drops differ") };
+    assert!((beta.iter().sum::<f64>() / beta.len() as f64 - 1.0).abs() < 1e-9);
+    assert_eq!(Scenario::new(&config(), 5, Split::Test).unwrap().pilots(0).energy, 6.0);
 }

@@ -5,6 +5,10 @@
 //! Signals are scaled so that the noise has unit variance: `beta_n` is the received energy of one unit-norm sequence
 //! over the noise density, `beta_n = 10^((P - noise_psd - 10 log10(bandwidth) + gain_n)/10)`. Kind "unit-gain" (system B)
 //! has no path loss: `beta_n = 1`, pilots of energy L, and the noise variance stands in the configuration.
+//!
+//! Kind "coherent" (system D) is the uplink `Y = X P + Z`, X `[M, N]`, P `[N, L]` of unit modulus, read as this link by its
+//! transpose, `Y^T = P^T X^T + Z^T`: one sequence of energy L per device, mean powers of mean one over devices, noise variance
+//! `N/10^(snr_db/10)`. A channel file with `snr_db` is used the same way.
 
 use std::sync::Arc;
 
@@ -45,7 +49,7 @@ impl Scenario {
     /// [`ScenarioError`] when the channel file cannot be used.
     pub fn new(config: &ScenarioConfig, seed: u64, split: Split) -> Result<Self, ScenarioError> {
         let file = match config.kind {
-            ScenarioKind::NonCoherent | ScenarioKind::UnitGain | ScenarioKind::Noma => None,
+            ScenarioKind::NonCoherent | ScenarioKind::UnitGain | ScenarioKind::Coherent | ScenarioKind::Noma => None,
             ScenarioKind::ChannelFile => Some(Arc::new(ChannelFile::load(config)?)),
         };
         let canonical = config.canonical();
@@ -72,8 +76,8 @@ impl Scenario {
             }
         });
         let fixed_gains = match (config.positions, config.kind) {
-            (_, ScenarioKind::UnitGain) => Some(vec![1.0; config.devices]),
-            (Positions::Fixed, ScenarioKind::NonCoherent) => {
+            _ if config.equal_gains() => Some(vec![1.0; config.devices]),
+            (Positions::Fixed, ScenarioKind::NonCoherent | ScenarioKind::Coherent) => {
                 Some(draw_gains(config, &mut shared.rng(Purpose::Gains, u64::MAX)))
             }
             _ => None,
@@ -132,7 +136,7 @@ impl Scenario {
             beta.extend_from_slice(fixed);
         }
         let half = 0.5_f64.sqrt();
-        let noise_var = if c.kind == ScenarioKind::UnitGain { c.unit_gain_noise_var() } else { 1.0 };
+        let noise_var = c.receiver_noise_var();
         let noise_scale = (0.5 * noise_var).sqrt();
         for f in 0..count {
             let frame = first + f as u64;
@@ -187,7 +191,9 @@ impl Scenario {
                 }
                 Some(file) => {
                     let drop = file.draw(self.split, n, &mut self.gains.rng(frame));
-                    beta.extend_from_slice(&drop.beta);
+                    if self.fixed_gains.is_none() {
+                        beta.extend_from_slice(&drop.beta);
+                    }
                     for d in (0..n).filter(|&d| sent[d] > 0) {
                         // The phase reference of a device is arbitrary: rotate by a uniform phase.
                         let (a, b) = (normal(), normal());
@@ -227,12 +233,12 @@ impl Scenario {
     }
 }
 
-/// Pilots in the units of the link: columns of (expected) energy L on a link without path loss, 1 elsewhere.
+/// Pilots in the units of the link: columns of (expected) energy L or 1, see [`ScenarioConfig::pilot_energy`].
 fn scaled(unit: Pilots, c: &ScenarioConfig) -> Pilots {
-    if c.kind != ScenarioKind::UnitGain {
+    let energy = c.pilot_energy();
+    if energy == 1.0 {
         return unit;
     }
-    let energy = c.pilot_length as f64;
     let root = energy.sqrt();
     Pilots { energy: energy * unit.energy, data: unit.data.iter().map(|v| v * root).collect(), ..unit }
 }
@@ -247,9 +253,28 @@ pub(crate) fn link_budget_db(c: &ScenarioConfig) -> f64 {
     }
 }
 
-/// Gains of uniform distances: `beta_dB = -path_loss_offset_db - path_loss_slope_db * log10(d_km)`.
+/// Mean of `d^-exponent` over uniform distances.
+pub(super) fn mean_power(exponent: f64, nearest: f64, farthest: f64) -> f64 {
+    let width = farthest - nearest;
+    if width < 1e-9 * farthest {
+        nearest.powf(-exponent)
+    } else if (exponent - 1.0).abs() < 1e-9 {
+        (farthest / nearest).ln() / width
+    } else {
+        (farthest.powf(1.0 - exponent) - nearest.powf(1.0 - exponent)) / ((1.0 - exponent) * width)
+    }
+}
+
+/// Gains of uniform distances: `beta_dB = -path_loss_offset_db - path_loss_slope_db * log10(d_km)`, over the noise density or,
+/// on a link with an SNR, over their mean.
 fn draw_gains(c: &ScenarioConfig, rng: &mut impl rand::Rng) -> Vec<f64> {
-    let budget = link_budget_db(c);
+    let budget = match c.snr() {
+        Some(_) => {
+            let mean = mean_power(c.path_loss_slope_db / 10.0, c.min_distance_km, c.max_distance_km);
+            c.path_loss_offset_db - 10.0 * mean.log10()
+        }
+        None => link_budget_db(c),
+    };
     (0..c.devices)
         .map(|_| {
             let d = c.min_distance_km + (c.max_distance_km - c.min_distance_km) * rng.random::<f64>();

@@ -1,6 +1,6 @@
 //! Pilot (signature) matrices.
 
-use rand::Rng;
+use rand::{Rng, RngExt};
 use rand_distr::{Distribution, StandardNormal};
 
 use super::C64;
@@ -46,13 +46,19 @@ impl Pilots {
     }
 }
 
-/// Draws a pilot matrix: entries CN(0, 1/L), columns then scaled to exact unit norm, but for [`PilotKind::Gaussian`]. (Of
+/// Draws a pilot matrix: entries CN(0, 1/L), columns then scaled to exact unit norm, but for [`PilotKind::Gaussian`]; QPSK
+/// symbols have norm 1 as they are. (Of
 /// [`PilotKind::TightFrame`] this is the start; see [`tight_frame`](super::signatures::tight_frame).)
 ///
 /// The two are not the same: exact unit norm removes the random receive power of a device and lowers the error
 /// rate of AMP by up to ten times.
 pub fn draw_pilots(rng: &mut impl Rng, kind: PilotKind, length: usize, columns: usize, sequences: usize) -> Pilots {
     let scale = (0.5 / length as f64).sqrt();
+    if kind == PilotKind::Qpsk {
+        let mut sign = || if rng.random::<bool>() { scale } else { -scale };
+        let data = (0..length * columns).map(|_| C64::new(sign(), sign())).collect();
+        return Pilots { length, columns, sequences, energy: 1.0, data };
+    }
     let mut normal = || -> f64 { StandardNormal.sample(rng) };
     let mut data: Vec<C64> = (0..length * columns).map(|_| C64::new(scale * normal(), scale * normal())).collect();
     if kind != PilotKind::Gaussian {

@@ -173,7 +173,7 @@ const CASES: &[(&str, i32, &[&str], Arrange)] = &[
     ("signatures into no folder", 1, &["cannot write", "none"], |d| signatures(&["wbe", "--format", "csv", "--output", &text(d.join("none/s.csv"))])),
     // Detectors and their options.
     ("unknown detector", 2, &["ampp", "covariance"], |d| detect(d, "ampp", data("mmv.npz"), "detector.iterations=2")),
-    ("detector of another version", 2, &["lmmse", "not built"], |d| detect(d, "lmmse", data("mmv.npz"), "detector.iterations=2")),
+    ("detector of another version", 2, &["lasso", "not built"], |d| detect(d, "lasso", data("mmv.npz"), "detector.iterations=2")),
     ("trained detector without a bundle", 2, &["--model"], |d| detect(d, "mampnet", data("mmv.npz"), "detector.iterations=2")),
     ("unknown option", 2, &["iterationz", "iterations"], |d| detect(d, "amp", data("mmv.npz"), "detector.iterationz=2")),
     ("option out of range", 2, &["detector.damping", "(0, 1]"], |d| detect(d, "amp", data("mmv.npz"), "detector.damping=0")),
@@ -181,6 +181,21 @@ const CASES: &[(&str, i32, &[&str], Arrange)] = &[
     ("named threshold on a power", 2, &["threshold", "number"], |d| detect(d, "ml", data("mmv.npz"), "detector.threshold=map")),
     ("weight out of range", 2, &["detector.lambda", "> 0"], |d| detect(d, "group-lasso", data("mmv.npz"), "detector.lambda=0")),
     ("penalty of another detector", 2, &["rho", "group-lasso-admm"], |d| detect(d, "group-lasso", data("mmv.npz"), "detector.rho=1")),
+    ("no samples", 2, &["detector.langevin.samples", "1..=1024"], |d| detect(d, "langevin", data("estimation.npz"), "detector.langevin.samples=0")),
+    ("rising noise levels", 2, &["detector.langevin.sigma_min", "sigma_max"], |d| detect(d, "langevin", data("estimation.npz"), "detector.langevin.sigma_min=2")),
+    ("temperature above one", 2, &["detector.langevin.beta", "[0, 1]"], |d| detect(d, "langevin", data("estimation.npz"), "detector.langevin.beta=1.5")),
+    ("an unknown likelihood", 2, &["likelihood", "matched"], |d| detect(d, "langevin", data("estimation.npz"), "detector.langevin.likelihood=exact")),
+    ("sampler options of another detector", 2, &["langevin", "belongs to"], |d| detect(d, "lmmse", data("estimation.npz"), "detector.langevin.samples=2")),
+    ("named threshold on an energy", 2, &["threshold", "number"], |d| detect(d, "lmmse", data("estimation.npz"), "detector.threshold=map")),
+    ("estimation frames of another shape", 1, &["pilots", "[N, L]"], |d| with_array(d, "y", |o| o.int("coherent", &[], &[1]).real("y", &[2, 2, 3], &[0.0; 12]))),
+    ("estimation channels of another shape", 1, &["channel", "[F, M, N] = [2, 3, 3]"], |d| with_array(d, "y", |o| {
+        let o = o.real("y", &[2, 3, 4], &[0.0; 24]).int("activity", &[2, 3], &[0; 6]);
+        o.int("coherent", &[], &[1]).real("channel", &[2, 3, 4], &[0.0; 24])
+    })),
+    ("an SNR where powers are stated", 2, &["scenario.snr_db", "coherent"], |d| simulate(d, EXPERIMENT, &["--set", "scenario.snr_db=10"])),
+    ("an SNR out of range", 2, &["scenario.snr_db", "-50..=100"], |d| simulate(d, EXPERIMENT, &["--set", "scenario.kind=coherent", "--set", "scenario.bits=0", "--set", "scenario.snr_db=200"])),
+    ("two sequences of a coherent device", 2, &["scenario.bits", "0 with"], |d| simulate(d, EXPERIMENT, &["--set", "scenario.kind=coherent"])),
+    ("path loss without an SNR", 2, &["scenario.path_loss", "snr_db"], |d| simulate(d, EXPERIMENT, &["--set", "scenario.path_loss=true"])),
     ("option of the wrong type", 2, &["iterations"], |d| detect(d, "amp", data("mmv.npz"), "detector.iterations=-1")),
     ("key outside of detector", 2, &["detector.iterations=50"], |d| detect(d, "amp", data("mmv.npz"), "scenario.antennas=2")),
     ("set without a value", 2, &["key=value"], |d| detect(d, "amp", data("mmv.npz"), "detector.iterations")),

@@ -18,7 +18,7 @@ type Case = (&'static str, &'static str, &'static [&'static str], &'static str, 
 
 #[test]
 fn detectors_agree_with_the_reference_vectors() {
-    const CASES: [Case; 19] = [
+    const CASES: [Case; 20] = [
         ("noncoherent", "amp", &["iterations=1"], "x", "amp_x_1", Relative(1e-4)),
         (
             "noncoherent",
@@ -54,6 +54,7 @@ fn detectors_agree_with_the_reference_vectors() {
             Relative(1e-3),
         ),
         ("mmv", "group-lasso-admm", &["lambda=1.0", "rho=2.0", "iterations=200"], "x", "admm_x_200", Relative(1e-3)),
+        ("estimation", "lmmse", &[], "x", "lmmse_x", Relative(1e-3)),
         ("noma", "matched-filter", &[], "symbols", "matched_filter", Decisions(0.002)),
         ("noma", "mmse-sic", &["order=sinr"], "symbols", "mmse_sic", Decisions(0.002)),
         ("noma", "mmse-sic", &["order=fixed"], "symbols", "mmse_sic_fixed_order", Decisions(0.002)),

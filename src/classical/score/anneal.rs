@@ -1,0 +1,216 @@
+//! Annealed Langevin dynamics for `Y = A X + W` with a prior given by its score.
+//!
+//! Rows are scaled by their gains, `x_i = sqrt(beta_i) u_i`, so that all noise levels mean the same for every device. Level
+//! sigma looks at `U = X + sigma CN(0, I)` and takes `Y` given U as Gaussian of mean `A U` and covariance C:
+//!
+//! `C = noise_var I + sigma^2 A A^H` (matched), `C = (noise_var + sigma^2) I` (paper, eq. (11) with its sign corrected).
+//!
+//! One step at level i, with the posterior score `s(U) + A^H C^-1 (Y - A U)` and `alpha_i = alpha_0 r^i sigma_i^2`:
+//!
+//! `U <- U + alpha_i score + sqrt(2 beta alpha_i) CN(0, I)`.
+//!
+//! The stationary law of small steps is `p(U) p(Y | U)` when `beta = 1`. The last state is a sample; its Tweedie estimate is
+//! `E[X | U, Y] = U + sigma^2 score`.
+
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, StandardNormal};
+
+use super::prior::{Prior, Shape};
+use crate::arithmetic::inverse::InverseCovariance;
+use crate::arithmetic::kernels::combine_conjugate;
+use crate::arithmetic::planes::Planes;
+use crate::arithmetic::real::Real;
+use crate::config::{LangevinConfig, Likelihood};
+
+/// The dynamics at one noise level.
+pub(crate) struct Level {
+    pub sigma: f64,
+    /// Step size `alpha_i`.
+    pub step: f64,
+    /// Conjugate of `A^H C^-1`, `[N*Q, L]` padded, of the scaled columns.
+    pub filter: Planes<f64>,
+}
+
+/// The link of some frames whose gains are the same: scaled pilots and all levels.
+pub(crate) struct Schedule {
+    pub levels: Vec<Level>,
+    /// Scaled pilots, `[L, N*Q]` padded.
+    pub pilots: Planes<f64>,
+    /// `sqrt(beta)` of each column.
+    pub root: Vec<f64>,
+    pub length: usize,
+}
+
+impl Schedule {
+    /// Filters of every level; `columns` are the pilots as `[N*Q, L]`, `beta` the gains of the columns.
+    #[inline(always)]
+    pub fn new<const FMA: bool>(
+        config: &LangevinConfig,
+        columns: &Planes<f64>,
+        length: usize,
+        noise_var: f64,
+        beta: &[f64],
+    ) -> Self {
+        let n = beta.len();
+        let root: Vec<f64> = beta.iter().map(|b| b.max(0.0).sqrt()).collect();
+        let mut pilots = Planes::zeros(length, n, 2 * f64::LANES);
+        // The curvature of the paper's likelihood: its step assumes pilots of unit power per entry.
+        let mut power = 0.0;
+        for (i, root) in root.iter().enumerate() {
+            let [re, im] = columns.row(i);
+            for l in 0..length {
+                let at = l * pilots.stride + i;
+                (pilots.re[at], pilots.im[at]) = (root * re[l], root * im[l]);
+                power += pilots.re[at] * pilots.re[at] + pilots.im[at] * pilots.im[at];
+            }
+        }
+        let power = power / (n * length) as f64;
+        let mut first = config.first_step(length, n);
+        if config.likelihood == Likelihood::Paper && config.alpha_0.is_none() {
+            first /= power.max(f64::MIN_POSITIVE);
+        }
+        let mut inverse = InverseCovariance::new(length, noise_var);
+        let levels = config.sigmas().into_iter().enumerate().map(|(i, sigma)| {
+            let v = sigma * sigma;
+            let mut filter = Planes::zeros(n, length, 2 * f64::LANES);
+            if config.likelihood == Likelihood::Matched {
+                let gamma: Vec<f64> = beta.iter().map(|b| v * b.max(0.0)).collect();
+                inverse.rebuild::<FMA>(columns, &gamma);
+            }
+            for (row, root) in root.iter().enumerate() {
+                let a = columns.row(row);
+                let (scale, [re, im]) = match config.likelihood {
+                    Likelihood::Matched => {
+                        inverse.apply::<FMA>(a);
+                        (*root, inverse.v.parts())
+                    }
+                    Likelihood::Paper => (root / (noise_var + v), a),
+                };
+                for l in 0..length {
+                    filter.re[row * filter.stride + l] = scale * re[l];
+                    filter.im[row * filter.stride + l] = scale * im[l];
+                }
+            }
+            Level { sigma, step: first * config.r.powi(i as i32) * v, filter }
+        });
+        let levels = levels.collect();
+        Self { levels, pilots, root, length }
+    }
+}
+
+/// State of the chains and what a step needs.
+pub(crate) struct Chains {
+    /// **Conjugate** of U, `[N*Q, chains*M]` padded: the kernels conjugate one factor.
+    pub u: Planes<f64>,
+    /// Conjugate of the posterior score.
+    score: Planes<f64>,
+    /// `Y - A U`, `[L, chains*M]` padded.
+    residual: Planes<f64>,
+    /// One row.
+    row: Planes<f64>,
+}
+
+impl Chains {
+    /// Buffers for chains of this shape.
+    pub fn new(shape: &Shape, length: usize) -> Self {
+        let width = shape.chains * shape.antennas;
+        let zeros = |rows| Planes::zeros(rows, width, 2 * f64::LANES);
+        Self { u: zeros(shape.rows), score: zeros(shape.rows), residual: zeros(length), row: zeros(1) }
+    }
+
+    /// Runs all levels from noise; `y` is `[L, chains*M]` padded as [`Chains::u`], and chain c takes its noise from `rngs[c]`.
+    ///
+    /// # Errors
+    /// That of the prior.
+    #[inline(always)]
+    pub fn run<P: Prior, const FMA: bool>(
+        &mut self,
+        config: &LangevinConfig,
+        prior: &P,
+        shape: &Shape,
+        schedule: &Schedule,
+        y: &Planes<f64>,
+        rngs: &mut [ChaCha8Rng],
+    ) -> Result<(), P::Error> {
+        self.u.re.fill(0.0);
+        self.u.im.fill(0.0);
+        let Some(last) = schedule.levels.last() else { return Ok(()) };
+        self.disturb(shape, schedule.levels[0].sigma, rngs);
+        for level in &schedule.levels {
+            let noise = (2.0 * config.beta * level.step).sqrt();
+            for _ in 0..config.steps {
+                self.climb::<P, FMA>(prior, shape, schedule, level, level.step, y)?;
+                if noise > 0.0 {
+                    self.disturb(shape, noise, rngs);
+                }
+            }
+        }
+        if config.denoise {
+            self.climb::<P, FMA>(prior, shape, schedule, last, last.sigma * last.sigma, y)?;
+        }
+        Ok(())
+    }
+
+    /// `U <- U + step (s(U) + A^H C^-1 (Y - A U))`.
+    #[inline(always)]
+    fn climb<P: Prior, const FMA: bool>(
+        &mut self,
+        prior: &P,
+        shape: &Shape,
+        schedule: &Schedule,
+        level: &Level,
+        step: f64,
+        y: &Planes<f64>,
+    ) -> Result<(), P::Error> {
+        prior.score::<FMA>(shape, &self.u, level.sigma, &mut self.score)?;
+        let stride = self.u.stride;
+        for l in 0..schedule.length {
+            let [re, im] = schedule.pilots.row(l);
+            let pilots = [&re[..shape.rows], &im[..shape.rows]];
+            combine_conjugate::<f64, FMA>(self.u.parts(), stride, pilots, self.row.parts_mut());
+            let span = l * stride..(l + 1) * stride;
+            subtract(&mut self.residual.re[span.clone()], &y.re[span.clone()], &self.row.re);
+            subtract(&mut self.residual.im[span.clone()], &y.im[span], &self.row.im);
+        }
+        for n in 0..shape.rows {
+            let [re, im] = level.filter.row(n);
+            let filter = [&re[..schedule.length], &im[..schedule.length]];
+            combine_conjugate::<f64, FMA>(self.residual.parts(), stride, filter, self.row.parts_mut());
+            let span = n * stride..(n + 1) * stride;
+            advance(&mut self.u.re[span.clone()], &self.score.re[span.clone()], &self.row.re, step);
+            advance(&mut self.u.im[span.clone()], &self.score.im[span], &self.row.im, step);
+        }
+        Ok(())
+    }
+
+    /// `U <- U + scale CN(0, I)`, chain by chain.
+    fn disturb(&mut self, shape: &Shape, scale: f64, rngs: &mut [ChaCha8Rng]) {
+        let scale = scale * 0.5_f64.sqrt();
+        for (chain, rng) in rngs.iter_mut().enumerate() {
+            for row in 0..shape.rows {
+                let at = row * self.u.stride + chain * shape.antennas;
+                for i in at..at + shape.antennas {
+                    let (a, b): (f64, f64) = (StandardNormal.sample(rng), StandardNormal.sample(rng));
+                    self.u.re[i] += scale * a;
+                    self.u.im[i] += scale * b;
+                }
+            }
+        }
+    }
+}
+
+/// `out = a - b`.
+#[inline(always)]
+fn subtract(out: &mut [f64], a: &[f64], b: &[f64]) {
+    for ((out, a), b) in out.iter_mut().zip(a).zip(b) {
+        *out = a - b;
+    }
+}
+
+/// `u <- u + step (a + b)`.
+#[inline(always)]
+fn advance(u: &mut [f64], a: &[f64], b: &[f64], step: f64) {
+    for ((u, a), b) in u.iter_mut().zip(a).zip(b) {
+        *u += step * (a + b);
+    }
+}
