@@ -20,7 +20,7 @@
 
 mod amp;
 mod amp_steps;
-mod columns;
+pub(crate) mod columns;
 mod covariance;
 mod covariance_lasso;
 mod covariance_section;
@@ -37,7 +37,7 @@ mod ml_mmse;
 mod mmse;
 pub mod noma;
 mod row_energy;
-mod score;
+pub(crate) mod score;
 mod single_user;
 mod state_evolution;
 #[cfg(test)]
@@ -166,7 +166,7 @@ fn build_as<T: Real>(config: &DetectorConfig) -> Result<Box<dyn Detector>, Class
             damping: config.damping.unwrap_or(0.5),
         }),
         K::SoftSic => Box::new(noma::SoftSic { rounds: iterations(4) }),
-        K::Mampnet | K::Autoencoder | K::Sicnn => {
+        K::Mampnet | K::Autoencoder | K::Score | K::Sicnn => {
             return not_here("it is a trained network; train it or load its bundle");
         }
     })

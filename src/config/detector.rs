@@ -8,6 +8,7 @@ use super::langevin::LangevinConfig;
 use super::noma::SignatureKind;
 use super::receiver::ReceiverConfig;
 use super::scenario::{ScenarioConfig, ScenarioKind};
+use super::score::ScoreConfig;
 use super::training::{ModelConfig, PhaseKind, TrainingConfig};
 
 /// Detectors by their names on the command line and in experiment files.
@@ -38,6 +39,8 @@ pub enum DetectorKind {
     Lmmse,
     /// Annealed Langevin sampling of the posterior with the exact score.
     Langevin,
+    /// System D: annealed Langevin sampling with a learned score (trained).
+    Score,
     /// MMSE estimate when the support is known.
     GenieMmse,
     /// Every other device known: the floor of every figure.
@@ -71,7 +74,7 @@ pub enum DetectorKind {
 impl DetectorKind {
     /// Whether the detector has weights that are trained.
     pub fn is_learned(self) -> bool {
-        matches!(self, Self::Mampnet | Self::Autoencoder | Self::Sicnn)
+        matches!(self, Self::Mampnet | Self::Autoencoder | Self::Score | Self::Sicnn)
     }
 
     /// Whether the detector works on the spreading link of system E.
@@ -188,7 +191,10 @@ pub struct DetectorConfig {
     /// group-lasso-admm: penalty of the augmented Lagrangian, > 0. Default 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rho: Option<f64>,
-    /// langevin: likelihood, noise levels, steps and samples.
+    /// score: the network and the noise levels it is trained for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score: Option<ScoreConfig>,
+    /// langevin, score: likelihood, noise levels, steps and samples.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub langevin: Option<LangevinConfig>,
     /// "f64" (default) or "f32".
@@ -237,6 +243,7 @@ impl DetectorConfig {
             lambda: None,
             rho: None,
             langevin: None,
+            score: None,
             precision: None,
             order: None,
             beam: None,
@@ -247,6 +254,20 @@ impl DetectorConfig {
             decoder: None,
             receiver: None,
             training: None,
+        }
+    }
+
+    /// The scenario as a prior of channels sees it: everything that neither the channels nor the activities depend on is
+    /// at its default.
+    pub fn prior_of(&self, scenario: &ScenarioConfig) -> ScenarioConfig {
+        let d = ScenarioConfig::default();
+        ScenarioConfig {
+            pilot_length: scenario.pilot_length.min(1),
+            pilots: d.pilots,
+            pilot_redraw: d.pilot_redraw,
+            noise_var: None,
+            snr_db: None,
+            ..scenario.clone()
         }
     }
 
@@ -340,6 +361,7 @@ impl DetectorConfig {
             K::CovarianceLasso,
             K::Lmmse,
             K::Langevin,
+            K::Score,
         ];
         let descends =
             [K::Covariance, K::CovarianceSection, K::Ml, K::Map, K::MlMmse, K::GroupLasso, K::CovarianceLasso];
@@ -350,7 +372,8 @@ impl DetectorConfig {
         used(self.tolerance.is_some(), "tolerance", &descends)?;
         used(self.lambda.is_some(), "lambda", &lasso)?;
         used(self.rho.is_some(), "rho", &[K::GroupLassoAdmm])?;
-        used(self.langevin.is_some(), "langevin", &[K::Langevin])?;
+        used(self.langevin.is_some(), "langevin", &[K::Langevin, K::Score])?;
+        used(self.score.is_some(), "score", &[K::Score])?;
         used(
             self.precision.is_some(),
             "precision",
@@ -362,11 +385,11 @@ impl DetectorConfig {
         if let Some(b) = self.beam {
             check((1..=4096).contains(&b), &key("beam"), b, "1..=4096", 4)?;
         }
-        used(self.bundle.is_some(), "bundle", &[K::Mampnet, K::Autoencoder, K::Sicnn])?;
+        used(self.bundle.is_some(), "bundle", &[K::Mampnet, K::Autoencoder, K::Score, K::Sicnn])?;
         used(self.model.is_some(), "model", &[K::Mampnet])?;
         used(self.decoder.is_some(), "decoder", &[K::Autoencoder])?;
         used(self.receiver.is_some(), "receiver", &[K::Sicnn])?;
-        used(self.training.is_some(), "training", &[K::Mampnet, K::Autoencoder, K::Sicnn])?;
+        used(self.training.is_some(), "training", &[K::Mampnet, K::Autoencoder, K::Score, K::Sicnn])?;
         if let Some(i) = self.iterations {
             check(
                 (1..=1_000_000).contains(&i),
@@ -412,7 +435,10 @@ impl DetectorConfig {
         if let Some(d) = &self.decoder {
             d.validate(&key("decoder"))?;
         }
-        if self.kind == K::Autoencoder {
+        if let Some(s) = &self.score {
+            s.validate(&key("score"))?;
+        }
+        if matches!(self.kind, K::Autoencoder | K::Score) {
             check(
                 !matches!(self.threshold, Some(Threshold::Rule(_))),
                 &key("threshold"),
@@ -428,10 +454,17 @@ impl DetectorConfig {
             t.validate(&key("training"))?;
             let fits = |p: PhaseKind| match self.kind {
                 K::Sicnn | K::Autoencoder => matches!(p, PhaseKind::Joint | PhaseKind::Receiver),
+                K::Score => p == PhaseKind::Joint,
                 _ => p != PhaseKind::Receiver,
             };
             if let Some(i) = t.phases.iter().position(|p| !fits(p.kind)) {
-                let range = if self.kind != K::Mampnet { "\"joint\" or \"receiver\"" } else { "not \"receiver\"" };
+                let range = if self.kind == K::Score {
+                    "\"joint\""
+                } else if self.kind != K::Mampnet {
+                    "\"joint\" or \"receiver\""
+                } else {
+                    "not \"receiver\""
+                };
                 let found = format!("{:?}", t.phases[i].kind).to_lowercase();
                 check(false, &key(&format!("training.phases[{i}].kind")), found, range, "joint")?;
             }

@@ -12,6 +12,7 @@ mod langevin;
 mod noma;
 mod receiver;
 mod scenario;
+mod score;
 mod set;
 mod training;
 
@@ -23,5 +24,6 @@ pub use langevin::{LangevinConfig, Likelihood};
 pub use noma::{Activation, ActivationLaw, Constellation, Fading, NomaConfig, SignatureKind, SnrConvention};
 pub use receiver::{ReceiverConfig, ReceiverForm};
 pub use scenario::{ActivityLaw, EnergyConvention, PilotKind, PilotRedraw, Positions, ScenarioConfig, ScenarioKind};
+pub use score::ScoreConfig;
 pub use set::{Assignment, apply};
 pub use training::{Denoiser, ModelConfig, ModelForm, PhaseConfig, PhaseKind, TrainingConfig};

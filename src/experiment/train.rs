@@ -8,12 +8,15 @@ use burn::module::Module;
 use super::calibrate::best_threshold;
 use super::{ExperimentError, Mode, Settings, Shared};
 use crate::backend::Chosen;
-use crate::config::{DetectorConfig, DetectorKind, Point, ReceiverConfig, ReceiverForm, SignatureKind, Threshold};
+use crate::config::{
+    DetectorConfig, DetectorKind, LangevinConfig, Point, ReceiverConfig, ReceiverForm, SignatureKind, Threshold,
+};
 use crate::detection::Detector;
 use crate::models::autoencoder::{
     self, AutoEncoderDetector, AutoEncoderInfo, AutoEncoderTask, load_autoencoder, save_autoencoder,
 };
 use crate::models::mampnet::{BundleInfo, MampDetector, MampTask, load_bundle, save_bundle};
+use crate::models::score::{self, ScoreDetector, ScoreInfo, ScoreTask, load_score, save_score};
 use crate::models::signature::beam::{BeamTask, load_beam, save_beam};
 use crate::models::signature::{
     self, ReceiverDetector, ReceiverInfo, ReceiverTask, Sizes, load_receiver, save_receiver,
@@ -22,6 +25,9 @@ use crate::models::system_of;
 use crate::scenario::{Scenario, Split};
 use crate::simulation::{TrainingPoint, TrainingRecord};
 use crate::training::{TrainStop, TrainTask, train};
+
+/// Threshold on the relative energy of a row, as in the classical estimators.
+const DEFAULT_ROW_THRESHOLD: f64 = 0.1;
 
 /// What a manifest says under `metrics`.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
@@ -74,6 +80,11 @@ pub fn training_fingerprint(config: &DetectorConfig, point: &Point, seed: u64) -
                 None => serde_json::json!([point.scenario, seed, decoder, schedule]),
             }
         }
+        // A prior of channels: noise and pilots do not enter, so one network serves all of them.
+        DetectorKind::Score => {
+            let prior = config.prior_of(&point.scenario);
+            serde_json::json!([prior, seed, config.score.clone().unwrap_or_default(), schedule])
+        }
         _ => serde_json::json!([point.scenario, seed, config.model.clone().unwrap_or_default(), schedule]),
     };
     crate::io::sha256_hex(text.to_string().as_bytes())
@@ -123,6 +134,7 @@ pub(super) fn ready(
         DetectorKind::Sicnn if job.form() == ReceiverForm::BeamMetric => job.beam()?,
         DetectorKind::Sicnn => job.receiver()?,
         DetectorKind::Autoencoder => job.autoencoder()?,
+        DetectorKind::Score => job.score()?,
         _ => job.mampnet()?,
     };
     if !finished {
@@ -215,6 +227,26 @@ impl Job<'_> {
         Ok(true)
     }
 
+    /// System D; false when it was interrupted. The threshold stays where the configuration has it: the best one depends
+    /// on the noise, of which the network knows nothing.
+    fn score(&self) -> Result<bool, ExperimentError> {
+        let score = self.config.score.clone().unwrap_or_default();
+        let schedule = self.config.training.clone().unwrap_or_default();
+        let scenario = self.config.prior_of(&self.point.scenario);
+        let device = &self.settings.device.device;
+        let task = ScoreTask::new(&self.shown(), &scenario, self.seed, &score, &schedule, device)?;
+        let Some((net, metrics)) = self.run(&task)? else { return Ok(false) };
+        let info = ScoreInfo {
+            score,
+            langevin: self.config.langevin.clone().unwrap_or_default(),
+            threshold: DEFAULT_ROW_THRESHOLD,
+            parameters: net.num_params(),
+            label: self.label.to_owned(),
+        };
+        save_score(self.folder, &net, &info, metrics)?;
+        Ok(true)
+    }
+
     fn receiver_info(&self, receiver: ReceiverConfig, sizes: &Sizes, parameters: usize) -> ReceiverInfo {
         ReceiverInfo { receiver, sizes: sizes.clone(), parameters, label: self.label.to_owned() }
     }
@@ -263,7 +295,7 @@ fn open(
     point: &Point,
     settings: &Settings,
 ) -> Result<Ready, ExperimentError> {
-    let opened = load(folder, &settings.device, config.threshold)?;
+    let opened = load(folder, &settings.device, config.threshold, config.langevin.as_ref())?;
     let trail = serde_json::from_value::<Trail>(opened.metrics).ok();
     let record = trail.map(|t| TrainingRecord {
         point: point.id.clone(),
@@ -286,7 +318,12 @@ struct Loaded {
     checksum: String,
 }
 
-fn load(folder: &Path, device: &Chosen, threshold: Option<Threshold>) -> Result<Loaded, ExperimentError> {
+fn load(
+    folder: &Path,
+    device: &Chosen,
+    threshold: Option<Threshold>,
+    langevin: Option<&LangevinConfig>,
+) -> Result<Loaded, ExperimentError> {
     let system = system_of(folder)?;
     if system == signature::beam::SYSTEM {
         let b = load_beam(folder, &device.device)?;
@@ -308,6 +345,17 @@ fn load(folder: &Path, device: &Chosen, threshold: Option<Threshold>) -> Result<
             AutoEncoderDetector::new(a.net, a.pilots, a.info.sizes, device.device.clone(), device.name, threshold);
         return Ok(Loaded { detector: Box::new(detector), metrics: a.metrics, checksum: a.checksum });
     }
+    if system == score::SYSTEM {
+        let s = load_score(folder, &device.device)?;
+        let threshold = match threshold {
+            Some(Threshold::Value(t)) => t,
+            _ => s.info.threshold,
+        };
+        // The sampler is part of the experiment: one network is used at many noise levels and with many budgets.
+        let options = langevin.cloned().unwrap_or(s.info.langevin);
+        let detector = ScoreDetector::new(s.net, options, device.device.clone(), device.name, threshold);
+        return Ok(Loaded { detector: Box::new(detector), metrics: s.metrics, checksum: s.checksum });
+    }
     let m = load_bundle(folder, &device.device)?;
     let detector = MampDetector::new(m.net, m.pilots, m.info.side, device.device.clone(), device.name, threshold);
     Ok(Loaded { detector: Box::new(detector), metrics: m.metrics, checksum: m.checksum })
@@ -318,5 +366,5 @@ fn load(folder: &Path, device: &Chosen, threshold: Option<Threshold>) -> Result<
 /// # Errors
 /// [`ExperimentError::Model`] when the bundle is damaged or of another version.
 pub fn load_detector(folder: &Path, device: &Chosen) -> Result<Box<dyn Detector>, ExperimentError> {
-    Ok(load(folder, device, None)?.detector)
+    Ok(load(folder, device, None, None)?.detector)
 }

@@ -153,6 +153,7 @@ pub fn of_detector(scenario: &ScenarioConfig, detector: &DetectorConfig) -> Opti
         | K::ExpectationPropagation
         | K::SoftSic
         | K::Autoencoder
+        | K::Score
         | K::Sicnn => return None,
     })
 }

@@ -2,8 +2,8 @@
 
 use burn::module::Module;
 use burn::tensor::{Tensor, TensorData};
-use grantfree::config::{PhaseConfig, PhaseKind, ScenarioConfig, ScenarioKind, TrainingConfig};
-use grantfree::models::score::{InstanceNormPlus, NoiseLevels, ScoreNet, ScoreNetConfig, ScoreTask, resize};
+use grantfree::config::{PhaseConfig, PhaseKind, ScenarioConfig, ScenarioKind, ScoreConfig, TrainingConfig};
+use grantfree::models::score::{InstanceNormPlus, ScoreNet, ScoreTask, noise_levels, resize};
 use grantfree::scenario::{Split, StreamKey};
 use grantfree::training::{TrainStop, TrainTask, train};
 
@@ -15,7 +15,11 @@ fn image(seed: u64, shape: [usize; 4], device: &burn::tensor::Device) -> Tensor<
 }
 
 fn net(width: usize, depth: usize, device: &burn::tensor::Device) -> ScoreNet {
-    ScoreNet::init(ScoreNetConfig { width, depth }, &StreamKey::new(3, Split::Train, "test"), device)
+    ScoreNet::init(
+        &ScoreConfig { width, depth, ..ScoreConfig::default() },
+        &StreamKey::new(3, Split::Train, "test"),
+        device,
+    )
 }
 
 #[test]
@@ -108,14 +112,13 @@ fn training_approaches_the_score_of_gaussian_channels() {
         validation_every: 50,
         ..TrainingConfig::default()
     };
-    let config = ScoreNetConfig { width: 4, depth: 1 };
-    let levels = NoiseLevels { first: 2.0, last: 0.25, count: 6 };
-    let task = ScoreTask::new("test", &scenario, 7, config, levels, &training, &device).unwrap();
+    let config = ScoreConfig { width: 4, depth: 1, sigma_max: 2.8, sigma_min: 0.35, levels: 6 };
+    let task = ScoreTask::new("test", &scenario, 7, &config, &training, &device).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let outcome = train(&task, &folder.path().join("c"), &(), &false.into()).unwrap();
     assert_eq!(outcome.stop, TrainStop::Finished);
     // The smallest loss: E||z - E[z|x + sigma z]||^2/2 per pixel = (1/2)/(1/2 + sigma^2)/2, mean over the levels.
-    let best = levels.values().iter().map(|s| 0.25 / (0.5 + s * s)).sum::<f64>() / 6.0;
+    let best = noise_levels(&config).iter().map(|s| 0.25 / (0.5 + s * s)).sum::<f64>() / 6.0;
     let start = task.validate(&task.init().valid(), &task.phases()[0]).unwrap().loss;
     let end = task.validate(&outcome.net, &task.phases()[0]).unwrap().loss;
     assert!(end < best + 0.5 * (start - best) && end > 0.8 * best, "start {start}, end {end}, smallest {best}");

@@ -8,19 +8,24 @@
 //! Everything that changes the size is a matrix product or a pooling whose gradient every backend of burn has.
 
 mod blocks;
+mod bundle;
 mod conv;
+mod detector;
 mod dsm;
 mod net;
 mod norm;
+mod prior;
 mod refine;
 mod resize;
 mod task;
 
 pub use blocks::{Resample, ResidualBlock};
+pub use bundle::{LoadedScore, SYSTEM, ScoreInfo, load_score, save_score};
 pub use conv::Conv;
+pub use detector::ScoreDetector;
 pub use dsm::{denoising_loss, geometric_levels};
-pub use net::{ScoreNet, ScoreNetConfig};
+pub use net::ScoreNet;
 pub use norm::InstanceNormPlus;
 pub use refine::{ChainedPooling, Fusion, RefineBlock, ResidualUnits};
 pub use resize::resize;
-pub use task::{NoiseLevels, NoisyImages, ScoreTask, images};
+pub use task::{NoisyImages, ScoreTask, images, noise_levels};

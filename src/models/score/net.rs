@@ -2,24 +2,16 @@
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use serde::{Deserialize, Serialize};
 
 use super::blocks::{Resample, ResidualBlock, elu};
 use super::conv::{Conv, Init};
 use super::norm::InstanceNormPlus;
 use super::refine::RefineBlock;
+use crate::config::ScoreConfig;
 use crate::scenario::StreamKey;
 
-/// Sizes of a score network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ScoreNetConfig {
-    /// Channels of the first stage ("ngf"); deeper stages have twice as many.
-    pub width: usize,
-    /// Stages after the first, 1..=3: the first halves the image, the others dilate by 2 and 4.
-    pub depth: usize,
-}
-
-/// NCSNv2 with `depth` = 3, smaller with less.
+/// NCSNv2 with `depth` = 3, smaller with less: the first stage after the fine one halves the image, the others dilate by 2
+/// and 4.
 #[derive(Module, Debug)]
 pub struct ScoreNet {
     /// 2 -> width.
@@ -36,7 +28,7 @@ pub struct ScoreNet {
 
 impl ScoreNet {
     /// A network with weights from keyed streams.
-    pub fn init(config: ScoreNetConfig, key: &StreamKey, device: &Device) -> Self {
+    pub fn init(config: &ScoreConfig, key: &StreamKey, device: &Device) -> Self {
         let (narrow, wide) = (config.width, 2 * config.width);
         let init = &mut Init::new(key, device);
         let begin_conv = Conv::init(init, [2, narrow], 3, 1, true);

@@ -6,8 +6,8 @@ use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
 
 use super::dsm::{denoising_loss, geometric_levels};
-use super::net::{ScoreNet, ScoreNetConfig};
-use crate::config::{PhaseConfig, ScenarioConfig, TrainingConfig};
+use super::net::ScoreNet;
+use crate::config::{PhaseConfig, ScenarioConfig, ScoreConfig, TrainingConfig};
 use crate::models::access::draw;
 use crate::scenario::{Purpose, Realizations, Scenario, ScenarioError, Split, StreamKey};
 use crate::training::{Phase, RateGroup, TrainError, TrainTask, Validation};
@@ -17,22 +17,10 @@ const CHUNK: usize = 64;
 /// Largest norm of the gradient of one parameter.
 const CLIP: f32 = 1.0;
 
-/// The noise levels a network is trained for, standard deviations per real part.
-#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct NoiseLevels {
-    /// The largest: about the largest distance between two channel matrices, so that levels overlap with pure noise.
-    pub first: f64,
-    /// The smallest.
-    pub last: f64,
-    /// How many, in equal ratios.
-    pub count: usize,
-}
-
-impl NoiseLevels {
-    /// The levels from large to small.
-    pub fn values(&self) -> Vec<f64> {
-        geometric_levels(self.first, self.last, self.count)
-    }
+/// The noise levels a network is trained for, standard deviations per real part, from large to small.
+pub fn noise_levels(score: &ScoreConfig) -> Vec<f64> {
+    let real = 0.5_f64.sqrt();
+    geometric_levels(score.sigma_max * real, score.sigma_min * real, score.levels)
 }
 
 /// Channel matrices with the noise they meet.
@@ -46,15 +34,17 @@ pub struct NoisyImages {
     pub sigma: Tensor<4>,
 }
 
-/// Channel matrices of drawn frames as images, row-major `[F, 2, M, N]`; columns of idle devices are zero.
+/// Channel matrices of drawn frames as images, row-major `[F, 2, M, N]`, in units of the root of each device's gain; columns
+/// of idle devices, and of those that cannot be heard, are zero.
 pub fn images(r: &Realizations) -> Vec<f32> {
     let (n, m) = (r.devices, r.antennas);
     let mut data = vec![0.0_f32; r.frames * 2 * m * n];
     for (frame, image) in data.chunks_exact_mut(2 * m * n).enumerate() {
         let (re, im) = image.split_at_mut(m * n);
-        for d in (0..n).filter(|d| r.activity[frame * n + d] > 0) {
+        let beta = r.beta.frame(frame, n);
+        for d in (0..n).filter(|&d| r.activity[frame * n + d] > 0 && beta[d] > 0.0) {
             for ant in 0..m {
-                let h = r.channel[(frame * n + d) * m + ant];
+                let h = r.channel[(frame * n + d) * m + ant] / beta[d].sqrt();
                 re[ant * n + d] = h.re as f32;
                 im[ant * n + d] = h.im as f32;
             }
@@ -66,8 +56,7 @@ pub fn images(r: &Realizations) -> Vec<f32> {
 /// A score network, its scenario and its schedule.
 pub struct ScoreTask {
     label: String,
-    net: ScoreNetConfig,
-    levels: NoiseLevels,
+    score: ScoreConfig,
     training: TrainingConfig,
     seed: u64,
     train: Scenario,
@@ -85,8 +74,7 @@ impl ScoreTask {
         label: &str,
         scenario: &ScenarioConfig,
         seed: u64,
-        net: ScoreNetConfig,
-        levels: NoiseLevels,
+        score: &ScoreConfig,
         training: &TrainingConfig,
         device: &Device,
     ) -> Result<Self, ScenarioError> {
@@ -98,13 +86,12 @@ impl ScoreTask {
             .step_by(CHUNK)
             .map(|first| {
                 let count = CHUNK.min(frames - first);
-                noisy(&draw(&held_out, first as u64, count), first as u64, &noise, levels, device)
+                noisy(&draw(&held_out, first as u64, count), first as u64, &noise, score, device)
             })
             .collect();
         Ok(Self {
             label: label.to_owned(),
-            net,
-            levels,
+            score: score.clone(),
             training: training.clone(),
             seed,
             train,
@@ -116,10 +103,10 @@ impl ScoreTask {
 }
 
 /// Images of drawn frames with keyed noise at keyed levels; frame `first + i` is the i-th.
-fn noisy(r: &Realizations, first: u64, key: &StreamKey, levels: NoiseLevels, device: &Device) -> NoisyImages {
+fn noisy(r: &Realizations, first: u64, key: &StreamKey, score: &ScoreConfig, device: &Device) -> NoisyImages {
     let shape = [r.frames, 2, r.antennas, r.devices];
     let per_image = 2 * r.antennas * r.devices;
-    let values = levels.values();
+    let values = noise_levels(score);
     let mut z = Vec::with_capacity(r.frames * per_image);
     let mut sigma = Vec::with_capacity(r.frames);
     for f in 0..r.frames as u64 {
@@ -150,8 +137,7 @@ impl TrainTask for ScoreTask {
     }
 
     fn fingerprint(&self) -> String {
-        let text =
-            serde_json::json!([self.train.config(), self.seed, self.net, self.levels, self.training]).to_string();
+        let text = serde_json::json!([self.train.config(), self.seed, self.score, self.training]).to_string();
         crate::io::sha256_hex(text.as_bytes())
     }
 
@@ -175,7 +161,7 @@ impl TrainTask for ScoreTask {
 
     fn init(&self) -> ScoreNet {
         let key = StreamKey::new(self.seed, Split::Train, "score network");
-        ScoreNet::init(self.net, &key, &self.device.clone().autodiff()).train()
+        ScoreNet::init(&self.score, &key, &self.device.clone().autodiff()).train()
     }
 
     fn groups(&self, net: &ScoreNet, phase: &Phase) -> Vec<RateGroup> {
@@ -192,7 +178,7 @@ impl TrainTask for ScoreTask {
             None => step * count,
         };
         let draws = draw(&self.train, frame, self.training.batch);
-        Ok(noisy(&draws, step * count, &self.noise, self.levels, &self.device))
+        Ok(noisy(&draws, step * count, &self.noise, &self.score, &self.device))
     }
 
     fn loss(&self, net: &ScoreNet, batch: &NoisyImages, _: &Phase) -> Tensor<1> {

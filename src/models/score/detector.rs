@@ -1,0 +1,124 @@
+//! Posterior sampling with a learned score as a [`Detector`].
+
+use burn::tensor::Device;
+
+use super::net::ScoreNet;
+use super::prior::NetworkPrior;
+use crate::arithmetic::planes::Planes;
+use crate::arithmetic::real::Real;
+use crate::classical::columns::pilot_columns;
+use crate::classical::score::anneal::{Chains, Schedule};
+use crate::classical::score::langevin::generators;
+use crate::classical::score::prior::Shape;
+use crate::config::LangevinConfig;
+use crate::detection::{Decisions, DetectError, Detector};
+use crate::scenario::{C64, FrameBatch};
+
+/// Frames whose chains run side by side.
+const CHUNK: usize = 16;
+
+/// A score network with its sampler.
+#[derive(Debug)]
+pub struct ScoreDetector {
+    net: ScoreNet,
+    options: LangevinConfig,
+    device: Device,
+    backend: String,
+    parameters: usize,
+    threshold: f64,
+}
+
+impl ScoreDetector {
+    /// `net` must live on `device`. Active when `||x||^2 > threshold * M * beta`.
+    pub fn new(net: ScoreNet, options: LangevinConfig, device: Device, backend: &str, threshold: f64) -> Self {
+        let parameters = burn::module::Module::num_params(&net);
+        Self { net, options, device, backend: backend.to_owned(), parameters, threshold }
+    }
+
+    /// Estimated rows of frames `first..first + count`, which share their gains; `[count, N, M]`.
+    fn sample(
+        &self,
+        frames: &FrameBatch,
+        first: usize,
+        count: usize,
+        schedule: &Schedule,
+    ) -> Result<Vec<C64>, DetectError> {
+        let model = &frames.model;
+        let (n, m, l, samples) = (model.devices(), model.antennas, model.pilot_length(), self.options.samples);
+        let shape = Shape { rows: n, chains: count * samples, antennas: m };
+        let mut chains = Chains::new(&shape, l);
+        let mut y = Planes::zeros(l, shape.chains * m, 2 * f64::LANES);
+        let mut rngs = Vec::with_capacity(shape.chains);
+        for f in 0..count {
+            let frame = frames.frame(first + f);
+            rngs.extend(generators(frame, samples));
+            for (t, row) in frame.chunks_exact(m).enumerate() {
+                for chain in f * samples..(f + 1) * samples {
+                    for (a, v) in row.iter().enumerate() {
+                        y.re[t * y.stride + chain * m + a] = v.re;
+                        y.im[t * y.stride + chain * m + a] = v.im;
+                    }
+                }
+            }
+        }
+        let prior = NetworkPrior { net: &self.net, device: &self.device };
+        chains
+            .run::<_, false>(&self.options, &prior, &shape, schedule, &y, &mut rngs)
+            .map_err(|message| DetectError::Device { backend: self.backend.clone(), message })?;
+        let mut x = vec![C64::default(); count * n * m];
+        for f in 0..count {
+            let entry = |chain: usize, row: usize, a: usize| {
+                let at = row * chains.u.stride + (f * samples + chain) * m + a;
+                C64::new(chains.u.re[at], -chains.u.im[at])
+            };
+            // A chain that diverged is left out of the mean.
+            let finite = |c: &usize| (0..n * m).all(|i| entry(*c, i / m, i % m).is_finite());
+            let kept: Vec<usize> = (0..samples).filter(finite).collect();
+            for i in 0..n * m {
+                let sum: C64 = kept.iter().map(|&c| entry(c, i / m, i % m)).sum();
+                x[f * n * m + i] = sum * (schedule.root[i / m] / kept.len().max(1) as f64);
+            }
+        }
+        Ok(x)
+    }
+}
+
+impl Detector for ScoreDetector {
+    fn detect(&self, frames: &FrameBatch) -> Result<Decisions, DetectError> {
+        let model = &frames.model;
+        if model.sequences() != 1 {
+            return Err(DetectError::Mismatch(format!(
+                "a score network estimates one channel per device; these frames have {} sequences per device",
+                model.sequences()
+            )));
+        }
+        let (n, m, l) = (model.devices(), model.antennas, model.pilot_length());
+        let columns = pilot_columns(model, 1.0);
+        let mut out = Decisions { x: Some(Vec::with_capacity(frames.frames * n * m)), ..Decisions::default() };
+        let mut first = 0;
+        while first < frames.frames {
+            // Chains side by side share the likelihood, hence the gains.
+            let beta = frames.beta_of(first);
+            let same = (first..frames.frames).take(CHUNK).take_while(|&f| frames.beta_of(f) == beta).count();
+            let schedule = Schedule::new::<false>(&self.options, &columns, l, model.noise_var, beta);
+            let x = self.sample(frames, first, same, &schedule)?;
+            for (i, row) in x.chunks_exact(m).enumerate() {
+                let beta = beta[i % n];
+                let energy = row.iter().map(|v| v.norm_sqr()).sum::<f64>() / m as f64;
+                // A device that cannot be heard is idle whatever its row looks like.
+                let score = if beta > 0.0 { energy / beta } else { 0.0 };
+                out.score.push(score);
+                out.activity.push(i64::from(score > self.threshold));
+            }
+            if let Some(rows) = &mut out.x {
+                rows.extend(x);
+            }
+            first += same;
+        }
+        Ok(out)
+    }
+
+    fn parameters(&self) -> usize {
+        self.parameters
+    }
+}
