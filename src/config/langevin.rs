@@ -24,13 +24,13 @@ pub struct LangevinConfig {
     pub samples: usize,
     /// Noise levels, geometric from `sigma_max` to `sigma_min`, 1..=1000. Default 30.
     pub levels: usize,
-    /// Steps at each level, 1..=10000. Default 20.
+    /// Steps at each level, 1..=10000. Default 40.
     pub steps: usize,
     /// First noise level, in (0, 100], relative to the standard deviation of an active device's channel. Default 1.
     pub sigma_max: f64,
     /// Last noise level, > 0 and at most `sigma_max`. Default 0.003.
     pub sigma_min: f64,
-    /// Step of level i: `alpha_0 r^i sigma_i^2`; in (0, 10]. Default 0.2 (matched), `1/(sqrt(N) + sqrt(L))^2` for N columns
+    /// Step of level i: `alpha_0 r^i sigma_i^2`; in (0, 10]. Default 0.3 (matched), `1/(sqrt(N) + sqrt(L))^2` for N columns
     /// (paper: the largest curvature of its likelihood is about the inverse).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alpha_0: Option<f64>,
@@ -48,7 +48,7 @@ impl Default for LangevinConfig {
             likelihood: Likelihood::Matched,
             samples: 8,
             levels: 30,
-            steps: 20,
+            steps: 40,
             sigma_max: 1.0,
             sigma_min: 0.003,
             alpha_0: None,
@@ -73,7 +73,7 @@ impl LangevinConfig {
     /// `alpha_0` for a pilot matrix `[length, columns]` of entries with unit power.
     pub fn first_step(&self, length: usize, columns: usize) -> f64 {
         self.alpha_0.unwrap_or(match self.likelihood {
-            Likelihood::Matched => 0.2,
+            Likelihood::Matched => 0.3,
             Likelihood::Paper => ((columns as f64).sqrt() + (length as f64).sqrt()).powi(-2),
         })
     }
@@ -97,7 +97,7 @@ impl LangevinConfig {
                 &key("alpha_0"),
                 a,
                 "in (0, 10]",
-                "0.2 (matched), 1/(sqrt(N) + sqrt(L))^2 (paper)",
+                "0.3 (matched), 1/(sqrt(N) + sqrt(L))^2 (paper)",
             )?;
         }
         check(self.r > 0.0 && self.r <= 2.0, &key("r"), self.r, "in (0, 2]", d.r)?;
