@@ -26,7 +26,7 @@ use crate::training::{TrainError, TrainObserver};
 
 pub use calibrate::with_best_threshold;
 pub use machine::machine;
-pub use train::{load_detector, training_fingerprint};
+pub use train::{load_detector, load_detector_as, training_fingerprint};
 
 /// Iterations and samples of state-evolution predictions.
 const STATE_EVOLUTION_ITERATIONS: usize = 50;

@@ -4,7 +4,7 @@ use burn::backend::tensor::FloatTensor;
 
 use super::ops::Backend;
 
-/// Rows shorter than this count as zero; its square is a normal number in f32.
+/// Rows of less energy count as zero; a normal number in f32.
 const TINY: f64 = 1e-30;
 
 /// `||z_k||` and the kept part `(1 - tau_k/||z_k||)_+` of every row, `[F, K]`.

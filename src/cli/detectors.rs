@@ -40,7 +40,7 @@ pub(super) fn of_run(
                         ));
                     }
                 };
-                super::run::load_detector(&Bundle::open(&folder)?, common)?
+                super::run::load_detector_as(&Bundle::open(&folder)?, common, config)?
             }
             // What its scores mean has to be found first, with the pilots of a network that may come later.
             _ if config.threshold == Some(Threshold::BEST) => {

@@ -5,7 +5,7 @@ use super::{CommonArgs, RunArgs};
 use crate::backend::choose;
 use crate::config::Experiment;
 use crate::detection::Detector;
-use crate::experiment::{Mode, Outcome, Settings, execute as execute_experiment, load_detector as load};
+use crate::experiment::{Mode, Outcome, Settings, execute as execute_experiment, load_detector as load, load_detector_as as load_as};
 use crate::io::Bundle;
 use crate::simulation::{interrupt, observer};
 
@@ -67,6 +67,20 @@ pub(super) fn finish(outcome: &Outcome) -> Result<(), CliError> {
         say(&format!("report: {}", report.html.display()))?;
     }
     if outcome.interrupted { Err(CliError::Interrupted) } else { Ok(()) }
+}
+
+/// The same with the options that a detector of an experiment gives it.
+///
+/// # Errors
+/// [`CliError`].
+pub(super) fn load_detector_as(
+    bundle: &Bundle,
+    common: &CommonArgs,
+    config: &DetectorConfig,
+) -> Result<Box<dyn Detector>, CliError> {
+    let device = choose(common.backend).map_err(|e| CliError::Other(Box::new(e)))?;
+    note(&device.note);
+    Ok(load_as(bundle.dir(), &device, config)?)
 }
 
 /// Builds the detector of a verified bundle on the chosen backend.

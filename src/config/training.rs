@@ -127,7 +127,8 @@ pub struct PhaseConfig {
     /// Half-cosine decay to zero over the phase. Default true.
     #[serde(default = "default_true")]
     pub cosine: bool,
-    /// Weight of every layer's own cross-entropy in a joint phase, 0..=1. Default 0.1.
+    /// Weight of every layer's own cross-entropy in a joint phase, 0..=1. Default 0.1. Auto-encoders add the mean of the
+    /// losses of all earlier layers, and with signals as the target the cross-entropy of their logits.
     #[serde(default = "default_auxiliary")]
     pub auxiliary: f64,
 }

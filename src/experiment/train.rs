@@ -368,3 +368,15 @@ fn load(
 pub fn load_detector(folder: &Path, device: &Chosen) -> Result<Box<dyn Detector>, ExperimentError> {
     Ok(load(folder, device, None, None)?.detector)
 }
+
+/// The same with the options that a detector of an experiment gives it.
+///
+/// # Errors
+/// [`ExperimentError::Model`] when the bundle is damaged or of another version.
+pub fn load_detector_as(
+    folder: &Path,
+    device: &Chosen,
+    config: &DetectorConfig,
+) -> Result<Box<dyn Detector>, ExperimentError> {
+    Ok(load(folder, device, config.threshold, config.langevin.as_ref())?.detector)
+}

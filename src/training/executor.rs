@@ -158,6 +158,14 @@ impl<N: Module + 'static> Run<N> {
     fn validate<T: TrainTask<Net = N>>(&mut self, task: &T, phase: &Phase) -> Result<bool, TrainError> {
         let candidate = self.net.valid();
         let v = task.validate(&candidate, phase)?;
+        // NaN compares with nothing: kept as the best, it would stay so.
+        if !v.loss.is_finite() {
+            return Err(TrainError::Diverged {
+                label: task.label().into(),
+                phase: phase.name.clone(),
+                step: self.state.step,
+            });
+        }
         let s = &mut self.state;
         s.curve.push(TrainingPoint {
             step: s.step,

@@ -80,8 +80,8 @@ fn step(q: f64, s: f64, alpha: f64, odds: f64) -> (f64, Branch) {
 /// Derivatives of a free step with respect to q, s and l/M.
 #[inline(always)]
 fn step_slopes(q: f64, s: f64, odds: f64) -> [f64; 3] {
-    // The root is 0 only where two branches meet.
-    let root = (s * s - 4.0 * q * odds).max(1e-300).sqrt();
+    // It may come near 0 where activity is likely: the slopes there are bounded, so that one step does not become infinite.
+    let root = (s * s - 4.0 * q * odds).max(1e-12 * s * s).sqrt();
     let h = s + root;
     let u = 2.0 * q / h;
     let by_h = -u / h;

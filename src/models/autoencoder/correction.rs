@@ -111,7 +111,8 @@ impl Corrections {
                     / (beta * interference + 1.0);
                 pass.x = Some(row_scale(z, gain, frames.antennas));
             }
-            w = w.clone() + (posterior - w) * c.v.val();
+            // A learned step beyond 1 must not leave the range of probabilities.
+            w = (w.clone() + (posterior - w) * c.v.val()).clamp(0.0, 1.0);
             pass.logits.push(logits);
         }
         pass

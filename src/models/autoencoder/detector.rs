@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor};
 
-use super::net::{AutoEncoder, relative_energy};
+use super::net::{AutoEncoder, Decoder, relative_energy};
 use super::sizes::LinkSizes;
 use crate::complex::unstack_rows;
 use crate::detection::{Decisions, DetectError, Detector};
@@ -43,12 +43,23 @@ impl AutoEncoderDetector {
 
     fn check(&self, frames: &FrameBatch) -> Result<(), DetectError> {
         let m = &frames.model;
+        if frames.frames == 0 {
+            return Ok(());
+        }
         let wanted = [self.sizes.devices, 1, self.sizes.pilot_length];
         let found = [m.devices(), m.sequences(), m.pilot_length()];
         for ((name, found), wanted) in ["devices", "sequences", "pilot length"].iter().zip(found).zip(wanted) {
             if found != wanted {
                 return Err(DetectError::Mismatch(format!(
                     "the model was trained for {wanted} {name}, the frames have {found}"
+                )));
+            }
+        }
+        if matches!(self.net.decoder, Decoder::Map(_)) {
+            let first = frames.beta_of(0);
+            if let Some(f) = (0..frames.frames).find(|&f| frames.beta_of(f) != first) {
+                return Err(DetectError::Mismatch(format!(
+                    "MAP-NN needs the same gains in all frames (power control); those of frame {f} differ from frame 0"
                 )));
             }
         }

@@ -11,8 +11,10 @@
 //! | [`MapDecoder`] | coordinate descent (Algorithm 3) | a prior per device | map |
 //!
 //! Corrections are dense layers added to the estimate (the paper's), or covariance layers with learned coupling between
-//! devices (ours). Untrained corrections of the first kind change nothing. Everything works at unit noise variance and
-//! unit-norm pilots (see [`FrameTensors`](crate::models::access::FrameTensors)).
+//! devices (ours). Untrained corrections of the first kind change nothing. Priors start at the mean activity probability:
+//! where devices differ (`scenario.activity_ratio`), classical detectors are told and networks have to learn it.
+//! Everything works at unit noise variance and unit-norm pilots (see
+//! [`FrameTensors`](crate::models::access::FrameTensors)).
 
 mod amp;
 mod bundle;
