@@ -3,9 +3,11 @@
 use super::error::{CliError, note, say};
 use super::{CommonArgs, RunArgs};
 use crate::backend::choose;
-use crate::config::Experiment;
+use crate::config::{DetectorConfig, Experiment};
 use crate::detection::Detector;
-use crate::experiment::{Mode, Outcome, Settings, execute as execute_experiment, load_detector as load, load_detector_as as load_as};
+use crate::experiment::{
+    Mode, Outcome, Settings, execute as execute_experiment, load_detector as load, load_detector_as as load_as,
+};
 use crate::io::Bundle;
 use crate::simulation::{interrupt, observer};
 
