@@ -34,7 +34,7 @@ const MOST_COLUMNS: usize = 1 << 14;
 pub struct CovarianceLassoOptions {
     /// Sweeps over all columns, >= 1. Default 200.
     pub sweeps: usize,
-    /// Weight of the powers, >= 0. Default: [`default_lambda`].
+    /// Weight of the powers, >= 0. Default: `8 noise_var mean||a||^2/sqrt(M)`.
     pub lambda: Option<f64>,
     /// Active when `gamma > threshold * beta`. Default 0.5.
     pub threshold: f64,
