@@ -64,10 +64,10 @@ pub struct ReportFiles {
 pub fn write_report(dir: &Path, results: &Results) -> Result<ReportFiles, ReportError> {
     let folder = dir.join("figures");
     std::fs::create_dir_all(&folder).map_err(|source| ReportError::Folder { path: folder.clone(), source })?;
+    let results = &with_time_ratios(results);
     let csv = dir.join("results.csv");
     atomic_write(&csv, csv::render(results).as_bytes())?;
 
-    let results = &with_time_ratios(results);
     let panels = panel::panels(results);
     let drawings = layout(results, &panels);
     let mut figures = Vec::new();
