@@ -24,7 +24,7 @@ use crate::simulation::{
 };
 use crate::training::{TrainError, TrainObserver};
 
-pub use calibrate::with_best_threshold;
+pub use calibrate::{before_choice, choose_thresholds};
 pub use machine::machine;
 pub use train::{load_detector, load_detector_as, training_fingerprint};
 
@@ -149,8 +149,8 @@ pub fn execute(experiment: &Experiment, settings: &Settings) -> Result<Outcome, 
     };
     let mut jobs = Vec::new();
     let mut trained = train::Trained::default();
+    let figures = experiment.resolved_figures();
     for point in &points {
-        let figures = experiment.resolved_figures();
         let metrics = figures.iter().find(|f| f.id == point.figure).map_or(&[][..], |f| &f.metrics);
         let prepared = prepare(point, experiment.seed, settings, &mut trained)?;
         results.training.extend(prepared.training);
@@ -169,7 +169,7 @@ pub fn execute(experiment: &Experiment, settings: &Settings) -> Result<Outcome, 
         write_results(&settings.out, &results)?;
         return Ok(Outcome { results, report: None, interrupted: false });
     }
-    for figure in experiment.resolved_figures().iter().filter(|f| f.style == "visualisation") {
+    for figure in figures.iter().filter(|f| f.style == "visualisation") {
         for job in jobs.iter().filter(|j| j.point.figure == figure.id) {
             results.images.extend(images::stages(&job.point, &job.scenario, settings, &trained)?);
         }
@@ -205,7 +205,6 @@ fn prepare(
 ) -> Result<Prepared, ExperimentError> {
     let mut out = Prepared { detectors: None, predicted: Vec::new(), checksums: BTreeMap::new(), training: Vec::new() };
     let mut detectors: Vec<(String, Box<dyn Detector>)> = Vec::new();
-    let mut to_calibrate = Vec::new();
     for (id, config) in &point.detectors {
         match config.kind {
             DetectorKind::WelchBound => out.predicted.push(properties::welch(id, point)),
@@ -218,24 +217,12 @@ fn prepare(
                 out.training.extend(ready.record);
                 detectors.push((id.clone(), ready.detector));
             }
-            _ if config.threshold == Some(Threshold::BEST) => {
-                to_calibrate.push((id, config));
-                let start = DetectorConfig { threshold: None, ..config.clone() };
-                detectors.push((id.clone(), crate::classical::build(&start)?));
-            }
-            _ => detectors.push((id.clone(), crate::classical::build(config)?)),
+            _ => detectors.push((id.clone(), before_choice(config)?)),
         }
     }
-    if !to_calibrate.is_empty() {
-        let train = Scenario::new(&point.scenario, seed, Split::Train)?;
-        for (id, config) in to_calibrate {
-            let (chosen, built) = calibrate::with_best_threshold(config, &train, &detectors, id)?;
-            // Part of what decides values: a log is not continued with another threshold.
-            out.checksums.insert(id.clone(), format!("threshold {chosen:e}"));
-            if let Some((_, detector)) = detectors.iter_mut().find(|(other, _)| other == id) {
-                *detector = built;
-            }
-        }
+    for (id, threshold) in choose_thresholds(point, seed, &mut detectors)? {
+        // Part of what decides values: a log is not continued with another threshold.
+        out.checksums.insert(id, format!("threshold {threshold:e}"));
     }
     out.detectors = Some(detectors);
     Ok(out)

@@ -13,6 +13,7 @@
 //! | [`scenario`] | the physics: activity, fading, path loss, pilots, noise, channel files -> frames |
 //! | [`detection`] | the one trait of classical and learned detectors |
 //! | [`classical`] | reference detectors and bounds in plain Rust |
+//! | `arithmetic` | complex loops on split planes for the processor's vector instructions |
 //! | [`backend`] | device choice, fused tensor kernels with hand-written gradients |
 //! | [`complex`] | complex arithmetic as stacked real tensors |
 //! | [`models`] | networks as burn modules |

@@ -2,12 +2,26 @@
 
 use burn::backend::Autodiff;
 use burn::backend::tensor::FloatTensor;
+use burn_autodiff::NodeId;
 use burn_autodiff::checkpoint::base::Checkpointer;
 use burn_autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn_autodiff::grads::Gradients;
 use burn_autodiff::ops::{Backward, Ops, OpsKind};
 
 use super::ops::Backend;
+
+/// Hands each tracked input its gradient.
+fn register<B: Backend, const N: usize>(
+    grads: &mut Gradients,
+    parents: [Option<NodeId>; N],
+    gradients: [FloatTensor<B>; N],
+) {
+    for (node, gradient) in parents.into_iter().zip(gradients) {
+        if let Some(id) = node {
+            grads.register::<B>(id, gradient);
+        }
+    }
+}
 
 impl<B: Backend, C: CheckpointStrategy> Backend for Autodiff<B, C> {
     fn row_dot(a: FloatTensor<Self>, b: FloatTensor<Self>, antennas: usize) -> FloatTensor<Self> {
@@ -78,11 +92,7 @@ impl<B: Backend, C: CheckpointStrategy> Backend for Autodiff<B, C> {
                 let g = grads.consume::<B>(&ops.node);
                 let (z, t, r, antennas) = ops.state;
                 let (gz, gt, gr) = B::row_onsager_backward(z, t, r, g, antennas);
-                for (node, gradient) in ops.parents.into_iter().zip([gz, gt, gr]) {
-                    if let Some(n) = node {
-                        grads.register::<B>(n.id, gradient);
-                    }
-                }
+                register::<B, _>(grads, ops.parents.map(|p| p.map(|node| node.id)), [gz, gt, gr]);
             }
         }
         let ((z, nz), (t, nt), (r, nr)) = (z.into_parts(), t.into_parts(), r.into_parts());
@@ -120,11 +130,7 @@ impl<B: Backend, C: CheckpointStrategy> Backend for Autodiff<B, C> {
                 let g = grads.consume::<B>(&ops.node);
                 let (gamma, s, y, antennas, noise_var) = ops.state;
                 let (ggamma, gs, gy) = B::covariance_score_backward(gamma, s, y, g, antennas, noise_var);
-                for (node, gradient) in ops.parents.into_iter().zip([ggamma, gs, gy]) {
-                    if let Some(n) = node {
-                        grads.register::<B>(n.id, gradient);
-                    }
-                }
+                register::<B, _>(grads, ops.parents.map(|p| p.map(|node| node.id)), [ggamma, gs, gy]);
             }
         }
         let ((gamma, ng), (s, ns), (y, ny)) = (gamma.into_parts(), s.into_parts(), y.into_parts());
@@ -163,11 +169,7 @@ impl<B: Backend, C: CheckpointStrategy> Backend for Autodiff<B, C> {
                 let g = grads.consume::<B>(&ops.node);
                 let (gamma, s, y, antennas, noise_var) = ops.state;
                 let (ggamma, gs, gy) = B::covariance_filter_backward(gamma, s, y, g, antennas, noise_var);
-                for (node, gradient) in ops.parents.into_iter().zip([ggamma, gs, gy]) {
-                    if let Some(n) = node {
-                        grads.register::<B>(n.id, gradient);
-                    }
-                }
+                register::<B, _>(grads, ops.parents.map(|p| p.map(|node| node.id)), [ggamma, gs, gy]);
             }
         }
         let ((gamma, ng), (s, ns), (y, ny)) = (gamma.into_parts(), s.into_parts(), y.into_parts());
@@ -200,11 +202,7 @@ impl<B: Backend, C: CheckpointStrategy> Backend for Autodiff<B, C> {
                 let g = grads.consume::<B>(&ops.node);
                 let (z, tau, antennas) = ops.state;
                 let (gz, gtau) = B::group_shrink_backward(z, tau, g, antennas);
-                for (node, gradient) in ops.parents.into_iter().zip([gz, gtau]) {
-                    if let Some(n) = node {
-                        grads.register::<B>(n.id, gradient);
-                    }
-                }
+                register::<B, _>(grads, ops.parents.map(|p| p.map(|node| node.id)), [gz, gtau]);
             }
         }
         let ((z, nz), (tau, nt)) = (z.into_parts(), tau.into_parts());
@@ -243,11 +241,7 @@ impl<B: Backend, C: CheckpointStrategy> Backend for Autodiff<B, C> {
                 let ([log_odds, s, y], antennas, sweeps, noise_var) = ops.state;
                 let all = ops.parents[1].is_some() || ops.parents[2].is_some();
                 let (gl, gs, gy) = B::coordinate_sweep_backward(log_odds, s, y, g, antennas, sweeps, noise_var, all);
-                for (node, gradient) in ops.parents.into_iter().zip([gl, gs, gy]) {
-                    if let Some(n) = node {
-                        grads.register::<B>(n.id, gradient);
-                    }
-                }
+                register::<B, _>(grads, ops.parents.map(|p| p.map(|node| node.id)), [gl, gs, gy]);
             }
         }
         let ((l, nl), (s, ns), (y, ny)) = (log_odds.into_parts(), s.into_parts(), y.into_parts());

@@ -105,7 +105,7 @@ fn known(name: &str) -> Result<(), CliError> {
 /// Opens and verifies a bundle and builds its detector on the chosen backend.
 fn load_model(bundle: &Path, common: &CommonArgs) -> Result<Box<dyn Detector>, CliError> {
     let bundle = Bundle::open(bundle)?;
-    super::run::load_detector(&bundle, common)
+    super::run::load_detector(&bundle, common, None)
 }
 
 /// One line: what was read, what was decided, and the error rate where the truth is known.

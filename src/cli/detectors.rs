@@ -4,11 +4,10 @@ use std::path::{Path, PathBuf};
 
 use super::CommonArgs;
 use super::error::CliError;
-use crate::config::{DetectorConfig, DetectorKind, Point, Threshold};
+use crate::config::{DetectorKind, Point};
 use crate::detection::Detector;
-use crate::experiment::with_best_threshold;
+use crate::experiment::{before_choice, choose_thresholds};
 use crate::io::Bundle;
-use crate::scenario::{Scenario, Split};
 use crate::simulation::Results;
 
 /// Frame detectors in legend order, each with its id in the experiment file.
@@ -40,22 +39,12 @@ pub(super) fn of_run(
                         ));
                     }
                 };
-                super::run::load_detector_as(&Bundle::open(&folder)?, common, config)?
+                super::run::load_detector(&Bundle::open(&folder)?, common, Some(config))?
             }
-            // What its scores mean has to be found first, with the pilots of a network that may come later.
-            _ if config.threshold == Some(Threshold::BEST) => {
-                crate::classical::build(&DetectorConfig { threshold: None, ..config.clone() })?
-            }
-            _ => crate::classical::build(config)?,
+            _ => before_choice(config)?,
         };
         detectors.push((id.clone(), detector));
     }
-    let train = Scenario::new(&point.scenario, results.seed, Split::Train)?;
-    for (id, config) in point.detectors.iter().filter(|(_, c)| c.threshold == Some(Threshold::BEST)) {
-        let (_, built) = with_best_threshold(config, &train, &detectors, id)?;
-        if let Some((_, detector)) = detectors.iter_mut().find(|(other, _)| other == id) {
-            *detector = built;
-        }
-    }
+    choose_thresholds(point, results.seed, &mut detectors)?;
     Ok(detectors)
 }

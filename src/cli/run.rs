@@ -5,9 +5,7 @@ use super::{CommonArgs, RunArgs};
 use crate::backend::choose;
 use crate::config::{DetectorConfig, Experiment};
 use crate::detection::Detector;
-use crate::experiment::{
-    Mode, Outcome, Settings, execute as execute_experiment, load_detector as load, load_detector_as as load_as,
-};
+use crate::experiment::{Mode, Outcome, Settings, execute as execute_experiment, load_detector_as};
 use crate::io::Bundle;
 use crate::simulation::{interrupt, observer};
 
@@ -71,26 +69,17 @@ pub(super) fn finish(outcome: &Outcome) -> Result<(), CliError> {
     if outcome.interrupted { Err(CliError::Interrupted) } else { Ok(()) }
 }
 
-/// The same with the options that a detector of an experiment gives it.
+/// Builds the detector of a verified bundle on the chosen backend, with the options that an experiment gives it where it
+/// comes from one.
 ///
 /// # Errors
 /// [`CliError`].
-pub(super) fn load_detector_as(
+pub(super) fn load_detector(
     bundle: &Bundle,
     common: &CommonArgs,
-    config: &DetectorConfig,
+    config: Option<&DetectorConfig>,
 ) -> Result<Box<dyn Detector>, CliError> {
     let device = choose(common.backend).map_err(|e| CliError::Other(Box::new(e)))?;
     note(&device.note);
-    Ok(load_as(bundle.dir(), &device, config)?)
-}
-
-/// Builds the detector of a verified bundle on the chosen backend.
-///
-/// # Errors
-/// [`CliError`].
-pub(super) fn load_detector(bundle: &Bundle, common: &CommonArgs) -> Result<Box<dyn Detector>, CliError> {
-    let device = choose(common.backend).map_err(|e| CliError::Other(Box::new(e)))?;
-    note(&device.note);
-    Ok(load(bundle.dir(), &device)?)
+    Ok(load_detector_as(bundle.dir(), &device, config)?)
 }

@@ -190,6 +190,15 @@ impl Default for TrainingConfig {
 }
 
 impl TrainingConfig {
+    /// First frame of the batch of a step; with `dataset_frames` whole batches of the fixed set come again in order.
+    pub fn first_frame(&self, step: u64) -> u64 {
+        let batch = self.batch as u64;
+        match self.dataset_frames {
+            Some(n) => (step * batch) % (n - n % batch),
+            None => step * batch,
+        }
+    }
+
     /// Checks every range; `prefix` is the dotted key of the table.
     ///
     /// # Errors

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::config::{DetectorConfig, Threshold};
+use crate::classical::ClassicalError;
+use crate::config::{DetectorConfig, Point, Threshold};
 use crate::detection::Detector;
 use crate::metrics::ThresholdSearch;
-use crate::scenario::{Pilots, Scenario};
+use crate::scenario::{Pilots, Scenario, Split};
 
 use super::ExperimentError;
 
@@ -35,21 +36,44 @@ pub(super) fn best_threshold(
     Ok(search.best().unwrap_or(0.0))
 }
 
-/// The classical detector `id` with the threshold that makes the fewest errors on frames of `train` (the training stream),
-/// and that threshold. `detectors` are those of the point: one of them may own the pilots it works with.
+/// A classical detector as it stands before [`choose_thresholds`]: where its threshold has to be found first, at its
+/// default.
 ///
 /// # Errors
-/// [`ExperimentError`] when frames cannot be made or the detector fails.
-pub fn with_best_threshold(
-    config: &DetectorConfig,
-    train: &Scenario,
-    detectors: &[(String, Box<dyn Detector>)],
-    id: &str,
-) -> Result<(f64, Box<dyn Detector>), ExperimentError> {
-    let start = crate::classical::build(&DetectorConfig { threshold: None, ..config.clone() })?;
-    let owner = config.pilots_of.as_deref().unwrap_or(id);
-    let pilots = detectors.iter().find(|(other, _)| other == owner).and_then(|(_, d)| d.pilots());
-    let chosen = best_threshold(start.as_ref(), train, pilots.as_ref())?;
-    let threshold = Some(Threshold::Value(chosen));
-    Ok((chosen, crate::classical::build(&DetectorConfig { threshold, ..config.clone() })?))
+/// [`ClassicalError`] for an option out of its range.
+pub fn before_choice(config: &DetectorConfig) -> Result<Box<dyn Detector>, ClassicalError> {
+    if config.threshold == Some(Threshold::BEST) {
+        return crate::classical::build(&DetectorConfig { threshold: None, ..config.clone() });
+    }
+    crate::classical::build(config)
+}
+
+/// Gives every detector of `point` with `threshold = "best"` the threshold that makes the fewest errors on frames of the
+/// training stream, and returns those thresholds by id. `detectors` are those of the point, from [`before_choice`]: one of
+/// them may own the pilots that another works with.
+///
+/// # Errors
+/// [`ExperimentError`] when frames cannot be made or a detector fails.
+pub fn choose_thresholds(
+    point: &Point,
+    seed: u64,
+    detectors: &mut [(String, Box<dyn Detector>)],
+) -> Result<Vec<(String, f64)>, ExperimentError> {
+    let asked: Vec<_> = point.detectors.iter().filter(|(_, c)| c.threshold == Some(Threshold::BEST)).collect();
+    if asked.is_empty() {
+        return Ok(Vec::new());
+    }
+    let train = Scenario::new(&point.scenario, seed, Split::Train)?;
+    let mut chosen = Vec::new();
+    for (id, config) in asked {
+        let position = |id: &str| detectors.iter().position(|(other, _)| other == id);
+        let Some(own) = position(id) else { continue };
+        let owner = position(config.pilots_of.as_deref().unwrap_or(id));
+        let pilots = owner.and_then(|at| detectors[at].1.pilots());
+        let value = best_threshold(detectors[own].1.as_ref(), &train, pilots.as_ref())?;
+        let threshold = Some(Threshold::Value(value));
+        detectors[own].1 = crate::classical::build(&DetectorConfig { threshold, ..config.clone() })?;
+        chosen.push((id.clone(), value));
+    }
+    Ok(chosen)
 }

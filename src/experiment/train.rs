@@ -8,9 +8,7 @@ use burn::module::Module;
 use super::calibrate::best_threshold;
 use super::{ExperimentError, Mode, Settings, Shared};
 use crate::backend::Chosen;
-use crate::config::{
-    DetectorConfig, DetectorKind, LangevinConfig, Point, ReceiverConfig, ReceiverForm, SignatureKind, Threshold,
-};
+use crate::config::{DetectorConfig, DetectorKind, Point, ReceiverConfig, ReceiverForm, SignatureKind, Threshold};
 use crate::detection::Detector;
 use crate::models::autoencoder::{
     self, AutoEncoderDetector, AutoEncoderInfo, AutoEncoderTask, load_autoencoder, save_autoencoder,
@@ -295,7 +293,7 @@ fn open(
     point: &Point,
     settings: &Settings,
 ) -> Result<Ready, ExperimentError> {
-    let opened = load(folder, &settings.device, config.threshold, config.langevin.as_ref())?;
+    let opened = load(folder, &settings.device, Some(config))?;
     let trail = serde_json::from_value::<Trail>(opened.metrics).ok();
     let record = trail.map(|t| TrainingRecord {
         point: point.id.clone(),
@@ -318,12 +316,8 @@ struct Loaded {
     checksum: String,
 }
 
-fn load(
-    folder: &Path,
-    device: &Chosen,
-    threshold: Option<Threshold>,
-    langevin: Option<&LangevinConfig>,
-) -> Result<Loaded, ExperimentError> {
+fn load(folder: &Path, device: &Chosen, config: Option<&DetectorConfig>) -> Result<Loaded, ExperimentError> {
+    let threshold = config.and_then(|c| c.threshold);
     let system = system_of(folder)?;
     if system == signature::beam::SYSTEM {
         let b = load_beam(folder, &device.device)?;
@@ -352,7 +346,7 @@ fn load(
             _ => s.info.threshold,
         };
         // The sampler is part of the experiment: one network is used at many noise levels and with many budgets.
-        let options = langevin.cloned().unwrap_or(s.info.langevin);
+        let options = config.and_then(|c| c.langevin.clone()).unwrap_or(s.info.langevin);
         let detector = ScoreDetector::new(s.net, options, device.device.clone(), device.name, threshold);
         return Ok(Loaded { detector: Box::new(detector), metrics: s.metrics, checksum: s.checksum });
     }
@@ -366,17 +360,17 @@ fn load(
 /// # Errors
 /// [`ExperimentError::Model`] when the bundle is damaged or of another version.
 pub fn load_detector(folder: &Path, device: &Chosen) -> Result<Box<dyn Detector>, ExperimentError> {
-    Ok(load(folder, device, None, None)?.detector)
+    load_detector_as(folder, device, None)
 }
 
-/// The same with the options that a detector of an experiment gives it.
+/// The same with the options that an experiment gives it, where it comes from one.
 ///
 /// # Errors
 /// [`ExperimentError::Model`] when the bundle is damaged or of another version.
 pub fn load_detector_as(
     folder: &Path,
     device: &Chosen,
-    config: &DetectorConfig,
+    config: Option<&DetectorConfig>,
 ) -> Result<Box<dyn Detector>, ExperimentError> {
-    Ok(load(folder, device, config.threshold, config.langevin.as_ref())?.detector)
+    Ok(load(folder, device, config)?.detector)
 }

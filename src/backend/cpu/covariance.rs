@@ -221,8 +221,25 @@ pub fn covariance_score_backward<T: Element>(
     shape: CovarianceShape,
     noise_var: f64,
 ) -> (Vec<T>, Vec<T>, Vec<T>) {
-    let (l, k, m) = (shape.length, shape.columns, shape.antennas);
-    let frame = m * 2 * l;
+    backward_over_frames(gamma, s, y, g, shape, noise_var, Frame::backward)
+}
+
+/// Gradients of one frame after [`Frame::forward`]: gamma, g, then g_gamma, g_s (accumulated) and g_y.
+type FrameBackward<T> = fn(&mut Frame<T>, &Columns<T>, &[T], &[T], CovarianceShape, &mut [T], &mut [T], &mut [T]);
+
+/// Recomputes every frame and runs its backward pass; `g` holds as many numbers for every frame.
+fn backward_over_frames<T: Element>(
+    gamma: &[T],
+    s: &[T],
+    y: &[T],
+    g: &[T],
+    shape: CovarianceShape,
+    noise_var: f64,
+    backward: FrameBackward<T>,
+) -> (Vec<T>, Vec<T>, Vec<T>) {
+    let (l, k) = (shape.length, shape.columns);
+    let frame = shape.antennas * 2 * l;
+    let wide = g.len() / shape.frames.max(1);
     let cols = columns(s, shape);
     let mut g_gamma = vec![T::zero(); gamma.len()];
     let mut g_y = vec![T::zero(); y.len()];
@@ -232,7 +249,7 @@ pub fn covariance_score_backward<T: Element>(
     let partial: Vec<Vec<T>> = g_gamma
         .par_chunks_mut(GROUP * k)
         .zip(g_y.par_chunks_mut(GROUP * frame))
-        .zip(gamma.par_chunks(GROUP * k).zip(y.par_chunks(GROUP * frame)).zip(g.par_chunks(GROUP * 2 * k)))
+        .zip(gamma.par_chunks(GROUP * k).zip(y.par_chunks(GROUP * frame)).zip(g.par_chunks(GROUP * wide)))
         .map_init(
             || Frame::new(shape, true),
             |f, ((g_gamma, g_y), ((gamma, y), g))| {
@@ -240,10 +257,10 @@ pub fn covariance_score_backward<T: Element>(
                 let frames = g_gamma
                     .chunks_exact_mut(k)
                     .zip(g_y.chunks_exact_mut(frame))
-                    .zip(gamma.chunks_exact(k).zip(y.chunks_exact(frame)).zip(g.chunks_exact(2 * k)));
+                    .zip(gamma.chunks_exact(k).zip(y.chunks_exact(frame)).zip(g.chunks_exact(wide)));
                 for ((g_gamma, g_y), ((gamma, y), g)) in frames {
                     f.forward(&cols, gamma, y, shape, noise_var);
-                    f.backward(&cols, gamma, g, shape, g_gamma, &mut g_s, g_y);
+                    backward(f, &cols, gamma, g, shape, g_gamma, &mut g_s, g_y);
                 }
                 g_s
             },
@@ -251,11 +268,20 @@ pub fn covariance_score_backward<T: Element>(
         .collect();
     let mut g_s = vec![T::zero(); 2 * l * k];
     for part in &partial {
-        for (a, b) in g_s.iter_mut().zip(part) {
-            *a += *b;
-        }
+        g_s.iter_mut().zip(part).for_each(|(a, b)| *a += *b);
     }
     (g_gamma, g_s, g_y)
+}
+
+/// `H <- H + H^H`, `[l, l]`.
+fn add_adjoint<T: Element>(h: &mut [C<T>], l: usize) {
+    for i in 0..l {
+        for j in 0..=i {
+            let v = h[i * l + j] + h[j * l + i].conj();
+            h[i * l + j] = v;
+            h[j * l + i] = v.conj();
+        }
+    }
 }
 
 impl<T: Element> Frame<T> {
@@ -310,13 +336,7 @@ impl<T: Element> Frame<T> {
             }
         }
         cmatmul(&mut self.h, View::new(&self.u, l, k), View::new(&self.q, l, k).h(), false);
-        for i in 0..l {
-            for j in 0..=i {
-                let v = self.h[i * l + j] + self.h[j * l + i].conj();
-                self.h[i * l + j] = v;
-                self.h[j * l + i] = v.conj();
-            }
-        }
+        add_adjoint(&mut self.h, l);
         // P' is used up in g_s below; H S goes to a buffer of its own.
         let mut hs = std::mem::take(&mut self.q);
         cmatmul(&mut hs, View::new(&self.h, l, l), View::new(&cols.s, l, k), false);
@@ -367,38 +387,7 @@ pub fn covariance_filter_backward<T: Element>(
     shape: CovarianceShape,
     noise_var: f64,
 ) -> (Vec<T>, Vec<T>, Vec<T>) {
-    let (l, k, m) = (shape.length, shape.columns, shape.antennas);
-    let (frame, wide) = (m * 2 * l, m * 2 * k);
-    let cols = columns(s, shape);
-    let mut g_gamma = vec![T::zero(); gamma.len()];
-    let mut g_y = vec![T::zero(); y.len()];
-    // As in `covariance_score_backward`: groups of fixed size, summed in order.
-    const GROUP: usize = 16;
-    let partial: Vec<Vec<T>> = g_gamma
-        .par_chunks_mut(GROUP * k)
-        .zip(g_y.par_chunks_mut(GROUP * frame))
-        .zip(gamma.par_chunks(GROUP * k).zip(y.par_chunks(GROUP * frame)).zip(g.par_chunks(GROUP * wide)))
-        .map_init(
-            || Frame::new(shape, true),
-            |f, ((g_gamma, g_y), ((gamma, y), g))| {
-                let mut g_s = vec![T::zero(); 2 * l * k];
-                let frames = g_gamma
-                    .chunks_exact_mut(k)
-                    .zip(g_y.chunks_exact_mut(frame))
-                    .zip(gamma.chunks_exact(k).zip(y.chunks_exact(frame)).zip(g.chunks_exact(wide)));
-                for ((g_gamma, g_y), ((gamma, y), g)) in frames {
-                    f.forward(&cols, gamma, y, shape, noise_var);
-                    f.filter_backward(&cols, gamma, g, shape, g_gamma, &mut g_s, g_y);
-                }
-                g_s
-            },
-        )
-        .collect();
-    let mut g_s = vec![T::zero(); 2 * l * k];
-    for part in &partial {
-        g_s.iter_mut().zip(part).for_each(|(a, b)| *a += *b);
-    }
-    (g_gamma, g_s, g_y)
+    backward_over_frames(gamma, s, y, g, shape, noise_var, Frame::filter_backward)
 }
 
 impl<T: Element> Frame<T> {
@@ -433,13 +422,7 @@ impl<T: Element> Frame<T> {
         cmatmul(&mut small, View::new(&self.a, l, l), View::new(&self.y, l, m), false);
         cmatmul(&mut self.p, View::new(&small, l, m), View::new(&self.d, k, m).h(), false);
         cmatmul(&mut self.h, View::new(&self.p, l, k), View::new(&self.u, l, k).h(), false);
-        for i in 0..l {
-            for j in 0..=i {
-                let v = self.h[i * l + j] + self.h[j * l + i].conj();
-                self.h[i * l + j] = v;
-                self.h[j * l + i] = v.conj();
-            }
-        }
+        add_adjoint(&mut self.h, l);
         cmatmul(&mut self.q, View::new(&self.h, l, l), View::new(&cols.s, l, k), false);
         let half = T::one() / (T::one() + T::one());
         let (gs_re, gs_im) = g_s.split_at_mut(l * k);

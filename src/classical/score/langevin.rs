@@ -13,6 +13,8 @@
 //! Source: field guide D; annealed Langevin dynamics after Song and Ermon (2019), posterior sampling for channels after
 //! Arvinte and Tamir (2022).
 
+use std::ops::Range;
+
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
@@ -123,33 +125,34 @@ impl FrameDetector for Langevin {
                 &own
             }
         };
-        repeat(batch.frame(f), m, shape.chains, &mut work.y);
+        repeat(batch.frame(f), m, 0..shape.chains, &mut work.y);
         let mut rngs = generators(batch.frame(f), shape.chains);
         let Ok(()) = work.chains.run::<_, FMA>(&self.options, &shared.prior, shape, schedule, &work.y, &mut rngs);
-        mean(shape, schedule, &work.chains.u, out.x);
+        mean(shape, schedule, &work.chains.u, 0..shape.chains, out.x);
         judge_rows(beta, m, q, self.threshold, &mut out);
     }
 }
 
-/// The observation `[L, M]` once for every chain.
-pub(crate) fn repeat(y: &[C64], antennas: usize, chains: usize, out: &mut Planes<f64>) {
+/// The observation `[L, M]` of one frame once for each of its chains.
+pub(crate) fn repeat(y: &[C64], antennas: usize, chains: Range<usize>, out: &mut Planes<f64>) {
     for (l, row) in y.chunks_exact(antennas).enumerate() {
-        for (i, v) in row.iter().cycle().take(chains * antennas).enumerate() {
-            out.re[l * out.stride + i] = v.re;
-            out.im[l * out.stride + i] = v.im;
+        let first = l * out.stride + chains.start * antennas;
+        for (i, v) in row.iter().cycle().take(chains.len() * antennas).enumerate() {
+            out.re[first + i] = v.re;
+            out.im[first + i] = v.im;
         }
     }
 }
 
-/// Mean of the chains that are finite, in the units of X: `x` is `[N*Q, M]`, `u` the conjugate states.
-pub(crate) fn mean(shape: &Shape, schedule: &Schedule, u: &Planes<f64>, x: &mut [C64]) {
+/// Mean of those of a frame's chains that are finite, in the units of X: `x` is `[N*Q, M]`, `u` the conjugate states.
+pub(crate) fn mean(shape: &Shape, schedule: &Schedule, u: &Planes<f64>, chains: Range<usize>, x: &mut [C64]) {
     let m = shape.antennas;
     let entry = |row: usize, chain: usize, a: usize| {
         let at = row * u.stride + chain * m + a;
         C64::new(u.re[at], -u.im[at])
     };
     let finite = |chain: &usize| (0..shape.rows).all(|row| (0..m).all(|a| entry(row, *chain, a).is_finite()));
-    let kept: Vec<usize> = (0..shape.chains).filter(finite).collect();
+    let kept: Vec<usize> = chains.filter(finite).collect();
     for (row, (x, root)) in x.chunks_exact_mut(m).zip(&schedule.root).enumerate() {
         for (a, x) in x.iter_mut().enumerate() {
             let sum: C64 = kept.iter().map(|&chain| entry(row, chain, a)).sum();

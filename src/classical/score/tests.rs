@@ -110,13 +110,13 @@ fn samples_of_a_gaussian_prior_have_the_mean_and_variance_of_the_posterior() {
     let schedule = Schedule::new::<false>(&options, &columns, l, batch.model.noise_var, &vec![1.0; n]);
     let shape = Shape { rows: n, chains: options.samples, antennas: m };
     let mut y = Planes::zeros(l, shape.chains * m, 2 * f64::LANES);
-    repeat(&batch.y, m, shape.chains, &mut y);
+    repeat(&batch.y, m, 0..shape.chains, &mut y);
     let mut chains = Chains::new(&shape, l);
     let prior = BernoulliGaussian::new(std::iter::repeat_n(1.0, n));
     let Ok(()) =
         chains.run::<_, false>(&options, &prior, &shape, &schedule, &y, &mut generators(&batch.y, shape.chains));
     let mut found = vec![C64::default(); n * m];
-    mean(&shape, &schedule, &chains.u, &mut found);
+    mean(&shape, &schedule, &chains.u, 0..shape.chains, &mut found);
     // With every device active the genie's estimate is the posterior mean.
     let expected = run(DetectorKind::GenieMmse, None, &batch).x.unwrap();
     for (a, b) in found.iter().zip(&expected) {

@@ -180,12 +180,8 @@ impl TrainTask for AutoEncoderTask {
     }
 
     fn batch(&self, step: u64, _: &Phase) -> Result<DrawTensors, TrainError> {
-        let count = self.training.batch;
-        let mut first = step * count as u64;
-        if let Some(n) = self.training.dataset_frames {
-            first %= n - n % count as u64;
-        }
-        Ok(DrawTensors::new(&draw(&self.train, first, count), 1, self.pilots.energy, &self.device))
+        let draws = draw(&self.train, self.training.first_frame(step), self.training.batch);
+        Ok(DrawTensors::new(&draws, 1, self.pilots.energy, &self.device))
     }
 
     fn loss(&self, net: &AutoEncoder, batch: &DrawTensors, phase: &Phase) -> Tensor<1> {

@@ -207,12 +207,7 @@ impl TrainTask for MampTask {
     }
 
     fn batch(&self, step: u64, phase: &Phase) -> Result<StepBatch, TrainError> {
-        let count = self.training.batch;
-        let mut first = step * count as u64;
-        if let Some(n) = self.training.dataset_frames {
-            first %= n - n % count as u64;
-        }
-        let draws = draw(&self.train, first, count);
+        let draws = draw(&self.train, self.training.first_frame(step), self.training.batch);
         let q = self.side.sequences;
         if self.model.learn_pilots || self.wants_x(phase) {
             return Ok(StepBatch::Draws(DrawTensors::new(&draws, q, self.pilots.energy, &self.device)));

@@ -7,8 +7,10 @@ use super::prior::NetworkPrior;
 use crate::arithmetic::planes::Planes;
 use crate::arithmetic::real::Real;
 use crate::classical::columns::pilot_columns;
+use crate::classical::frames::FrameOut;
+use crate::classical::row_energy::judge_rows;
 use crate::classical::score::anneal::{Chains, Schedule};
-use crate::classical::score::langevin::generators;
+use crate::classical::score::langevin::{generators, mean, repeat};
 use crate::classical::score::prior::Shape;
 use crate::config::LangevinConfig;
 use crate::detection::{Decisions, DetectError, Detector};
@@ -52,32 +54,15 @@ impl ScoreDetector {
         for f in 0..count {
             let frame = frames.frame(first + f);
             rngs.extend(generators(frame, samples));
-            for (t, row) in frame.chunks_exact(m).enumerate() {
-                for chain in f * samples..(f + 1) * samples {
-                    for (a, v) in row.iter().enumerate() {
-                        y.re[t * y.stride + chain * m + a] = v.re;
-                        y.im[t * y.stride + chain * m + a] = v.im;
-                    }
-                }
-            }
+            repeat(frame, m, f * samples..(f + 1) * samples, &mut y);
         }
         let prior = NetworkPrior { net: &self.net, device: &self.device };
         chains
             .run::<_, false>(&self.options, &prior, &shape, schedule, &y, &mut rngs)
             .map_err(|message| DetectError::Device { backend: self.backend.clone(), message })?;
         let mut x = vec![C64::default(); count * n * m];
-        for f in 0..count {
-            let entry = |chain: usize, row: usize, a: usize| {
-                let at = row * chains.u.stride + (f * samples + chain) * m + a;
-                C64::new(chains.u.re[at], -chains.u.im[at])
-            };
-            // A chain that diverged is left out of the mean.
-            let finite = |c: &usize| (0..n * m).all(|i| entry(*c, i / m, i % m).is_finite());
-            let kept: Vec<usize> = (0..samples).filter(finite).collect();
-            for i in 0..n * m {
-                let sum: C64 = kept.iter().map(|&c| entry(c, i / m, i % m)).sum();
-                x[f * n * m + i] = sum * (schedule.root[i / m] / kept.len().max(1) as f64);
-            }
+        for (f, x) in x.chunks_exact_mut(n * m).enumerate() {
+            mean(&shape, schedule, &chains.u, f * samples..(f + 1) * samples, x);
         }
         Ok(x)
     }
@@ -101,15 +86,14 @@ impl Detector for ScoreDetector {
             let beta = frames.beta_of(first);
             let same = (first..frames.frames).take(CHUNK).take_while(|&f| frames.beta_of(f) == beta).count();
             let schedule = Schedule::new::<false>(&self.options, &columns, l, model.noise_var, beta);
-            let x = self.sample(frames, first, same, &schedule)?;
-            for (i, row) in x.chunks_exact(m).enumerate() {
-                let beta = beta[i % n];
-                let energy = row.iter().map(|v| v.norm_sqr()).sum::<f64>() / m as f64;
-                // A device that cannot be heard is idle whatever its row looks like.
-                let score = if beta > 0.0 { energy / beta } else { 0.0 };
-                out.score.push(score);
-                out.activity.push(i64::from(score > self.threshold));
+            let mut x = self.sample(frames, first, same, &schedule)?;
+            let (mut activity, mut score) = (vec![0; same * n], vec![0.0; same * n]);
+            let parts = activity.chunks_exact_mut(n).zip(score.chunks_exact_mut(n)).zip(x.chunks_exact_mut(n * m));
+            for ((activity, score), x) in parts {
+                judge_rows(beta, m, 1, self.threshold, &mut FrameOut { activity, score, x, gamma: &mut [] });
             }
+            out.activity.extend(activity);
+            out.score.extend(score);
             if let Some(rows) = &mut out.x {
                 rows.extend(x);
             }

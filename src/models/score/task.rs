@@ -173,11 +173,7 @@ impl TrainTask for ScoreTask {
     fn batch(&self, step: u64, _: &Phase) -> Result<NoisyImages, TrainError> {
         let count = self.training.batch as u64;
         // The same channels may come again (a fixed set of frames), never the same noise.
-        let frame = match self.training.dataset_frames {
-            Some(n) => (step * count) % (n - n % count),
-            None => step * count,
-        };
-        let draws = draw(&self.train, frame, self.training.batch);
+        let draws = draw(&self.train, self.training.first_frame(step), self.training.batch);
         Ok(noisy(&draws, step * count, &self.noise, &self.score, &self.device))
     }
 

@@ -224,12 +224,7 @@ impl TrainTask for ReceiverTask {
     }
 
     fn batch(&self, step: u64, _: &Phase) -> Result<DrawTensors, TrainError> {
-        let count = self.training.batch;
-        let mut first = step * count as u64;
-        if let Some(n) = self.training.dataset_frames {
-            first %= n - n % count as u64;
-        }
-        Ok(self.source.draw(first, count, &self.device))
+        Ok(self.source.draw(self.training.first_frame(step), self.training.batch, &self.device))
     }
 
     fn loss(&self, net: &ReceiverNet, batch: &DrawTensors, phase: &Phase) -> Tensor<1> {
