@@ -54,6 +54,15 @@ pub trait Detector: Send + Sync {
         None
     }
 
+    /// Iterations until the optimality conditions of the detector's problem are violated by at most `kkt`, in the units of
+    /// `A^H Y`, for every frame; `None` where no convex problem is solved by iteration.
+    ///
+    /// # Errors
+    /// [`DetectError`] when the frames do not fit.
+    fn iterations_to_optimum(&self, _frames: &FrameBatch, _kkt: f64) -> Result<Option<Vec<usize>>, DetectError> {
+        Ok(None)
+    }
+
     /// Real parameters that were trained, 0 for classical detectors.
     fn parameters(&self) -> usize {
         0

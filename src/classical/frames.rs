@@ -94,7 +94,7 @@ pub(crate) fn detect_frames<D: FrameDetector>(detector: &D, batch: &FrameBatch) 
 }
 
 /// Lengths and ranges that every detector relies on.
-fn check_batch(batch: &FrameBatch) -> Result<(), DetectError> {
+pub(crate) fn check_batch(batch: &FrameBatch) -> Result<(), DetectError> {
     let model = &batch.model;
     let (n, q, l, m, f) = (model.devices(), model.sequences(), model.pilot_length(), model.antennas, batch.frames);
     let fail = |message: String| Err(DetectError::Mismatch(message));

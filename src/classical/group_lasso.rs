@@ -19,12 +19,13 @@
 
 use super::columns::pilot_columns;
 use super::frames::{FrameDetector, FrameOut, detect_frames};
+use super::kkt::{Solver, iterations_to, solve};
 use super::row_energy::{column_energies, default_lambda, judge_rows};
 use crate::arithmetic::kernels::{combine_conjugate, energy, subtract_outer};
 use crate::arithmetic::planes::Planes;
 use crate::arithmetic::real::Real;
 use crate::detection::{Decisions, DetectError, Detector};
-use crate::scenario::FrameBatch;
+use crate::scenario::{C64, FrameBatch};
 
 /// Options of block coordinate descent for the group LASSO.
 #[derive(Debug, Clone, PartialEq)]
@@ -108,15 +109,8 @@ impl FrameDetector for GroupLasso {
         mut out: FrameOut<'_>,
     ) {
         let (m, q) = (batch.model.antennas, batch.model.sequences());
-        work.start(shared, batch.frame(f), m);
-        for _ in 0..self.options.sweeps {
-            let (change, largest) = work.sweep::<FMA>(shared);
-            if self.options.tolerance > 0.0 && change <= self.options.tolerance * largest {
-                break;
-            }
-        }
-        work.x.store(out.x, m);
-        out.x.iter_mut().for_each(|v| *v = v.conj());
+        let budget = (self.options.sweeps, self.options.tolerance);
+        solve::<Self, FMA>(self, shared, (batch.frame(f), m), work, budget, out.x);
         judge_rows(batch.beta_of(f), m, q, self.options.threshold, &mut out);
     }
 }
@@ -124,7 +118,7 @@ impl FrameDetector for GroupLasso {
 impl Workspace {
     /// `X = 0`, `R = Y`, every column that can be judged awake.
     #[inline(always)]
-    fn start(&mut self, shared: &Shared, y: &[crate::scenario::C64], antennas: usize) {
+    fn start(&mut self, shared: &Shared, y: &[C64], antennas: usize) {
         self.residual.load(y, antennas, 1.0);
         self.x.re.fill(0.0);
         self.x.im.fill(0.0);
@@ -185,8 +179,36 @@ impl Workspace {
     }
 }
 
+impl Solver for GroupLasso {
+    const GROUPS: bool = true;
+
+    fn lambda(shared: &Shared) -> f64 {
+        shared.lambda
+    }
+
+    #[inline(always)]
+    fn start(&self, shared: &Shared, y: &[C64], antennas: usize, work: &mut Workspace) {
+        work.start(shared, y, antennas);
+    }
+
+    #[inline(always)]
+    fn step<const FMA: bool>(&self, shared: &Shared, work: &mut Workspace) -> (f64, f64) {
+        work.sweep::<FMA>(shared)
+    }
+
+    #[inline(always)]
+    fn estimate(&self, _: &Shared, work: &Workspace, antennas: usize, x: &mut [C64]) {
+        work.x.store(x, antennas);
+        x.iter_mut().for_each(|v| *v = v.conj());
+    }
+}
+
 impl Detector for GroupLasso {
     fn detect(&self, frames: &FrameBatch) -> Result<Decisions, DetectError> {
         detect_frames(self, frames)
+    }
+
+    fn iterations_to_optimum(&self, frames: &FrameBatch, kkt: f64) -> Result<Option<Vec<usize>>, DetectError> {
+        iterations_to(self, frames, kkt).map(Some)
     }
 }

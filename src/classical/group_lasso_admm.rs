@@ -15,12 +15,13 @@
 
 use super::amp_steps::{PackedPilots, matched_filter};
 use super::frames::{FrameDetector, FrameOut, detect_frames};
+use super::kkt::{Solver, iterations_to, solve};
 use super::row_energy::{column_energies, default_lambda, judge_rows};
 use crate::arithmetic::kernels::energy;
 use crate::arithmetic::planes::{Planes, pack};
 use crate::arithmetic::real::{Real, TILE_ROWS};
 use crate::detection::{Decisions, DetectError, Detector};
-use crate::scenario::FrameBatch;
+use crate::scenario::{C64, FrameBatch};
 
 /// Options of sharing ADMM for the group LASSO.
 #[derive(Debug, Clone, PartialEq)]
@@ -117,20 +118,7 @@ impl FrameDetector for GroupLassoAdmm {
         mut out: FrameOut<'_>,
     ) {
         let (m, q) = (batch.model.antennas, batch.model.sequences());
-        work.y.load(batch.frame(f), m, 1.0);
-        for planes in [&mut work.scaled, &mut work.dual, &mut work.gap] {
-            planes.re.fill(0.0);
-            planes.im.fill(0.0);
-        }
-        for _ in 0..self.options.iterations {
-            matched_filter::<f64, FMA>(&shared.pilots, &work.gap, &work.scaled, &mut work.t, &mut work.tile);
-            work.shrink::<FMA>(shared.lambda / self.options.rho);
-            work.share::<FMA>(&shared.pilots, self.options.rho);
-        }
-        work.scaled.store(out.x, m);
-        for (x, &inverse) in out.x.chunks_exact_mut(m).zip(&shared.inverse_energies) {
-            x.iter_mut().for_each(|v| *v *= inverse);
-        }
+        solve::<Self, FMA>(self, shared, (batch.frame(f), m), work, (self.options.iterations, 0.0), out.x);
         judge_rows(batch.beta_of(f), m, q, self.options.threshold, &mut out);
     }
 }
@@ -187,8 +175,46 @@ impl Workspace {
     }
 }
 
+impl Solver for GroupLassoAdmm {
+    const GROUPS: bool = true;
+
+    fn lambda(shared: &Shared) -> f64 {
+        shared.lambda
+    }
+
+    #[inline(always)]
+    fn start(&self, _: &Shared, y: &[C64], antennas: usize, work: &mut Workspace) {
+        work.y.load(y, antennas, 1.0);
+        for planes in [&mut work.scaled, &mut work.dual, &mut work.gap] {
+            planes.re.fill(0.0);
+            planes.im.fill(0.0);
+        }
+    }
+
+    #[inline(always)]
+    fn step<const FMA: bool>(&self, shared: &Shared, work: &mut Workspace) -> (f64, f64) {
+        matched_filter::<f64, FMA>(&shared.pilots, &work.gap, &work.scaled, &mut work.t, &mut work.tile);
+        work.shrink::<FMA>(shared.lambda / self.options.rho);
+        work.share::<FMA>(&shared.pilots, self.options.rho);
+        // A small step of X does not tell that B has stopped moving.
+        (f64::INFINITY, 1.0)
+    }
+
+    #[inline(always)]
+    fn estimate(&self, shared: &Shared, work: &Workspace, antennas: usize, x: &mut [C64]) {
+        work.scaled.store(x, antennas);
+        for (x, &inverse) in x.chunks_exact_mut(antennas).zip(&shared.inverse_energies) {
+            x.iter_mut().for_each(|v| *v *= inverse);
+        }
+    }
+}
+
 impl Detector for GroupLassoAdmm {
     fn detect(&self, frames: &FrameBatch) -> Result<Decisions, DetectError> {
         detect_frames(self, frames)
+    }
+
+    fn iterations_to_optimum(&self, frames: &FrameBatch, kkt: f64) -> Result<Option<Vec<usize>>, DetectError> {
+        iterations_to(self, frames, kkt).map(Some)
     }
 }

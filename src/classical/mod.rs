@@ -6,7 +6,8 @@
 //! | covariance, ml, map | coordinate descent on column powers | noise level (gains for the decision; map: prior) |
 //! | covariance-lasso | least-squares fit of the sample covariance | noise level (gains for the decision) |
 //! | ml-mmse | ml for the support, then MMSE channels | noise level, gains |
-//! | group-lasso, group-lasso-admm | group LASSO by coordinate descent or sharing ADMM | noise level for the default weight (gains for the decision) |
+//! | group-lasso, group-lasso-admm, pc-admm | group LASSO by coordinate descent, sharing or prediction-correction ADMM | noise level for the default weight (gains for the decision) |
+//! | lasso | LASSO of the entries by ISTA or FISTA | noise level for the default weight (gains for the decision) |
 //! | covariance-section | coordinate posterior over discrete activities | noise level, gains, activity prior |
 //! | lmmse | linear MMSE rows | noise level, gains, activity prior |
 //! | langevin | annealed Langevin sampling with the exact score | noise level, gains, activity prior |
@@ -26,16 +27,22 @@ mod covariance_lasso;
 mod covariance_section;
 mod decide;
 mod error;
+mod fit;
 pub(crate) mod frames;
 mod genie;
 mod group_lasso;
 mod group_lasso_admm;
+mod kkt;
+mod lasso;
 #[cfg(test)]
 mod lasso_tests;
 mod lmmse;
 mod ml_mmse;
 mod mmse;
 pub mod noma;
+mod pc_admm;
+#[cfg(test)]
+mod pc_admm_tests;
 pub(crate) mod row_energy;
 pub(crate) mod score;
 mod single_user;
@@ -51,7 +58,11 @@ pub use error::ClassicalError;
 pub use genie::GenieMmse;
 pub use group_lasso::GroupLassoOptions;
 pub use group_lasso_admm::GroupLassoAdmmOptions;
+pub use kkt::MOST_ITERATIONS;
+pub use lasso::LassoOptions;
 pub use lmmse::Lmmse;
+pub(crate) use pc_admm::woodbury;
+pub use pc_admm::{PcAdmmOptions, default_extrapolation, default_rho};
 pub use score::Langevin;
 pub use single_user::SingleUserBound;
 pub use state_evolution::{StateEvolution, state_evolution};
@@ -65,9 +76,13 @@ use covariance_lasso::CovarianceLasso;
 use covariance_section::CovarianceSection;
 use group_lasso::GroupLasso;
 use group_lasso_admm::GroupLassoAdmm;
+use lasso::Lasso;
 use ml_mmse::MlMmse;
+use pc_admm::PcAdmm;
 
-use crate::config::{DetectorConfig, DetectorKind, Onsager, Order, Precision, Threshold, kind_name};
+use crate::config::{
+    DEFAULT_ALPHA, DetectorConfig, DetectorKind, LassoMethod, Onsager, Order, Precision, Threshold, kind_name,
+};
 use crate::detection::Detector;
 
 /// Builds a reference detector; options that are not given take the defaults of [`DetectorConfig`].
@@ -142,6 +157,26 @@ fn build_as<T: Real>(config: &DetectorConfig) -> Result<Box<dyn Detector>, Class
                 threshold: row()?,
             },
         }),
+        K::PcAdmm => Box::new(PcAdmm {
+            options: PcAdmmOptions {
+                iterations: iterations(200),
+                lambda: config.lambda,
+                rho: config.rho,
+                alpha: config.alpha.unwrap_or(DEFAULT_ALPHA),
+                extrapolation: config.extrapolation,
+                threshold: row()?,
+                tolerance,
+            },
+        }),
+        K::Lasso => Box::new(Lasso {
+            options: LassoOptions {
+                iterations: iterations(500),
+                lambda: config.lambda,
+                method: config.method.unwrap_or(LassoMethod::Fista),
+                threshold: row()?,
+                tolerance,
+            },
+        }),
         K::CovarianceSection => Box::new(CovarianceSection::<T> {
             options: SectionOptions {
                 sweeps: iterations(10),
@@ -166,7 +201,7 @@ fn build_as<T: Real>(config: &DetectorConfig) -> Result<Box<dyn Detector>, Class
             damping: config.damping.unwrap_or(0.5),
         }),
         K::SoftSic => Box::new(noma::SoftSic { rounds: iterations(4) }),
-        K::Mampnet | K::Autoencoder | K::Score | K::Sicnn => {
+        K::Mampnet | K::Autoencoder | K::PcAdmmNet | K::Score | K::Sicnn => {
             return not_here("it is a trained network; train it or load its bundle");
         }
     })

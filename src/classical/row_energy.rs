@@ -17,8 +17,13 @@ pub(crate) fn column_energies(model: &AccessModel) -> Vec<f64> {
 /// within 1 % of that of the best weight at L = 12, 16, 20 with M = 4 and at L = 20 with M = 16, and 2 % above with M = 1.
 /// At sigma2 = 1 the best weight is 0.6 of it; at sigma2 = 0.01, where interference outweighs the noise, twice or more.
 pub(crate) fn default_lambda(model: &AccessModel, energies: &[f64]) -> f64 {
+    weight_of(model.antennas, model.noise_var, energies)
+}
+
+/// `sqrt(M sigma2 mean||a||^2)` for pieces of M entries.
+pub(crate) fn weight_of(antennas: usize, noise_var: f64, energies: &[f64]) -> f64 {
     let mean = energies.iter().sum::<f64>() / energies.len() as f64;
-    (model.antennas as f64 * model.noise_var * mean).sqrt()
+    (antennas as f64 * noise_var * mean).sqrt()
 }
 
 /// `score = ||x_i||^2/(M beta_n)`, the energy of an estimated row relative to that expected of an active one, and the

@@ -15,8 +15,14 @@ const DECIDING: [DetectorKind; 6] = [
 ];
 
 /// Detectors with one precision only.
-const PLAIN: [DetectorKind; 4] =
-    [DetectorKind::MlMmse, DetectorKind::CovarianceLasso, DetectorKind::GroupLasso, DetectorKind::GroupLassoAdmm];
+const PLAIN: [DetectorKind; 6] = [
+    DetectorKind::MlMmse,
+    DetectorKind::CovarianceLasso,
+    DetectorKind::GroupLasso,
+    DetectorKind::GroupLassoAdmm,
+    DetectorKind::PcAdmm,
+    DetectorKind::Lasso,
+];
 
 /// Every deciding detector in every precision it has.
 fn every_precision() -> impl Iterator<Item = DetectorConfig> {

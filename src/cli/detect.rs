@@ -12,7 +12,7 @@ use crate::metrics::{METRICS, MetricSums, SER, count_frames};
 use crate::scenario::FrameBatch;
 
 /// Detectors of `--detector`: those that need no training.
-const CLASSICAL: [&str; 21] = [
+const CLASSICAL: [&str; 23] = [
     "amp",
     "amp-section",
     "covariance",
@@ -23,6 +23,8 @@ const CLASSICAL: [&str; 21] = [
     "covariance-lasso",
     "group-lasso",
     "group-lasso-admm",
+    "pc-admm",
+    "lasso",
     "lmmse",
     "langevin",
     "genie-mmse",
@@ -35,9 +37,6 @@ const CLASSICAL: [&str; 21] = [
     "joint-map",
     "oracle-ls",
 ];
-
-/// Detectors of the systems B to E that are specified but not part of this version.
-const PLANNED: [&str; 2] = ["pc-admm", "lasso"];
 
 /// Reads frames, detects, writes decisions and prints one line about them.
 ///
@@ -95,9 +94,6 @@ fn known(name: &str) -> Result<(), CliError> {
         Ok(_) => {
             format!("detector {name} predicts without frames: use it in an experiment file; --detector takes {list}")
         }
-        Err(_) if PLANNED.contains(&name) => {
-            format!("detector {name} is not built into this version of grantfree; it has {list}")
-        }
         Err(_) => format!("unknown detector {name:?}; known are {list}"),
     }))
 }
@@ -147,6 +143,8 @@ mod tests {
     fn options_reach_the_configuration() {
         let c = detector_config("amp", &sets(&["detector.iterations=7", "detector.threshold=equal-prior"])).unwrap();
         assert_eq!((c.kind, c.iterations, c.threshold), (DetectorKind::Amp, Some(7), Some(Threshold::EQUAL_PRIOR)));
+        let c = detector_config("pc-admm", &sets(&["detector.alpha=1.0", "detector.extrapolation=0.0"])).unwrap();
+        assert_eq!((c.alpha, c.extrapolation), (Some(1.0), Some(0.0)));
         let c = detector_config("ml", &sets(&["detector.tolerance=1e-9", "detector.threshold=0.25"])).unwrap();
         assert_eq!((c.tolerance, c.threshold), (Some(1e-9), Some(Threshold::Value(0.25))));
     }
@@ -163,7 +161,16 @@ mod tests {
     fn wrong_names_and_options_are_usage_errors_that_say_what_exists() {
         for (name, set, says) in [
             ("ampp", "detector.iterations=1", "covariance-section"),
-            ("lasso", "detector.iterations=1", "not built into this version"),
+            ("pc-admm-net", "detector.iterations=1", "--model"),
+            ("lasso", "detector.method=newton", "ista"),
+            ("lasso", "detector.rho=1", "group-lasso-admm, pc-admm"),
+            ("lasso", "detector.lambda=0", "sqrt(noise_var mean||a||^2)"),
+            ("group-lasso", "detector.alpha=1", "pc-admm"),
+            ("pc-admm", "detector.method=ista", "lasso"),
+            ("pc-admm", "detector.alpha=2", "in (0, 2)"),
+            ("pc-admm", "detector.extrapolation=0", "alpha is 1.7"),
+            ("pc-admm", "detector.extrapolation=1", "in [0, 1)"),
+            ("pc-admm", "detector.rho=0", "max(1 - K/L, 1/4)"),
             ("mampnet", "detector.iterations=1", "--model"),
             ("state-evolution", "detector.iterations=1", "without frames"),
             ("amp", "detector.iteration=1", "iterations"),

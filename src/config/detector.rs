@@ -6,6 +6,7 @@ use super::decoder::DecoderConfig;
 use super::error::{ConfigError, check};
 use super::langevin::LangevinConfig;
 use super::noma::SignatureKind;
+use super::pc_admm::AdmmConfig;
 use super::receiver::ReceiverConfig;
 use super::scenario::{ScenarioConfig, ScenarioKind};
 use super::score::ScoreConfig;
@@ -35,6 +36,12 @@ pub enum DetectorKind {
     GroupLasso,
     /// Group LASSO by sharing ADMM.
     GroupLassoAdmm,
+    /// Group LASSO by prediction-correction ADMM.
+    PcAdmm,
+    /// LASSO of the entries by ISTA or FISTA.
+    Lasso,
+    /// System C: the network that unfolds prediction-correction ADMM (trained).
+    PcAdmmNet,
     /// Linear MMSE estimate from the mean power of every row.
     Lmmse,
     /// Annealed Langevin sampling of the posterior with the exact score.
@@ -74,7 +81,7 @@ pub enum DetectorKind {
 impl DetectorKind {
     /// Whether the detector has weights that are trained.
     pub fn is_learned(self) -> bool {
-        matches!(self, Self::Mampnet | Self::Autoencoder | Self::Score | Self::Sicnn)
+        matches!(self, Self::Mampnet | Self::Autoencoder | Self::PcAdmmNet | Self::Score | Self::Sicnn)
     }
 
     /// Whether the detector works on the spreading link of system E.
@@ -136,6 +143,19 @@ pub enum Onsager {
     Scalar,
 }
 
+/// Relaxation of pc-admm where none is given.
+pub const DEFAULT_ALPHA: f64 = 1.7;
+
+/// Proximal gradient method of the LASSO.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LassoMethod {
+    /// Plain proximal gradient steps.
+    Ista,
+    /// With Nesterov's momentum.
+    Fista,
+}
+
 /// Arithmetic of a classical detector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -165,7 +185,7 @@ pub struct DetectorConfig {
     /// Name in figures and tables. Default: the id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
-    /// Iterations (amp: 50, group-lasso-admm: 200, expectation-propagation: 10), rounds (soft-sic: 4) or sweeps (covariance 50,
+    /// Iterations (amp: 50, group-lasso-admm and pc-admm: 200, lasso: 500, expectation-propagation: 10), rounds (soft-sic: 4) or sweeps (covariance 50,
     /// ml, map and ml-mmse 55, covariance-section 10, covariance-lasso and group-lasso 200), 1..=1000000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub iterations: Option<usize>,
@@ -174,23 +194,36 @@ pub struct DetectorConfig {
     pub damping: Option<f64>,
     /// amp, covariance-section: "equal-prior", "map" or a number compared with the LLR (default "map");
     /// covariance, ml, map, ml-mmse, covariance-lasso: a number compared with gamma/beta (default 0.5);
-    /// group-lasso, group-lasso-admm, lmmse, langevin: a number compared with `||x||^2/(M beta)` (default 0.1).
+    /// group-lasso, group-lasso-admm, pc-admm, lasso, lmmse, langevin: a number compared with `||x||^2/(M beta)` (default 0.1).
     /// "best": the number that makes the fewest errors on training frames (experiment files only).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threshold: Option<Threshold>,
     /// amp: "matrix" (default) or "scalar" (diverges; for study).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub onsager: Option<Onsager>,
-    /// Stop when the largest change of one sweep relative to the largest value falls below, >= 0. Default 0 (never).
+    /// Stop when the largest change of one sweep or iteration relative to the largest value falls below, >= 0. Default 0
+    /// (never).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tolerance: Option<f64>,
-    /// group-lasso, group-lasso-admm: weight of the row norms, > 0, default `sqrt(M noise_var mean||a||^2)`;
+    /// group-lasso, group-lasso-admm, pc-admm: weight of the row norms, > 0, default `sqrt(M noise_var mean||a||^2)`;
+    /// lasso: weight of the moduli, > 0, default `sqrt(noise_var mean||a||^2)`;
     /// covariance-lasso: weight of the powers, >= 0, default `8 noise_var mean||a||^2/sqrt(M)`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lambda: Option<f64>,
-    /// group-lasso-admm: penalty of the augmented Lagrangian, > 0. Default 1.
+    /// group-lasso-admm, pc-admm: penalty of the augmented Lagrangian, > 0. Default 1 (group-lasso-admm) and
+    /// `mean||a||^2 max(1 - K/L, 1/4)` for K active devices on average (pc-admm).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rho: Option<f64>,
+    /// pc-admm: relaxation of the correction, in (0, 2). Default 1.7.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alpha: Option<f64>,
+    /// pc-admm: how far the prox looks ahead along the change of the dual, in [0, 1) with `alpha <= 2 - sqrt(1 - extrapolation)`.
+    /// Default `1 - min(1, (2 - alpha)^2/2)`. `alpha = 1, extrapolation = 0` is plain ADMM.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extrapolation: Option<f64>,
+    /// lasso: "fista" (default) or "ista".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<LassoMethod>,
     /// score: the network and the noise levels it is trained for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub score: Option<ScoreConfig>,
@@ -221,6 +254,9 @@ pub struct DetectorConfig {
     /// autoencoder: the decoder, and whether pilots are learned with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decoder: Option<DecoderConfig>,
+    /// pc-admm-net: the architecture.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admm: Option<AdmmConfig>,
     /// sicnn: the receiver, and whether signatures are learned with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receiver: Option<ReceiverConfig>,
@@ -242,6 +278,9 @@ impl DetectorConfig {
             tolerance: None,
             lambda: None,
             rho: None,
+            alpha: None,
+            extrapolation: None,
+            method: None,
             langevin: None,
             score: None,
             precision: None,
@@ -252,6 +291,7 @@ impl DetectorConfig {
             bundle: None,
             model: None,
             decoder: None,
+            admm: None,
             receiver: None,
             training: None,
         }
@@ -276,7 +316,7 @@ impl DetectorConfig {
         match self.kind {
             DetectorKind::Mampnet => self.model.as_ref().is_some_and(|m| m.learn_pilots),
             // Its pilots are part of what it is, learned or not.
-            DetectorKind::Autoencoder => true,
+            DetectorKind::Autoencoder | DetectorKind::PcAdmmNet => true,
             DetectorKind::Sicnn => self.receiver.as_ref().is_some_and(|r| r.learn_signatures),
             _ => false,
         }
@@ -297,6 +337,9 @@ impl DetectorConfig {
         check(self.kind.is_spreading() == spreading, &format!("{prefix}.kind"), kind_name(self.kind), range, "none")?;
         if self.kind == DetectorKind::Autoencoder {
             self.decoder.clone().unwrap_or_default().validate_for(&format!("{prefix}.decoder"), scenario)?;
+        }
+        if self.kind == DetectorKind::PcAdmmNet {
+            self.admm.clone().unwrap_or_default().validate_for(scenario)?;
         }
         let Some(receiver) = self.receiver.as_ref().filter(|_| spreading) else { return Ok(()) };
         receiver.validate_for(&format!("{prefix}.receiver"), scenario.noma().users)?;
@@ -329,7 +372,7 @@ impl DetectorConfig {
             Ok(())
         };
         let amp = [K::Amp, K::AmpSection];
-        let lasso = [K::GroupLasso, K::GroupLassoAdmm, K::CovarianceLasso];
+        let lasso = [K::GroupLasso, K::GroupLassoAdmm, K::PcAdmm, K::Lasso, K::CovarianceLasso];
         let sweeps = [
             K::Amp,
             K::AmpSection,
@@ -343,6 +386,8 @@ impl DetectorConfig {
             K::MlMmse,
             K::GroupLasso,
             K::GroupLassoAdmm,
+            K::PcAdmm,
+            K::Lasso,
             K::CovarianceLasso,
         ];
         let decides = [
@@ -358,20 +403,36 @@ impl DetectorConfig {
             K::MlMmse,
             K::GroupLasso,
             K::GroupLassoAdmm,
+            K::PcAdmm,
+            K::Lasso,
+            K::PcAdmmNet,
             K::CovarianceLasso,
             K::Lmmse,
             K::Langevin,
             K::Score,
         ];
-        let descends =
-            [K::Covariance, K::CovarianceSection, K::Ml, K::Map, K::MlMmse, K::GroupLasso, K::CovarianceLasso];
+        let descends = [
+            K::Covariance,
+            K::CovarianceSection,
+            K::Ml,
+            K::Map,
+            K::MlMmse,
+            K::GroupLasso,
+            K::PcAdmm,
+            K::Lasso,
+            K::CovarianceLasso,
+        ];
         used(self.iterations.is_some(), "iterations", &sweeps)?;
         used(self.damping.is_some(), "damping", &[K::Amp, K::AmpSection, K::ExpectationPropagation])?;
         used(self.onsager.is_some(), "onsager", &amp)?;
         used(self.threshold.is_some(), "threshold", &decides)?;
         used(self.tolerance.is_some(), "tolerance", &descends)?;
         used(self.lambda.is_some(), "lambda", &lasso)?;
-        used(self.rho.is_some(), "rho", &[K::GroupLassoAdmm])?;
+        used(self.rho.is_some(), "rho", &[K::GroupLassoAdmm, K::PcAdmm])?;
+        used(self.alpha.is_some(), "alpha", &[K::PcAdmm])?;
+        used(self.extrapolation.is_some(), "extrapolation", &[K::PcAdmm])?;
+        used(self.method.is_some(), "method", &[K::Lasso])?;
+        used(self.admm.is_some(), "admm", &[K::PcAdmmNet])?;
         used(self.langevin.is_some(), "langevin", &[K::Langevin, K::Score])?;
         used(self.score.is_some(), "score", &[K::Score])?;
         used(
@@ -385,18 +446,19 @@ impl DetectorConfig {
         if let Some(b) = self.beam {
             check((1..=4096).contains(&b), &key("beam"), b, "1..=4096", 4)?;
         }
-        used(self.bundle.is_some(), "bundle", &[K::Mampnet, K::Autoencoder, K::Score, K::Sicnn])?;
+        used(self.bundle.is_some(), "bundle", &[K::Mampnet, K::Autoencoder, K::PcAdmmNet, K::Score, K::Sicnn])?;
         used(self.model.is_some(), "model", &[K::Mampnet])?;
         used(self.decoder.is_some(), "decoder", &[K::Autoencoder])?;
         used(self.receiver.is_some(), "receiver", &[K::Sicnn])?;
-        used(self.training.is_some(), "training", &[K::Mampnet, K::Autoencoder, K::Score, K::Sicnn])?;
+        used(self.training.is_some(), "training", &[K::Mampnet, K::Autoencoder, K::PcAdmmNet, K::Score, K::Sicnn])?;
         if let Some(i) = self.iterations {
             check(
                 (1..=1_000_000).contains(&i),
                 &key("iterations"),
                 i,
                 "1..=1000000",
-                "50 (amp, covariance), 55 (ml, map, ml-mmse), 200 (group-lasso, group-lasso-admm, covariance-lasso), \
+                "50 (amp, covariance), 55 (ml, map, ml-mmse), 200 (group-lasso, group-lasso-admm, pc-admm, \
+                 covariance-lasso), 500 (lasso), \
                  10 (covariance-section, expectation-propagation), 4 (soft-sic)",
             )?;
         }
@@ -417,11 +479,25 @@ impl DetectorConfig {
             if self.kind == K::CovarianceLasso {
                 check(w.is_finite() && w >= 0.0, &key("lambda"), w, ">= 0", "8 noise_var mean||a||^2/sqrt(M)")?;
             } else {
-                check(w.is_finite() && w > 0.0, &key("lambda"), w, "> 0", "sqrt(M noise_var mean||a||^2)")?;
+                let default = if self.kind == K::Lasso { "" } else { "M " };
+                let default = format!("sqrt({default}noise_var mean||a||^2)");
+                check(w.is_finite() && w > 0.0, &key("lambda"), w, "> 0", default)?;
             }
         }
         if let Some(r) = self.rho {
-            check(r.is_finite() && r > 0.0, &key("rho"), r, "> 0", 1)?;
+            let default = if self.kind == K::PcAdmm { "mean||a||^2 max(1 - K/L, 1/4)" } else { "1" };
+            check(r.is_finite() && r > 0.0, &key("rho"), r, "> 0", default)?;
+        }
+        let alpha = self.alpha.unwrap_or(DEFAULT_ALPHA);
+        check(alpha > 0.0 && alpha < 2.0, &key("alpha"), alpha, "in (0, 2)", DEFAULT_ALPHA)?;
+        if let Some(t) = self.extrapolation {
+            check(
+                (0.0..1.0).contains(&t) && alpha <= 2.0 - (1.0 - t).sqrt(),
+                &key("extrapolation"),
+                t,
+                &format!("in [0, 1) with alpha <= 2 - sqrt(1 - extrapolation); alpha is {alpha}"),
+                "1 - min(1, (2 - alpha)^2/2)",
+            )?;
         }
         if let Some(Threshold::Value(t)) = self.threshold {
             check(t.is_finite(), &key("threshold"), t, "\"equal-prior\", \"map\" or a finite number", "map")?;
@@ -435,10 +511,13 @@ impl DetectorConfig {
         if let Some(d) = &self.decoder {
             d.validate(&key("decoder"))?;
         }
+        if let Some(a) = &self.admm {
+            a.validate(&key("admm"))?;
+        }
         if let Some(s) = &self.score {
             s.validate(&key("score"))?;
         }
-        if matches!(self.kind, K::Autoencoder | K::Score) {
+        if matches!(self.kind, K::Autoencoder | K::PcAdmmNet | K::Score) {
             check(
                 !matches!(self.threshold, Some(Threshold::Rule(_))),
                 &key("threshold"),
@@ -455,11 +534,14 @@ impl DetectorConfig {
             let fits = |p: PhaseKind| match self.kind {
                 K::Sicnn | K::Autoencoder => matches!(p, PhaseKind::Joint | PhaseKind::Receiver),
                 K::Score => p == PhaseKind::Joint,
+                K::PcAdmmNet => matches!(p, PhaseKind::Joint | PhaseKind::LayerWise),
                 _ => p != PhaseKind::Receiver,
             };
             if let Some(i) = t.phases.iter().position(|p| !fits(p.kind)) {
                 let range = if self.kind == K::Score {
                     "\"joint\""
+                } else if self.kind == K::PcAdmmNet {
+                    "\"joint\" or \"layer-wise\""
                 } else if self.kind != K::Mampnet {
                     "\"joint\" or \"receiver\""
                 } else {

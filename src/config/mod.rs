@@ -10,6 +10,7 @@ mod error;
 mod experiment;
 mod langevin;
 mod noma;
+mod pc_admm;
 mod receiver;
 mod scenario;
 mod score;
@@ -17,11 +18,14 @@ mod set;
 mod training;
 
 pub use decoder::{CorrectionKind, DecoderConfig, DecoderForm, DecoderTarget};
-pub use detector::{DetectorConfig, DetectorKind, Onsager, Order, Precision, Threshold, kind_name, spelled};
+pub use detector::{
+    DEFAULT_ALPHA, DetectorConfig, DetectorKind, LassoMethod, Onsager, Order, Precision, Threshold, kind_name, spelled,
+};
 pub use error::ConfigError;
 pub use experiment::{EngineConfig, Experiment, Figure, Point, Sweep};
 pub use langevin::{LangevinConfig, Likelihood};
 pub use noma::{Activation, ActivationLaw, Constellation, Fading, NomaConfig, SignatureKind, SnrConvention};
+pub use pc_admm::{AdmmConfig, LinearMap, MapSharing, NominalLink, Proximal};
 pub use receiver::{ReceiverConfig, ReceiverForm};
 pub use scenario::{ActivityLaw, EnergyConvention, PilotKind, PilotRedraw, Positions, ScenarioConfig, ScenarioKind};
 pub use score::ScoreConfig;

@@ -97,7 +97,7 @@ impl ModelConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PhaseKind {
-    /// T phases, one per AMP layer: layer t alone, MSE of its output (58); `steps` each.
+    /// T phases, one per AMP layer (or layer of system C): layer t alone, MSE of its output (58); `steps` each.
     LayerWise,
     /// The refinement module alone (or the last layer, without one), cross-entropy (59).
     Refinement,
@@ -111,7 +111,8 @@ pub enum PhaseKind {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PhaseConfig {
-    /// "layer-wise", "refinement" or "joint" (mampnet), "receiver" or "joint" (autoencoder, sicnn).
+    /// "layer-wise", "refinement" or "joint" (mampnet), "layer-wise" or "joint" (pc-admm-net), "receiver" or "joint"
+    /// (autoencoder, sicnn).
     pub kind: PhaseKind,
     /// Adam steps, 1..=10000000.
     pub steps: u64,
@@ -127,8 +128,8 @@ pub struct PhaseConfig {
     /// Half-cosine decay to zero over the phase. Default true.
     #[serde(default = "default_true")]
     pub cosine: bool,
-    /// Weight of every layer's own cross-entropy in a joint phase, 0..=1. Default 0.1. Auto-encoders add the mean of the
-    /// losses of all earlier layers, and with signals as the target the cross-entropy of their logits.
+    /// Weight of every layer's own cross-entropy in a joint phase, 0..=1. Default 0.1. Auto-encoders and
+    /// pc-admm-net add the mean of the losses of all earlier layers, auto-encoders with signals as the target the cross-entropy of their logits.
     #[serde(default = "default_auxiliary")]
     pub auxiliary: f64,
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::config::{ActivityLaw, DetectorKind, Point, ScenarioConfig, ScenarioKind};
 use crate::detection::Detector;
-use crate::metrics::{PROPERTIES, TIME_RATIO, pilot_coherence, welch_bound};
+use crate::metrics::{KKT_ITERATIONS, PROPERTIES, TIME_RATIO, pilot_coherence, welch_bound};
 use crate::scenario::{Pilots, Scenario};
 use crate::simulation::{DetectorResult, Properties, property};
 
@@ -53,9 +53,35 @@ pub(super) fn of_point(
         if asked("eps_ratio") {
             values.extend(prior(point, id, detector.as_ref()).and_then(ratio).map(|r| ("eps_ratio".to_owned(), r)));
         }
+        if asked(KKT_ITERATIONS) {
+            values.extend(iterations_to_optimum(scenario, detector.as_ref()).map(|n| (KKT_ITERATIONS.to_owned(), n)));
+        }
         out.insert(id.clone(), values);
     }
     out
+}
+
+/// Largest violation of the optimality conditions that counts as the optimum, and the problems whose median is reported.
+const OPTIMUM: f64 = 1e-6;
+const PROBLEMS: u64 = 100;
+const PROBLEMS_PER_BLOCK: u64 = 10;
+
+/// Median number of iterations to the optimum; `None` for a detector that solves no convex problem by iteration.
+fn iterations_to_optimum(scenario: &Scenario, detector: &dyn Detector) -> Option<f64> {
+    let mut counts = Vec::new();
+    for block in 0..PROBLEMS / PROBLEMS_PER_BLOCK {
+        let drawn = scenario.realize(block * PROBLEMS_PER_BLOCK, PROBLEMS_PER_BLOCK as usize);
+        let pilots = detector.pilots().unwrap_or_else(|| scenario.pilots(block));
+        // What is wrong with the frames, the simulation itself will say.
+        counts.extend(detector.iterations_to_optimum(&drawn.observe(&pilots).ok()?, OPTIMUM).ok()??);
+    }
+    Some(median(counts))
+}
+
+fn median(mut counts: Vec<usize>) -> f64 {
+    counts.sort_unstable();
+    let half = counts.len() / 2;
+    if counts.len().is_multiple_of(2) { (counts[half - 1] + counts[half]) as f64 / 2.0 } else { counts[half] as f64 }
 }
 
 /// The activity probabilities a detector works with.
@@ -96,6 +122,12 @@ mod tests {
     fn halves_are_compared() {
         assert_eq!(ratio(vec![0.25, 0.5, 0.125, 0.125]), Some(3.0));
         assert_eq!(ratio(vec![0.1]), None);
+    }
+
+    #[test]
+    fn medians_of_even_and_odd_counts() {
+        assert_eq!(median(vec![9, 1, 4]), 4.0);
+        assert_eq!(median(vec![9, 1, 4, 5]), 4.5);
     }
 
     #[test]

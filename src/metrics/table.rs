@@ -98,7 +98,7 @@ pub struct Property {
 }
 
 /// Every property.
-pub const PROPERTIES: [Property; 5] = [
+pub const PROPERTIES: [Property; 6] = [
     Property {
         name: "coherence",
         title: "Coherence",
@@ -121,11 +121,20 @@ pub const PROPERTIES: [Property; 5] = [
                      second half; known to classical detectors, learned by networks",
     },
     Property {
+        name: "kkt_iterations",
+        title: "Iterations to the optimum",
+        definition: "iterations until the optimality conditions of the (group) LASSO are violated by less than 1e-6 in the units \
+                     of A^H Y, median over 100 problems with new pilots in every tenth (unless pilots are fixed); 20000 at most",
+    },
+    Property {
         name: "time_ratio",
         title: "Computation time",
         definition: "seconds inside the detector over those of the first detector of the figure, same frames, same run",
     },
 ];
+
+/// Name of the number of iterations to the optimum in [`PROPERTIES`].
+pub const KKT_ITERATIONS: &str = "kkt_iterations";
 
 /// Name of the ratio of computation times in [`PROPERTIES`].
 pub const TIME_RATIO: &str = "time_ratio";

@@ -143,7 +143,7 @@ pub fn of_detector(scenario: &ScenarioConfig, detector: &DetectorConfig) -> Opti
         K::GenieMmse | K::SingleUserBound | K::StateEvolution | K::WelchBound => return None,
         K::Lmmse | K::Langevin => return None,
         // What they compute depends on how many rows are not zero.
-        K::MlMmse | K::GroupLasso | K::GroupLassoAdmm | K::CovarianceLasso => return None,
+        K::MlMmse | K::GroupLasso | K::GroupLassoAdmm | K::PcAdmm | K::Lasso | K::CovarianceLasso => return None,
         // Not counted in multiplications of the access link.
         K::MatchedFilter
         | K::MmseSic
@@ -153,6 +153,7 @@ pub fn of_detector(scenario: &ScenarioConfig, detector: &DetectorConfig) -> Opti
         | K::ExpectationPropagation
         | K::SoftSic
         | K::Autoencoder
+        | K::PcAdmmNet
         | K::Score
         | K::Sicnn => return None,
     })

@@ -18,6 +18,7 @@ pub fn short(metric: &str) -> &str {
         "block_coherence" => "block-coherence",
         "sub_coherence" => "sub-coherence",
         "eps_ratio" => "ε₁/ε₂",
+        "kkt_iterations" => "iterations to KKT < 1e-6",
         "time_ratio" => "time ratio",
         other => other,
     }
