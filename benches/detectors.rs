@@ -53,7 +53,7 @@ fn learned_pilots_baselines(c: &mut Criterion) {
     let batch = read_frames(&path).expect("committed frames");
     let mut group = support::group(c, "detectors, L = 20, M = 4");
     group.throughput(Throughput::Elements(batch.frames as u64));
-    for kind in [K::GroupLasso, K::GroupLassoAdmm, K::CovarianceLasso, K::MlMmse] {
+    for kind in [K::GroupLasso, K::GroupLassoAdmm, K::PcAdmm, K::Lasso, K::CovarianceLasso, K::MlMmse] {
         let detector = build(&DetectorConfig::new(kind)).expect("default options");
         group.bench_function(kind_name(kind), |b| {
             b.iter(|| detector.detect(black_box(&batch)).expect("the frames fit"));

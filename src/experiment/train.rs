@@ -8,12 +8,15 @@ use burn::module::Module;
 use super::calibrate::best_threshold;
 use super::{ExperimentError, Mode, Settings, Shared};
 use crate::backend::Chosen;
-use crate::config::{DetectorConfig, DetectorKind, Point, ReceiverConfig, ReceiverForm, SignatureKind, Threshold};
+use crate::config::{
+    AdmmConfig, DetectorConfig, DetectorKind, Point, ReceiverConfig, ReceiverForm, SignatureKind, Threshold,
+};
 use crate::detection::Detector;
 use crate::models::autoencoder::{
     self, AutoEncoderDetector, AutoEncoderInfo, AutoEncoderTask, load_autoencoder, save_autoencoder,
 };
 use crate::models::mampnet::{BundleInfo, MampDetector, MampTask, load_bundle, save_bundle};
+use crate::models::pc_admm::{self, PcAdmmDetector, PcAdmmInfo, PcAdmmTask, load_pc_admm, save_pc_admm};
 use crate::models::score::{self, ScoreDetector, ScoreInfo, ScoreTask, load_score, save_score};
 use crate::models::signature::beam::{BeamTask, load_beam, save_beam};
 use crate::models::signature::{
@@ -78,6 +81,12 @@ pub fn training_fingerprint(config: &DetectorConfig, point: &Point, seed: u64) -
                 None => serde_json::json!([point.scenario, seed, decoder, schedule]),
             }
         }
+        DetectorKind::PcAdmmNet => {
+            // Tested on many links, trained for one: the link it is trained for counts.
+            let admm = config.admm.clone().unwrap_or_default();
+            let link = admm.training_scenario(&point.scenario);
+            serde_json::json!([link, seed, AdmmConfig { trained_at: None, ..admm }, schedule])
+        }
         // A prior of channels: noise and pilots do not enter, so one network serves all of them.
         DetectorKind::Score => {
             let prior = config.prior_of(&point.scenario);
@@ -132,6 +141,7 @@ pub(super) fn ready(
         DetectorKind::Sicnn if job.form() == ReceiverForm::BeamMetric => job.beam()?,
         DetectorKind::Sicnn => job.receiver()?,
         DetectorKind::Autoencoder => job.autoencoder()?,
+        DetectorKind::PcAdmmNet => job.pc_admm()?,
         DetectorKind::Score => job.score()?,
         _ => job.mampnet()?,
     };
@@ -222,6 +232,31 @@ impl Job<'_> {
             label: self.label.to_owned(),
         };
         save_autoencoder(self.folder, &net, &pilots, &info, metrics)?;
+        Ok(true)
+    }
+
+    /// System C; false when it was interrupted. The threshold is chosen on frames of the link it was trained for.
+    fn pc_admm(&self) -> Result<bool, ExperimentError> {
+        let admm = self.config.admm.clone().unwrap_or_default();
+        let schedule = self.config.training.clone().unwrap_or_default();
+        let chosen = &self.settings.device;
+        let (scenario, device) = (admm.training_scenario(&self.point.scenario), &chosen.device);
+        let admm = AdmmConfig { trained_at: None, ..admm };
+        let task = PcAdmmTask::new(&self.shown(), &scenario, self.seed, &admm, &schedule, device)?;
+        let Some((net, metrics)) = self.run(&task)? else { return Ok(false) };
+        let pilots = Arc::clone(task.pilots());
+        let detector =
+            PcAdmmDetector::new(net.clone(), Arc::clone(&pilots), task.sizes(), device.clone(), chosen.name, 0.0);
+        let train = Scenario::new(&scenario, self.seed, Split::Train)?;
+        let info = PcAdmmInfo {
+            admm,
+            sizes: task.sizes(),
+            pilot_energy: pilots.energy,
+            threshold: best_threshold(&detector, &train, Some(&pilots))?,
+            parameters: net.parameters(),
+            label: self.label.to_owned(),
+        };
+        save_pc_admm(self.folder, &net, &pilots, &info, metrics)?;
         Ok(true)
     }
 
@@ -338,6 +373,16 @@ fn load(folder: &Path, device: &Chosen, config: Option<&DetectorConfig>) -> Resu
         let detector =
             AutoEncoderDetector::new(a.net, a.pilots, a.info.sizes, device.device.clone(), device.name, threshold);
         return Ok(Loaded { detector: Box::new(detector), metrics: a.metrics, checksum: a.checksum });
+    }
+    if system == pc_admm::SYSTEM {
+        let p = load_pc_admm(folder, &device.device)?;
+        let threshold = match threshold {
+            Some(Threshold::Value(t)) => t,
+            _ => p.info.threshold,
+        };
+        let detector =
+            PcAdmmDetector::new(p.net, p.pilots, p.info.sizes, device.device.clone(), device.name, threshold);
+        return Ok(Loaded { detector: Box::new(detector), metrics: p.metrics, checksum: p.checksum });
     }
     if system == score::SYSTEM {
         let s = load_score(folder, &device.device)?;

@@ -18,7 +18,7 @@ type Case = (&'static str, &'static str, &'static [&'static str], &'static str, 
 
 #[test]
 fn detectors_agree_with_the_reference_vectors() {
-    const CASES: [Case; 20] = [
+    const CASES: [Case; 21] = [
         ("noncoherent", "amp", &["iterations=1"], "x", "amp_x_1", Relative(1e-4)),
         (
             "noncoherent",
@@ -49,6 +49,14 @@ fn detectors_agree_with_the_reference_vectors() {
             "mmv",
             "group-lasso",
             &["lambda=1.0", "iterations=20000", "tolerance=1e-9"],
+            "x",
+            "group_lasso_x",
+            Relative(1e-3),
+        ),
+        (
+            "mmv",
+            "pc-admm",
+            &["lambda=1.0", "iterations=2000", "tolerance=1e-9"],
             "x",
             "group_lasso_x",
             Relative(1e-3),
