@@ -52,7 +52,7 @@ pub(crate) fn solve<S: Solver, const FMA: bool>(
 /// are of pieces of `width` entries of a row: M for the group LASSO, 1 for the LASSO. `y [L, M]`, `x [n, M]`.
 fn violations(model: &AccessModel, y: &[C64], x: &[C64], lambda: f64, width: usize) -> impl Iterator<Item = f64> {
     let (length, columns, m) = (model.pilot_length(), model.columns(), model.antennas);
-    let row = |i: usize| &x[i * m..(i + 1) * m];
+    let row = move |i: usize| &x[i * m..(i + 1) * m];
     let active: Vec<usize> = (0..columns).filter(|&i| row(i).iter().any(|v| v.norm_sqr() > 0.0)).collect();
     let mut residual = y.to_vec();
     for (k, r) in residual.chunks_exact_mut(m).enumerate() {
