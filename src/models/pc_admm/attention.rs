@@ -47,6 +47,16 @@ pub(super) struct Squeezed {
     pub antennas: usize,
 }
 
+/// What attention finds.
+pub(super) struct Look {
+    /// Logits of the activities, `[F, K]`.
+    pub logits: Tensor<2>,
+    /// Weights of the rows, `[F, K]`.
+    pub weight: Tensor<2>,
+    /// Mean over the rows of the divergence of `z -> weight z` per complex entry (without the dense layers'), `[F, 1]`.
+    pub divergence: Tensor<2>,
+}
+
 impl Attention {
     pub(super) fn init(start: &Start, hidden: usize, key: &StreamKey, number: u64, device: &Device) -> Self {
         Self {
@@ -60,8 +70,8 @@ impl Attention {
         }
     }
 
-    /// Logits and weights, `[F, K]` each.
-    pub(super) fn look(&self, rows: &Squeezed) -> (Tensor<2>, Tensor<2>) {
+    /// Logits, weights and their divergence.
+    pub(super) fn look(&self, rows: &Squeezed) -> Look {
         let [frames, k] = rows.energy.dims();
         let m = rows.antennas as f64;
         let tau2 = rows.power.clone() * self.spread.val().exp() + self.floor.val().exp();
@@ -69,14 +79,19 @@ impl Attention {
         let omega = ratio.clone() / (ratio.clone() + 1.0);
         let relative = rows.energy.clone() / tau2;
         let volume = ratio.log1p();
-        let llr = relative.clone() * omega.clone() * self.slope.val().exp() - volume.clone() * m;
+        let energy_term = relative.clone() * omega.clone() * self.slope.val().exp();
+        let llr = energy_term.clone() - volume.clone() * m;
         let odds = (rows.log_odds.clone() * self.prior.val() + self.offset.val()).expand([frames, k]);
         let base = llr.clone() + odds.clone();
         let crowd = sigmoid(base.clone()).mean_dim(1).expand([frames, k]) * 4.0;
         let features = [(relative / m).log1p(), volume, (llr / SCALE).tanh(), odds / 4.0, crowd];
         let features = Tensor::cat(features.into_iter().map(|f| f.reshape([1, frames * k])).collect(), 0);
         let logits = base + self.dense.forward(features).reshape([frames, k]);
-        let weight = omega * sigmoid(logits.clone()) * self.gain.val();
-        (logits, weight)
+        let active = sigmoid(logits.clone());
+        let weight = omega * active.clone() * self.gain.val();
+        // d(weight)/d(energy) energy = weight (1 - active) energy_term, spread over M complex entries.
+        let slope = (active.neg() + 1.0) * energy_term / m + 1.0;
+        let divergence = (weight.clone() * slope).mean_dim(1);
+        Look { logits, weight, divergence }
     }
 }

@@ -33,9 +33,17 @@ pub struct AdmmLayer {
     pub dual: Param<Tensor<2>>,
     /// How much of the weight is attention; starts at 0, where the prox is the soft threshold.
     pub blend: Option<Param<Tensor<2>>>,
+    /// How far d and c follow the divergence of the attention in each frame; starts at 0.
+    pub onsager: Option<Param<Tensor<2>>>,
     /// Channel attention.
     pub attention: Option<Attention>,
 }
+
+/// Parameters by which a layer acts on the next one alone.
+pub(super) const CORRECTION: [&str; 5] = ["relax_v", "relax_u", "couple", "dual", "onsager"];
+
+/// Largest divergence a that `a/(1 - a)` is taken of.
+const MOST_DIVERGENCE: f64 = 0.8;
 
 /// Between layers; `None` is zero.
 #[derive(Default)]
@@ -71,6 +79,12 @@ pub(super) fn initial_map(start: &Start, map: LinearMap, device: &Device) -> Par
     })
 }
 
+/// `[F, 1]` to one number per row of `[F*M, 2K]`.
+fn per_row(values: Tensor<2>, antennas: usize) -> Tensor<2> {
+    let frames = values.dims()[0];
+    values.expand([frames, antennas]).reshape([frames * antennas, 1])
+}
+
 impl AdmmLayer {
     pub(super) fn init(
         config: &AdmmConfig,
@@ -92,6 +106,7 @@ impl AdmmLayer {
             couple: scalar(start.alpha * (1.0 - start.theta), device),
             dual: scalar(1.0, device),
             blend: attends.then(|| scalar(0.0, device)),
+            onsager: attends.then(|| scalar(0.0, device)),
             attention: attends.then(|| Attention::init(start, config.hidden, key, t, device)),
         }
     }
@@ -137,11 +152,16 @@ impl AdmmLayer {
         };
         let threshold = (self.lambda.val() - self.rho.val()).exp().expand([batch, k]);
         let soft = group_shrink(z.clone(), threshold, m);
-        let (x, logits) = match (&self.attention, &self.blend) {
-            (Some(attention), Some(blend)) => {
-                let (logits, weight) = attention.look(&rows);
-                let attended = row_scale(z, weight, m);
-                (soft.clone() + (attended - soft) * blend.val(), Some(logits))
+        let (mut couple, mut shrink) = (self.couple.val(), self.dual.val());
+        let (x, logits) = match (&self.attention, &self.blend, &self.onsager) {
+            (Some(attention), Some(blend), Some(onsager)) => {
+                let look = attention.look(&rows);
+                let memory = look.divergence.clamp(0.0, MOST_DIVERGENCE);
+                let memory = memory.clone() / (memory.neg() + 1.0);
+                let toward = |from: Tensor<2>| from.clone() + (memory.clone() - from) * onsager.val();
+                (couple, shrink) = (per_row(toward(couple), m), per_row(toward(shrink), m));
+                let attended = row_scale(z, look.weight, m);
+                (soft.clone() + (attended - soft) * blend.val(), Some(look.logits))
             }
             _ => (soft, None),
         };
@@ -154,7 +174,7 @@ impl AdmmLayer {
             Some(u) => u + next_u,
             None => next_u,
         };
-        let next_u = next_u * self.dual.val() + gap.clone() * self.couple.val();
+        let next_u = next_u * shrink + gap.clone() * couple;
         let next_v = gap.neg() * self.relax_v.val();
         let next_v = match v {
             Some(v) => v + next_v,

@@ -11,8 +11,10 @@
 //! | `V <- V - a_v (V - V~)` | `a_v = alpha` | `a_v` |
 //! | `U <- d (U - a_u (U - U~)) + c (V - V~)` | `a_u = alpha`, `c = alpha (1 - theta)`, `d = 1` | `a_u`, `c`, `d` |
 //!
-//! With `d` not 1 a layer may reach the optimum of another problem than the LASSO: with `a_u = 1`, `c = d` and a W without
-//! bias the layer is one of orthogonal AMP, whose dual carries the memory of the denoiser's divergence.
+//! With `d` not 1 a layer may reach more than the optimum of the LASSO. With `theta = 1`, `a_v = 1`, `a_u = 2` and
+//! `c = d = b` the next T is `V~ + b (V~ - Z)` and Z is `T + 2 W (Y - A T)`: for `b = a/(1 - a)`, a the divergence of the prox,
+//! and W of the right size this is orthogonal AMP (Ma and Ping, 2017). The divergence differs from frame to frame; a learned
+//! factor, zero at first, lets c and d follow it.
 //!
 //! **Channel attention** ([`Attention`]) squeezes every row over the antennas to its energy and the whole frame to its
 //! residual power and its mean activity, and weighs the row by `omega sigmoid(logit)`. The logit is the likelihood ratio

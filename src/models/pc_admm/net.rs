@@ -106,7 +106,7 @@ impl PcAdmmNet {
             attended.extend(step.logits);
             last = Some(step.rows);
         }
-        let (logits, _) = self.head.look(&last.expect("at least one layer ran"));
+        let logits = self.head.look(&last.expect("at least one layer ran")).logits;
         PcAdmmPass { x, attended, logits }
     }
 

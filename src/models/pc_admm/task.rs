@@ -3,14 +3,16 @@
 //! Loss of a joint phase: NMSE of the last estimate, `sum |X - truth|^2 / sum |truth|^2` over the batch, plus `detection`
 //! times the cross-entropy of the activities per device in nats, plus `auxiliary` times the mean over the earlier layers of
 //! the NMSE, and over all layers of `detection` times the cross-entropy of their attention. A layer-wise phase trains one
-//! layer after another on the NMSE of its own output (with attention, and its cross-entropy), with the layers before it as
-//! they are; the last one trains the decision about activities too.
+//! layer after another on the NMSE of its own output (with attention, and its cross-entropy), together with the correction
+//! of the layer before it, which acts on this one alone; the rest stays as it is. The last one trains the decision about
+//! activities too.
 
 use std::sync::Arc;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
+use super::layer::CORRECTION;
 use super::net::{Group, PcAdmmNet, PcAdmmPass, log_odds};
 use crate::complex::{stack_pilots, synthesis_matrix};
 use crate::config::{AdmmConfig, PhaseConfig, PhaseKind, ScenarioConfig, TrainingConfig};
@@ -94,7 +96,7 @@ impl PcAdmmTask {
         let frames = batch.observe(synthesis_matrix(s.clone()));
         let odds = log_odds(&self.train.config().activity_probs(), &self.device);
         match self.config(phase).1 {
-            Some(layer) => net.forward(&frames, s, odds, layer + 1, Some(layer)),
+            Some(layer) => net.forward(&frames, s, odds, layer + 1, Some(layer.saturating_sub(1))),
             None => net.forward(&frames, s, odds, net.layers.len(), None),
         }
     }
@@ -179,7 +181,11 @@ impl TrainTask for PcAdmmTask {
         let last = layer.is_none_or(|t| t + 1 == self.admm.layers);
         let chosen = |path: &str| {
             let own = layer.is_none_or(|t| path.starts_with(&format!("layers.{t}.")));
-            own || path.starts_with("map") || (last && path.starts_with("head"))
+            let before = layer.filter(|&t| t > 0).is_some_and(|t| {
+                let prefix = format!("layers.{}.", t - 1);
+                path.strip_prefix(&prefix).is_some_and(|name| CORRECTION.contains(&name))
+            });
+            own || before || path.starts_with("map") || (last && path.starts_with("head"))
         };
         [(Group::Matrix, config.lr), (Group::Scalar, config.scalar_lr)]
             .into_iter()
