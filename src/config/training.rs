@@ -116,7 +116,8 @@ pub struct PhaseConfig {
     pub kind: PhaseKind,
     /// Adam steps, 1..=10000000.
     pub steps: u64,
-    /// Learning rate of matrices, in (0, 1]. Default 3e-4.
+    /// Learning rate of matrices, in (0, 1]. Default 3e-4. The dense layers of pc-admm-net learn at the geometric mean of
+    /// this and `scalar_lr`.
     #[serde(default = "default_lr")]
     pub lr: f64,
     /// Learning rate of scalars (v_t, thresholds), in (0, 1]. Default 3e-3.

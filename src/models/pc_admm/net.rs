@@ -39,7 +39,10 @@ pub struct PcAdmmPass {
 /// Learning-rate group of a parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Group {
-    Matrix,
+    /// The matrices of the layers.
+    Map,
+    /// Dense layers of the attention.
+    Dense,
     Scalar,
 }
 
@@ -59,8 +62,13 @@ impl ModuleVisitor for ParameterIndex {
     }
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let path = self.path.join(".");
-        let matrix = path.starts_with("map") || [".b", ".weight", ".bias"].iter().any(|end| path.ends_with(end));
-        let group = if matrix { Group::Matrix } else { Group::Scalar };
+        let group = if path.starts_with("map") || path.ends_with(".b") {
+            Group::Map
+        } else if path.ends_with(".weight") || path.ends_with(".bias") {
+            Group::Dense
+        } else {
+            Group::Scalar
+        };
         self.entries.push((param.id, path, group, param.lazy_shape().num_elements()));
     }
 }

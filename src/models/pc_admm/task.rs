@@ -187,7 +187,9 @@ impl TrainTask for PcAdmmTask {
             });
             own || before || path.starts_with("map") || (last && path.starts_with("head"))
         };
-        [(Group::Matrix, config.lr), (Group::Scalar, config.scalar_lr)]
+        // Entries of the maps are small and many, those of the dense layers neither: they learn at a rate in between.
+        let between = (config.lr * config.scalar_lr).sqrt();
+        [(Group::Map, config.lr), (Group::Dense, between), (Group::Scalar, config.scalar_lr)]
             .into_iter()
             .map(|(group, rate)| RateGroup {
                 ids: entries.iter().filter(|(_, p, g, _)| *g == group && chosen(p)).map(|e| e.0).collect(),

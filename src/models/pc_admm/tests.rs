@@ -28,7 +28,7 @@ fn devices() -> Vec<(&'static str, Device)> {
         .collect()
 }
 
-pub(super) fn cpu() -> Device {
+fn cpu() -> Device {
     devices().into_iter().next().expect("a build has at least one CPU backend").1
 }
 
