@@ -33,6 +33,8 @@ pub enum Command {
     Train(TrainArgs),
     /// Simulate an experiment with detectors that are already trained
     Evaluate(EvaluateArgs),
+    /// Search options of a detector on validation frames: a table, a figure, and the best combination
+    Tune(TuneArgs),
     /// Write simulated frames to an npz file, for other tools or for `detect`
     Simulate(SimulateArgs),
     /// Detect devices in the frames of an npz file
@@ -124,6 +126,29 @@ impl FromStr for Shard {
 pub struct RunArgs {
     /// Experiment file, e.g. configs/quickstart.toml
     pub config: PathBuf,
+    /// Common options.
+    #[command(flatten)]
+    pub common: CommonArgs,
+}
+
+/// `grantfree tune`.
+#[derive(Debug, Args)]
+pub struct TuneArgs {
+    /// Experiment file; its scenario is taken without its figures (choose the point with --set)
+    pub config: PathBuf,
+    /// Id of the detector in the file
+    #[arg(long, value_name = "ID")]
+    pub detector: String,
+    /// Option of the detector with the values to try, e.g. 'langevin.alpha_0=[0.1, 0.3]'; may be repeated, all combinations
+    /// are tried, the first is the x axis of the figure
+    #[arg(long, value_name = "KEY=[VALUES]", required = true)]
+    pub grid: Vec<Assignment>,
+    /// The smallest value of this metric wins
+    #[arg(long, default_value = "nmse_db")]
+    pub metric: String,
+    /// Validation frames
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..))]
+    pub frames: u64,
     /// Common options.
     #[command(flatten)]
     pub common: CommonArgs,

@@ -18,12 +18,13 @@ mod signatures;
 mod simulate;
 mod train;
 mod train_progress;
+mod tune;
 
 use clap::Parser;
 
 pub use args::{
     Cli, Command, CommonArgs, DetectArgs, DoctorArgs, EvaluateArgs, ExportArgs, ExportFormat, MergeArgs, ReplayArgs,
-    ReportArgs, RunArgs, Shard, SignatureFormat, SignatureName, SignaturesArgs, SimulateArgs, TrainArgs,
+    ReportArgs, RunArgs, Shard, SignatureFormat, SignatureName, SignaturesArgs, SimulateArgs, TrainArgs, TuneArgs,
 };
 pub use error::CliError;
 
@@ -66,6 +67,7 @@ fn execute(command: &Command) -> Result<(), CliError> {
         Command::Run(args) => run::execute(args),
         Command::Train(args) => train::execute(args),
         Command::Evaluate(args) => evaluate::execute(args),
+        Command::Tune(args) => tune::execute(args),
         Command::Simulate(args) => simulate::execute(args),
         Command::Detect(args) => detect::execute(args),
         Command::Export(args) => export::execute(args),
@@ -82,6 +84,7 @@ fn common(command: &Command) -> &CommonArgs {
         Command::Run(a) => &a.common,
         Command::Train(a) => &a.common,
         Command::Evaluate(a) => &a.common,
+        Command::Tune(a) => &a.common,
         Command::Simulate(a) => &a.common,
         Command::Detect(a) => &a.common,
         Command::Export(a) => &a.common,

@@ -146,6 +146,16 @@ pub enum Precision {
     F32,
 }
 
+/// What a linear estimate takes for the covariance of a device's antennas.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RowCovariance {
+    /// Independent antennas of equal power.
+    White,
+    /// The mean over the devices of training frames.
+    Pooled,
+}
+
 /// Order of successive cancellation (system E).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -191,6 +201,10 @@ pub struct DetectorConfig {
     /// group-lasso-admm: penalty of the augmented Lagrangian, > 0. Default 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rho: Option<f64>,
+    /// lmmse, genie-mmse: "white" (default: independent antennas) or "pooled" (their covariance over training frames;
+    /// experiment files only).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub covariance: Option<RowCovariance>,
     /// score: the network and the noise levels it is trained for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub score: Option<ScoreConfig>,
@@ -242,6 +256,7 @@ impl DetectorConfig {
             tolerance: None,
             lambda: None,
             rho: None,
+            covariance: None,
             langevin: None,
             score: None,
             precision: None,
@@ -374,6 +389,7 @@ impl DetectorConfig {
         used(self.rho.is_some(), "rho", &[K::GroupLassoAdmm])?;
         used(self.langevin.is_some(), "langevin", &[K::Langevin, K::Score])?;
         used(self.score.is_some(), "score", &[K::Score])?;
+        used(self.covariance.is_some(), "covariance", &[K::Lmmse, K::GenieMmse])?;
         used(
             self.precision.is_some(),
             "precision",

@@ -4,13 +4,34 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{ConfigError, check};
 
+/// Which network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ScoreArchitecture {
+    /// NCSNv2's RefineNet over antennas and users, as the paper has it.
+    #[default]
+    Refine,
+    /// The same small network for every user, with means over antennas and users: permutation-equivariant.
+    Set,
+}
+
+impl ScoreArchitecture {
+    /// Old manifests do not name it.
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// A score network and the noise levels it is trained for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ScoreConfig {
-    /// Channels of the first stage, deeper stages have twice as many; 1..=512. Default 16.
+    /// "refine" (default) or "set".
+    #[serde(skip_serializing_if = "ScoreArchitecture::is_default")]
+    pub architecture: ScoreArchitecture,
+    /// Channels (refine: of the first stage, deeper stages have twice as many); 1..=512. Default 16.
     pub width: usize,
-    /// Stages after the first, 1..=3 (NCSNv2 has 3). Default 3.
+    /// refine: stages after the first, 1..=3 (NCSNv2 has 3); set: residual blocks, 1..=32. Default 3.
     pub depth: usize,
     /// Largest noise level, standard deviation of a complex entry relative to that of an active device's channel; in
     /// (0, 1000]. Default 2.
@@ -23,7 +44,14 @@ pub struct ScoreConfig {
 
 impl Default for ScoreConfig {
     fn default() -> Self {
-        Self { width: 16, depth: 3, sigma_max: 2.0, sigma_min: 0.01, levels: 40 }
+        Self {
+            architecture: ScoreArchitecture::Refine,
+            width: 16,
+            depth: 3,
+            sigma_max: 2.0,
+            sigma_min: 0.01,
+            levels: 40,
+        }
     }
 }
 
@@ -36,7 +64,11 @@ impl ScoreConfig {
         let d = Self::default();
         let key = |name: &str| format!("{prefix}.{name}");
         check((1..=512).contains(&self.width), &key("width"), self.width, "1..=512", d.width)?;
-        check((1..=3).contains(&self.depth), &key("depth"), self.depth, "1..=3", d.depth)?;
+        let (deepest, range) = match self.architecture {
+            ScoreArchitecture::Refine => (3, "1..=3"),
+            ScoreArchitecture::Set => (32, "1..=32"),
+        };
+        check((1..=deepest).contains(&self.depth), &key("depth"), self.depth, range, d.depth)?;
         let (top, bottom) = (self.sigma_max, self.sigma_min);
         check(top > 0.0 && top <= 1000.0, &key("sigma_max"), top, "in (0, 1000]", d.sigma_max)?;
         check(bottom > 0.0 && bottom <= top, &key("sigma_min"), bottom, "> 0 and <= sigma_max", d.sigma_min)?;

@@ -11,6 +11,15 @@
 //!
 //! The stationary law of small steps is `p(U) p(Y | U)` when `beta = 1`. The last state is a sample; its Tweedie estimate is
 //! `E[X | U, Y] = U + sigma^2 score`.
+//!
+//! Two samplers need far fewer scores. **Predictor-corrector** (Song et al., 2021) goes from one level to the next by a step of
+//! the reverse diffusion, so that the Langevin steps only correct:
+//! `U <- U + (sigma_i^2 - sigma_j^2) score + sqrt(sigma_j^2 (sigma_i^2 - sigma_j^2)/sigma_i^2) CN(0, I)`, j = i + 1.
+//!
+//! **Decoupled** annealing (Zhang et al., 2024) takes `X | U` for `CN(D, v I)` with the prior's Tweedie estimate
+//! `D = U + sigma^2 s(U)` and `v = sigma^2/(1 + sigma^2)`, for which the posterior mean is in closed form, and blurs it to the
+//! next level: `X^ = D + v A^H (noise_var I + v A A^H)^-1 (Y - A D)`, `U <- X^ + sigma_j CN(0, I)`. It ends with `X^`. A state
+//! may jump as far as a level allows, where a Langevin step is bound to be small.
 
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
@@ -20,13 +29,15 @@ use crate::arithmetic::inverse::InverseCovariance;
 use crate::arithmetic::kernels::combine_conjugate;
 use crate::arithmetic::planes::Planes;
 use crate::arithmetic::real::Real;
-use crate::config::{LangevinConfig, Likelihood};
+use crate::config::{LangevinConfig, Likelihood, Sampler};
 
 /// The dynamics at one noise level.
 pub(crate) struct Level {
     pub sigma: f64,
     /// Step size `alpha_i`.
     pub step: f64,
+    /// Decoupled: variance v of X given U and the prior.
+    pub variance: f64,
     /// Conjugate of `A^H C^-1`, `[N*Q, L]` padded, of the scaled columns.
     pub filter: Planes<f64>,
 }
@@ -72,9 +83,13 @@ impl Schedule {
         let mut inverse = InverseCovariance::new(length, noise_var);
         let levels = config.sigmas().into_iter().enumerate().map(|(i, sigma)| {
             let v = sigma * sigma;
+            let variance = match config.sampler {
+                Sampler::Decoupled => v / (1.0 + v),
+                Sampler::Langevin | Sampler::PredictorCorrector => v,
+            };
             let mut filter = Planes::zeros(n, length, 2 * f64::LANES);
             if config.likelihood == Likelihood::Matched {
-                let gamma: Vec<f64> = beta.iter().map(|b| v * b.max(0.0)).collect();
+                let gamma: Vec<f64> = beta.iter().map(|b| variance * b.max(0.0)).collect();
                 inverse.rebuild::<FMA>(columns, &gamma);
             }
             for (row, root) in root.iter().enumerate() {
@@ -84,14 +99,14 @@ impl Schedule {
                         inverse.apply::<FMA>(a);
                         (*root, inverse.v.parts())
                     }
-                    Likelihood::Paper => (root / (noise_var + v), a),
+                    Likelihood::Paper => (root / (noise_var + variance), a),
                 };
                 for l in 0..length {
                     filter.re[row * filter.stride + l] = scale * re[l];
                     filter.im[row * filter.stride + l] = scale * im[l];
                 }
             }
-            Level { sigma, step: first * config.r.powi(i as i32) * v, filter }
+            Level { sigma, step: first * config.r.powi(i as i32) * v, variance, filter }
         });
         let levels = levels.collect();
         Self { levels, pilots, root, length }
@@ -134,9 +149,21 @@ impl Chains {
     ) -> Result<(), P::Error> {
         self.u.re.fill(0.0);
         self.u.im.fill(0.0);
-        let Some(last) = schedule.levels.last() else { return Ok(()) };
-        self.disturb(shape, schedule.levels[0].sigma, rngs);
-        for level in &schedule.levels {
+        let levels = &schedule.levels[..config.stop.unwrap_or(usize::MAX).min(schedule.levels.len())];
+        let Some(last) = levels.last() else { return Ok(()) };
+        self.disturb(shape, levels[0].sigma, rngs);
+        for (i, level) in levels.iter().enumerate() {
+            let next = levels.get(i + 1).map(|l| l.sigma);
+            if config.sampler == Sampler::Decoupled {
+                for step in 0..config.steps.max(1) {
+                    self.combine::<P, FMA>(prior, shape, schedule, level, y)?;
+                    let blur = if step + 1 < config.steps { Some(level.sigma) } else { next };
+                    if let Some(sigma) = blur {
+                        self.disturb(shape, config.beta.sqrt() * sigma, rngs);
+                    }
+                }
+                continue;
+            }
             let noise = (2.0 * config.beta * level.step).sqrt();
             for _ in 0..config.steps {
                 self.climb::<P, FMA>(prior, shape, schedule, level, level.step, y)?;
@@ -144,10 +171,37 @@ impl Chains {
                     self.disturb(shape, noise, rngs);
                 }
             }
+            if let Some(next) = next.filter(|_| config.sampler == Sampler::PredictorCorrector) {
+                let (old, new) = (level.sigma * level.sigma, next * next);
+                self.climb::<P, FMA>(prior, shape, schedule, level, old - new, y)?;
+                self.disturb(shape, (config.beta * new * (old - new) / old).sqrt(), rngs);
+            }
         }
-        if config.denoise {
+        if config.denoise && config.sampler != Sampler::Decoupled {
             self.climb::<P, FMA>(prior, shape, schedule, last, last.sigma * last.sigma, y)?;
         }
+        Ok(())
+    }
+
+    /// `U <- D + v A^H C^-1 (Y - A D)` with `D = U + sigma^2 s(U)`.
+    #[inline(always)]
+    fn combine<P: Prior, const FMA: bool>(
+        &mut self,
+        prior: &P,
+        shape: &Shape,
+        schedule: &Schedule,
+        level: &Level,
+        y: &Planes<f64>,
+    ) -> Result<(), P::Error> {
+        prior.score::<FMA>(shape, &self.u, level.sigma, &mut self.score)?;
+        let square = level.sigma * level.sigma;
+        for (u, s) in [(&mut self.u.re, &mut self.score.re), (&mut self.u.im, &mut self.score.im)] {
+            u.iter_mut().zip(s.iter_mut()).for_each(|(u, s)| {
+                *u += square * *s;
+                *s = 0.0;
+            });
+        }
+        self.follow::<FMA>(shape, schedule, level, level.variance, y);
         Ok(())
     }
 
@@ -163,6 +217,20 @@ impl Chains {
         y: &Planes<f64>,
     ) -> Result<(), P::Error> {
         prior.score::<FMA>(shape, &self.u, level.sigma, &mut self.score)?;
+        self.follow::<FMA>(shape, schedule, level, step, y);
+        Ok(())
+    }
+
+    /// `U <- U + step (score + A^H C^-1 (Y - A U))` with the score as it stands.
+    #[inline(always)]
+    fn follow<const FMA: bool>(
+        &mut self,
+        shape: &Shape,
+        schedule: &Schedule,
+        level: &Level,
+        step: f64,
+        y: &Planes<f64>,
+    ) {
         let stride = self.u.stride;
         for l in 0..schedule.length {
             let [re, im] = schedule.pilots.row(l);
@@ -180,7 +248,6 @@ impl Chains {
             advance(&mut self.u.re[span.clone()], &self.score.re[span.clone()], &self.row.re, step);
             advance(&mut self.u.im[span.clone()], &self.score.im[span], &self.row.im, step);
         }
-        Ok(())
     }
 
     /// `U <- U + scale CN(0, I)`, chain by chain.

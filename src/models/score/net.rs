@@ -3,8 +3,9 @@
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
-use super::blocks::{Resample, ResidualBlock, elu};
+use super::blocks::{Resample, ResidualBlock};
 use super::conv::{Conv, Init};
+use super::function::{ScoreFunction, ScoreModel};
 use super::norm::InstanceNormPlus;
 use super::refine::RefineBlock;
 use crate::config::ScoreConfig;
@@ -26,12 +27,11 @@ pub struct ScoreNet {
     pub end_conv: Conv,
 }
 
-impl ScoreNet {
-    /// A network with weights from keyed streams.
-    pub fn init(config: &ScoreConfig, key: &StreamKey, device: &Device) -> Self {
+impl ScoreModel for ScoreNet {
+    fn init(config: &ScoreConfig, key: &StreamKey, device: &Device) -> Self {
         let (narrow, wide) = (config.width, 2 * config.width);
         let init = &mut Init::new(key, device);
-        let begin_conv = Conv::init(init, [2, narrow], 3, 1, true);
+        let begin_conv = Conv::init(init, [2, narrow], [3, 3], 1, true);
         let stage = |init: &mut Init<'_>, inputs: usize, outputs: usize, resample: Resample, changes: bool| {
             let second = if resample == Resample::Down { Resample::None } else { resample };
             vec![
@@ -61,13 +61,13 @@ impl ScoreNet {
             stages,
             refine,
             normalizer: InstanceNormPlus::init(narrow, device),
-            end_conv: Conv::init(init, [narrow, 2], 3, 1, true),
+            end_conv: Conv::init(init, [narrow, 2], [3, 3], 1, true),
         }
     }
+}
 
-    /// Score of the density of `x` blurred by noise of standard deviation sigma per real part:
-    /// `x [B, 2, M, N]`, `sigma [B, 1, 1, 1]` -> `[B, 2, M, N]`.
-    pub fn forward(&self, x: Tensor<4>, sigma: Tensor<4>) -> Tensor<4> {
+impl ScoreFunction for ScoreNet {
+    fn score(&self, x: Tensor<4>, sigma: Tensor<4>) -> Tensor<4> {
         let mut images = Vec::with_capacity(self.stages.len());
         let mut h = self.begin_conv.forward(x);
         for stage in &self.stages {
@@ -81,6 +81,10 @@ impl ScoreNet {
             refined = Some(block.forward(inputs, [height, width]));
         }
         let h = refined.expect("at least one stage");
-        self.end_conv.forward(elu(self.normalizer.forward(h))) / sigma
+        self.end_conv.activated(self.normalizer.forward(h)) / sigma
+    }
+
+    fn parameters(&self) -> usize {
+        self.num_params()
     }
 }
