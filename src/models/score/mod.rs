@@ -18,6 +18,7 @@ mod prior;
 mod refine;
 mod resize;
 mod task;
+mod torch;
 
 pub use blocks::{Resample, ResidualBlock};
 pub use bundle::{LoadedScore, SYSTEM, ScoreInfo, load_score, save_score};
@@ -29,3 +30,4 @@ pub use norm::InstanceNormPlus;
 pub use refine::{ChainedPooling, Fusion, RefineBlock, ResidualUnits};
 pub use resize::resize;
 pub use task::{NoisyImages, ScoreTask, images, noise_levels};
+pub use torch::{ImportError, ImportOptions, Imported, import, published_key};
