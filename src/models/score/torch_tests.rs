@@ -11,6 +11,7 @@ fn data(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
 }
 
+#[allow(deprecated)] // ndarray is kept as a second opinion
 fn devices() -> Vec<(&'static str, Device)> {
     vec![
         #[cfg(feature = "flex")]
@@ -168,4 +169,15 @@ fn each_network_that_does_not_fit_has_one_clear_error() {
     fails(b"sigmas", b"simgas", None, &["give the noise levels", "--sigma-begin"]);
     fails(b"sigmas", b"simgas", Some((1.0, 0.1, 5)), &["not known [simgas]"]);
     fails(b"sigmas", b"simgas", Some((1.0, 2.0, 5)), &["sigma_min"]);
+}
+
+#[test]
+fn bundles_from_before_there_were_other_depths_load_as_they_were() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("artifacts/models/score-n32-m8-w12");
+    let (_, device) = devices().remove(0);
+    let loaded = load_score(&dir, &device).unwrap();
+    assert_eq!((loaded.info.score.depth, loaded.info.score.rescaled, loaded.net.smallest_side()), (2, true, 2));
+    // Fingerprints of trainings are made of this text.
+    let text = serde_json::to_value(&loaded.info.score).unwrap();
+    assert!(text.get("rescaled").is_none() && text["width"] == 12);
 }
