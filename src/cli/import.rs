@@ -8,7 +8,8 @@ use super::error::{CliError, say};
 use crate::backend::choose;
 use crate::config::LangevinConfig;
 use crate::io::torch::Weights;
-use crate::models::score::{ImportError, ImportOptions, Imported, ScoreInfo, import, save_score};
+use crate::models::score::torch::{ImportError, ImportOptions, Imported, import};
+use crate::models::score::{ScoreInfo, save_score};
 
 /// Active above this energy of a row, relative to the mean one of active devices: that of networks trained here.
 const THRESHOLD: f64 = 0.1;

@@ -5,6 +5,8 @@
 //! the users of `X [M, N]`, whose real and imaginary parts are two channels. The output is divided by the noise level, the
 //! only place where the level enters, so that one network serves every level and any size.
 //!
+//! Weights of the published networks can be read: see [`torch`].
+//!
 //! Everything that changes the size is a matrix product or a pooling whose gradient every backend of burn has.
 
 mod blocks;
@@ -18,7 +20,7 @@ mod prior;
 mod refine;
 mod resize;
 mod task;
-mod torch;
+pub mod torch;
 
 pub use blocks::{Resample, ResidualBlock};
 pub use bundle::{LoadedScore, SYSTEM, ScoreInfo, load_score, save_score};
@@ -30,4 +32,3 @@ pub use norm::InstanceNormPlus;
 pub use refine::{ChainedPooling, Fusion, RefineBlock, ResidualUnits};
 pub use resize::resize;
 pub use task::{NoisyImages, ScoreTask, images, noise_levels};
-pub use torch::{ImportError, ImportOptions, Imported, import, published_key};
