@@ -41,6 +41,8 @@ pub enum Command {
     Detect(DetectArgs),
     /// Write pilots and weights of a model bundle for other tools
     Export(ExportArgs),
+    /// Make a model bundle of an NCSNv2 state_dict that PyTorch has saved
+    Import(ImportArgs),
     /// Print and export a signature set of system E, with its correlation and the lower bound
     Signatures(SignaturesArgs),
     /// Draw the figures and write report.html again from results.json
@@ -244,6 +246,38 @@ pub enum ExportFormat {
     CHeader,
     /// safetensors: every weight, and `pilots [2, L, N*Q]` (real, imaginary)
     Safetensors,
+}
+
+/// `grantfree import`.
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// State_dict of an NCSNv2, NCSNv2Deeper or NCSNv2Deepest with 2 channels, as torch.save writes it
+    pub file: PathBuf,
+    /// Folder of the bundle to write
+    #[arg(long, value_name = "BUNDLE")]
+    pub output: PathBuf,
+    /// Largest noise level of the training, standard deviation per real part; only for files without a sigmas buffer
+    #[arg(long, value_name = "S", requires_all = ["sigma_end", "levels"])]
+    pub sigma_begin: Option<f64>,
+    /// Smallest noise level of the training, per real part
+    #[arg(long, value_name = "S", requires_all = ["sigma_begin", "levels"])]
+    pub sigma_end: Option<f64>,
+    /// Number of noise levels of the training
+    #[arg(long, value_name = "K", requires_all = ["sigma_begin", "sigma_end"])]
+    pub levels: Option<usize>,
+    /// The published key data.rescaled (or data.logit_transform): true where the network saw its data as they are, false
+    /// where it computed 2x - 1 first
+    #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
+    pub rescaled: bool,
+    /// Take the averaged weights: the last entry of a published checkpoint of a training with model.ema = true
+    #[arg(long)]
+    pub ema: bool,
+    /// Name in legends [default: the file's, without its ending]
+    #[arg(long, value_name = "TEXT")]
+    pub label: Option<String>,
+    /// Common options.
+    #[command(flatten)]
+    pub common: CommonArgs,
 }
 
 /// `grantfree signatures`.

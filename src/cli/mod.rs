@@ -10,6 +10,7 @@ mod doctor;
 mod error;
 mod evaluate;
 mod export;
+mod import;
 mod merge;
 mod replay;
 mod report;
@@ -23,8 +24,9 @@ mod tune;
 use clap::Parser;
 
 pub use args::{
-    Cli, Command, CommonArgs, DetectArgs, DoctorArgs, EvaluateArgs, ExportArgs, ExportFormat, MergeArgs, ReplayArgs,
-    ReportArgs, RunArgs, Shard, SignatureFormat, SignatureName, SignaturesArgs, SimulateArgs, TrainArgs, TuneArgs,
+    Cli, Command, CommonArgs, DetectArgs, DoctorArgs, EvaluateArgs, ExportArgs, ExportFormat, ImportArgs, MergeArgs,
+    ReplayArgs, ReportArgs, RunArgs, Shard, SignatureFormat, SignatureName, SignaturesArgs, SimulateArgs, TrainArgs,
+    TuneArgs,
 };
 pub use error::CliError;
 
@@ -71,6 +73,7 @@ fn execute(command: &Command) -> Result<(), CliError> {
         Command::Simulate(args) => simulate::execute(args),
         Command::Detect(args) => detect::execute(args),
         Command::Export(args) => export::execute(args),
+        Command::Import(args) => import::execute(args),
         Command::Signatures(args) => signatures::execute(args),
         Command::Report(args) => report::execute(args),
         Command::Replay(args) => replay::execute(args),
@@ -88,6 +91,7 @@ fn common(command: &Command) -> &CommonArgs {
         Command::Simulate(a) => &a.common,
         Command::Detect(a) => &a.common,
         Command::Export(a) => &a.common,
+        Command::Import(a) => &a.common,
         Command::Signatures(a) => &a.common,
         Command::Report(a) => &a.common,
         Command::Replay(a) => &a.common,

@@ -114,7 +114,15 @@ fn training_approaches_the_score_of_gaussian_channels<N: ScoreModel>(architectur
         validation_every: 50,
         ..TrainingConfig::default()
     };
-    let config = ScoreConfig { architecture, width: 4, depth: 1, sigma_max: 2.8, sigma_min: 0.35, levels: 6 };
+    let config = ScoreConfig {
+        architecture,
+        width: 4,
+        depth: 1,
+        sigma_max: 2.8,
+        sigma_min: 0.35,
+        levels: 6,
+        ..ScoreConfig::default()
+    };
     let task = ScoreTask::<N>::new("test", &scenario, 7, &config, &training, &device).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let outcome = train(&task, &folder.path().join("c"), &(), &false.into()).unwrap();

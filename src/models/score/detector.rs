@@ -84,6 +84,12 @@ impl Detector for ScoreDetector {
             )));
         }
         let (n, m, l) = (model.devices(), model.antennas, model.pilot_length());
+        let least = self.net.smallest_side();
+        if n < least || m < least {
+            return Err(DetectError::Mismatch(format!(
+                "this score network needs at least {least} devices and antennas; these frames have N = {n}, M = {m}"
+            )));
+        }
         let columns = pilot_columns(model, 1.0);
         let mut out = Decisions { x: Some(Vec::with_capacity(frames.frames * n * m)), ..Decisions::default() };
         let mut first = 0;

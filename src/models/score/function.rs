@@ -12,6 +12,11 @@ pub trait ScoreFunction: std::fmt::Debug + Send + Sync {
     /// `x [B, 2, M, N]`, `sigma [B, 1, 1, 1]` -> `[B, 2, M, N]`.
     fn score(&self, x: Tensor<4>, sigma: Tensor<4>) -> Tensor<4>;
 
+    /// Antennas and devices of the smallest image it can take. Default 1.
+    fn smallest_side(&self) -> usize {
+        1
+    }
+
     /// Trained real parameters.
     fn parameters(&self) -> usize;
 }

@@ -5,7 +5,8 @@
 //! the users of `X [M, N]`, whose real and imaginary parts are two channels. The output is divided by the noise level, the
 //! only place where the level enters, so that one network serves every level and any size.
 //!
-//! [`SetNet`] is the other prior: permutation-equivariant over the users, convolutional along the antennas.
+//! Weights of the published networks can be read: see [`torch`]. [`SetNet`] is the other prior: permutation-equivariant over
+//! the users, convolutional along the antennas.
 //!
 //! Everything that changes the size is a matrix product or a pooling whose gradient every backend of burn has.
 
@@ -22,6 +23,7 @@ mod refine;
 mod resize;
 mod set;
 mod task;
+pub mod torch;
 
 pub use blocks::{Resample, ResidualBlock};
 pub use bundle::{LoadedScore, SYSTEM, ScoreInfo, load_score, save_score};
