@@ -23,6 +23,8 @@ pub enum Sampler {
     Langevin,
     /// A step of the reverse diffusion from level to level, `steps` Langevin steps at each.
     PredictorCorrector,
+    /// Orthogonal approximate message passing: no sample but a point estimate, with the fewest scores.
+    Oamp,
     /// The prior's estimate joined with the observation in closed form, blurred again at each level.
     Decoupled,
 }
@@ -31,7 +33,8 @@ pub enum Sampler {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LangevinConfig {
-    /// "langevin" (default), "predictor-corrector" or "decoupled".
+    /// "langevin" (default), "predictor-corrector", "decoupled" or "oamp" (`steps` iterations of two scores within the noise
+    /// levels; `samples` runs with other probes, of which one is enough; the other keys do not matter).
     pub sampler: Sampler,
     /// "matched" (default) or "paper".
     pub likelihood: Likelihood,
@@ -81,6 +84,17 @@ impl Default for LangevinConfig {
 }
 
 impl LangevinConfig {
+    /// Evaluations of the score for one chain.
+    pub fn calls(&self) -> usize {
+        let levels = self.stop.unwrap_or(usize::MAX).min(self.levels);
+        match self.sampler {
+            Sampler::Decoupled => levels * self.steps,
+            Sampler::Oamp => 2 * self.steps - 1,
+            Sampler::Langevin => levels * self.steps + usize::from(self.denoise),
+            Sampler::PredictorCorrector => levels * (self.steps + 1) - 1 + usize::from(self.denoise),
+        }
+    }
+
     /// Noise levels from the largest to the smallest.
     pub fn sigmas(&self) -> Vec<f64> {
         let last = (self.levels - 1).max(1) as f64;
@@ -126,6 +140,10 @@ impl LangevinConfig {
                 "0.3 (matched), 1/(sqrt(N) + sqrt(L))^2 (paper)",
             )?;
         }
+        let joins = matches!(self.sampler, Sampler::Decoupled | Sampler::Oamp);
+        let plain = !joins || self.likelihood == Likelihood::Matched;
+        let range = "\"matched\" with sampler = \"decoupled\" or \"oamp\"";
+        check(plain, &key("likelihood"), "paper", range, "matched")?;
         check(self.r > 0.0 && self.r <= 2.0, &key("r"), self.r, "in (0, 2]", d.r)?;
         check((0.0..=1.0).contains(&self.beta), &key("beta"), self.beta, "in [0, 1]", d.beta)
     }

@@ -53,9 +53,20 @@ pub(super) fn of_point(
         if asked("eps_ratio") {
             values.extend(prior(point, id, detector.as_ref()).and_then(ratio).map(|r| ("eps_ratio".to_owned(), r)));
         }
+        if asked("score_calls") {
+            values.extend(score_calls(point, id).map(|calls| ("score_calls".to_owned(), calls)));
+        }
         out.insert(id.clone(), values);
     }
     out
+}
+
+/// Evaluations of the score that one estimate takes.
+fn score_calls(point: &Point, id: &str) -> Option<f64> {
+    let config = point.detectors.get(id)?;
+    let sampler = config.langevin.clone().unwrap_or_default();
+    matches!(config.kind, DetectorKind::Langevin | DetectorKind::Score)
+        .then(|| (sampler.calls() * sampler.samples) as f64)
 }
 
 /// The activity probabilities a detector works with.

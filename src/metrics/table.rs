@@ -98,7 +98,7 @@ pub struct Property {
 }
 
 /// Every property.
-pub const PROPERTIES: [Property; 5] = [
+pub const PROPERTIES: [Property; 6] = [
     Property {
         name: "coherence",
         title: "Coherence",
@@ -119,6 +119,11 @@ pub const PROPERTIES: [Property; 5] = [
         title: "Ratio of activity probabilities",
         definition: "mean activity probability that the detector works with in the first half of the devices over that in the \
                      second half; known to classical detectors, learned by networks",
+    },
+    Property {
+        name: "score_calls",
+        title: "Evaluations of the score",
+        definition: "evaluations of the prior's score for one estimate, all chains together",
     },
     Property {
         name: "time_ratio",

@@ -19,12 +19,15 @@
 //! **Decoupled** annealing (Zhang et al., 2024) takes `X | U` for `CN(D, v I)` with the prior's Tweedie estimate
 //! `D = U + sigma^2 s(U)` and `v = sigma^2/(1 + sigma^2)`, for which the posterior mean is in closed form, and blurs it to the
 //! next level: `X^ = D + v A^H (noise_var I + v A A^H)^-1 (Y - A D)`, `U <- X^ + sigma_j CN(0, I)`. It ends with `X^`. A state
-//! may jump as far as a level allows, where a Langevin step is bound to be small.
+//! may jump as far as a level allows, where a Langevin step is bound to be small. The fourth, orthogonal AMP, is a point estimate
+//! ([`super::orthogonal`]).
 
+use num_complex::Complex64;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
 use super::prior::{Prior, Shape};
+use crate::arithmetic::hermitian::{Eigen, eigen};
 use crate::arithmetic::inverse::InverseCovariance;
 use crate::arithmetic::kernels::combine_conjugate;
 use crate::arithmetic::planes::Planes;
@@ -47,6 +50,11 @@ pub(crate) struct Schedule {
     pub levels: Vec<Level>,
     /// Scaled pilots, `[L, N*Q]` padded.
     pub pilots: Planes<f64>,
+    /// The same as columns, `[N*Q, L]` padded.
+    pub columns: Planes<f64>,
+    /// Of the scaled pilots, `A A^H`, where the sampler wants it.
+    pub gram: Option<Eigen>,
+    pub noise_var: f64,
     /// `sqrt(beta)` of each column.
     pub root: Vec<f64>,
     pub length: usize,
@@ -65,6 +73,7 @@ impl Schedule {
         let n = beta.len();
         let root: Vec<f64> = beta.iter().map(|b| b.max(0.0).sqrt()).collect();
         let mut pilots = Planes::zeros(length, n, 2 * f64::LANES);
+        let mut scaled = columns.clone();
         // The curvature of the paper's likelihood: its step assumes pilots of unit power per entry.
         let mut power = 0.0;
         for (i, root) in root.iter().enumerate() {
@@ -72,6 +81,8 @@ impl Schedule {
             for l in 0..length {
                 let at = l * pilots.stride + i;
                 (pilots.re[at], pilots.im[at]) = (root * re[l], root * im[l]);
+                let at_column = i * scaled.stride + l;
+                (scaled.re[at_column], scaled.im[at_column]) = (root * re[l], root * im[l]);
                 power += pilots.re[at] * pilots.re[at] + pilots.im[at] * pilots.im[at];
             }
         }
@@ -85,7 +96,7 @@ impl Schedule {
             let v = sigma * sigma;
             let variance = match config.sampler {
                 Sampler::Decoupled => v / (1.0 + v),
-                Sampler::Langevin | Sampler::PredictorCorrector => v,
+                _ => v,
             };
             let mut filter = Planes::zeros(n, length, 2 * f64::LANES);
             if config.likelihood == Likelihood::Matched {
@@ -108,9 +119,24 @@ impl Schedule {
             }
             Level { sigma, step: first * config.r.powi(i as i32) * v, variance, filter }
         });
-        let levels = levels.collect();
-        Self { levels, pilots, root, length }
+        let passes = config.sampler == Sampler::Oamp;
+        let levels = if passes { Vec::new() } else { levels.collect() };
+        let gram = passes.then(|| gram(&scaled, n, length));
+        Self { levels, pilots, columns: scaled, gram, noise_var, root, length }
     }
+}
+
+/// Eigenvalues of `A A^H` for columns `[n, L]`.
+fn gram(columns: &Planes<f64>, n: usize, length: usize) -> Eigen {
+    let mut sum = vec![Complex64::default(); length * length];
+    for i in 0..n {
+        let [re, im] = columns.row(i);
+        let entry = |l: usize| Complex64::new(re[l], im[l]);
+        for (a, row) in sum.chunks_exact_mut(length).enumerate() {
+            row.iter_mut().enumerate().for_each(|(b, s)| *s += entry(a) * entry(b).conj());
+        }
+    }
+    eigen(length, &sum)
 }
 
 /// State of the chains and what a step needs.
@@ -118,11 +144,11 @@ pub(crate) struct Chains {
     /// **Conjugate** of U, `[N*Q, chains*M]` padded: the kernels conjugate one factor.
     pub u: Planes<f64>,
     /// Conjugate of the posterior score.
-    score: Planes<f64>,
+    pub(super) score: Planes<f64>,
     /// `Y - A U`, `[L, chains*M]` padded.
-    residual: Planes<f64>,
+    pub(super) residual: Planes<f64>,
     /// One row.
-    row: Planes<f64>,
+    pub(super) row: Planes<f64>,
 }
 
 impl Chains {
@@ -147,6 +173,9 @@ impl Chains {
         y: &Planes<f64>,
         rngs: &mut [ChaCha8Rng],
     ) -> Result<(), P::Error> {
+        if config.sampler == Sampler::Oamp {
+            return self.pass_messages::<P, FMA>(config, prior, shape, schedule, y, rngs);
+        }
         self.u.re.fill(0.0);
         self.u.im.fill(0.0);
         let levels = &schedule.levels[..config.stop.unwrap_or(usize::MAX).min(schedule.levels.len())];
@@ -155,7 +184,7 @@ impl Chains {
         for (i, level) in levels.iter().enumerate() {
             let next = levels.get(i + 1).map(|l| l.sigma);
             if config.sampler == Sampler::Decoupled {
-                for step in 0..config.steps.max(1) {
+                for step in 0..config.steps {
                     self.combine::<P, FMA>(prior, shape, schedule, level, y)?;
                     let blur = if step + 1 < config.steps { Some(level.sigma) } else { next };
                     if let Some(sigma) = blur {
@@ -193,7 +222,7 @@ impl Chains {
         level: &Level,
         y: &Planes<f64>,
     ) -> Result<(), P::Error> {
-        prior.score::<FMA>(shape, &self.u, level.sigma, &mut self.score)?;
+        prior.score::<FMA>(shape, &self.u, &vec![level.sigma; shape.chains], &mut self.score)?;
         let square = level.sigma * level.sigma;
         for (u, s) in [(&mut self.u.re, &mut self.score.re), (&mut self.u.im, &mut self.score.im)] {
             u.iter_mut().zip(s.iter_mut()).for_each(|(u, s)| {
@@ -216,7 +245,7 @@ impl Chains {
         step: f64,
         y: &Planes<f64>,
     ) -> Result<(), P::Error> {
-        prior.score::<FMA>(shape, &self.u, level.sigma, &mut self.score)?;
+        prior.score::<FMA>(shape, &self.u, &vec![level.sigma; shape.chains], &mut self.score)?;
         self.follow::<FMA>(shape, schedule, level, step, y);
         Ok(())
     }
@@ -231,6 +260,21 @@ impl Chains {
         step: f64,
         y: &Planes<f64>,
     ) {
+        self.residual::<FMA>(shape, schedule, y);
+        let stride = self.u.stride;
+        for n in 0..shape.rows {
+            let [re, im] = level.filter.row(n);
+            let filter = [&re[..schedule.length], &im[..schedule.length]];
+            combine_conjugate::<f64, FMA>(self.residual.parts(), stride, filter, self.row.parts_mut());
+            let span = n * stride..(n + 1) * stride;
+            advance(&mut self.u.re[span.clone()], &self.score.re[span.clone()], &self.row.re, step);
+            advance(&mut self.u.im[span.clone()], &self.score.im[span], &self.row.im, step);
+        }
+    }
+
+    /// `residual = Y - A U`.
+    #[inline(always)]
+    pub(super) fn residual<const FMA: bool>(&mut self, shape: &Shape, schedule: &Schedule, y: &Planes<f64>) {
         let stride = self.u.stride;
         for l in 0..schedule.length {
             let [re, im] = schedule.pilots.row(l);
@@ -239,14 +283,6 @@ impl Chains {
             let span = l * stride..(l + 1) * stride;
             subtract(&mut self.residual.re[span.clone()], &y.re[span.clone()], &self.row.re);
             subtract(&mut self.residual.im[span.clone()], &y.im[span], &self.row.im);
-        }
-        for n in 0..shape.rows {
-            let [re, im] = level.filter.row(n);
-            let filter = [&re[..schedule.length], &im[..schedule.length]];
-            combine_conjugate::<f64, FMA>(self.residual.parts(), stride, filter, self.row.parts_mut());
-            let span = n * stride..(n + 1) * stride;
-            advance(&mut self.u.re[span.clone()], &self.score.re[span.clone()], &self.row.re, step);
-            advance(&mut self.u.im[span.clone()], &self.score.im[span], &self.row.im, step);
         }
     }
 

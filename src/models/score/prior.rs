@@ -24,7 +24,7 @@ impl Prior for NetworkPrior<'_> {
         &self,
         shape: &Shape,
         u: &Planes<f64>,
-        sigma: f64,
+        sigma: &[f64],
         out: &mut Planes<f64>,
     ) -> Result<(), String> {
         let (n, m) = (shape.rows, shape.antennas);
@@ -42,7 +42,8 @@ impl Prior for NetworkPrior<'_> {
                 }
             }
             let x = Tensor::<4>::from_data(TensorData::new(data, [count, 2, m, n]), self.device);
-            let level = Tensor::<4>::full([count, 1, 1, 1], sigma / 2.0_f64.sqrt(), self.device);
+            let level: Vec<f32> = sigma[first..first + count].iter().map(|s| (s * 0.5_f64.sqrt()) as f32).collect();
+            let level = Tensor::<4>::from_data(TensorData::new(level, [count, 1, 1, 1]), self.device);
             let score = self.net.score(x, level).try_into_data().map_err(|e| e.to_string())?;
             let score: Vec<f32> = score.convert::<f32>().try_into_vec().map_err(|e| format!("{e:?}"))?;
             for (c, image) in score.chunks_exact(2 * m * n).enumerate() {
