@@ -5,6 +5,7 @@ mod images;
 mod machine;
 mod properties;
 mod train;
+mod tune;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -17,7 +18,7 @@ use crate::config::{DetectorConfig, DetectorKind, Experiment, Point, Threshold};
 use crate::detection::Detector;
 use crate::models::ModelError;
 use crate::report::{ReportFiles, write_report};
-use crate::scenario::{Scenario, Split};
+use crate::scenario::Scenario;
 use crate::simulation::{
     DetectorResult, Job, MetricResult, Observer, Results, RunContext, Runner, SCHEMA_VERSION, SimulationError,
     TrainingRecord, write_results,
@@ -27,6 +28,7 @@ use crate::training::{TrainError, TrainObserver};
 pub use calibrate::{before_choice, choose_thresholds};
 pub use machine::machine;
 pub use train::{load_detector, load_detector_as, training_fingerprint};
+pub use tune::{Grid, Search, Tried, Tuned, tune};
 
 /// Iterations and samples of state-evolution predictions.
 const STATE_EVOLUTION_ITERATIONS: usize = 50;
@@ -44,6 +46,7 @@ pub enum Mode {
 }
 
 /// Settings of one run.
+#[derive(Clone)]
 pub struct Settings {
     /// Folder of the results.
     pub out: PathBuf,
@@ -161,7 +164,7 @@ pub fn execute(experiment: &Experiment, settings: &Settings) -> Result<Outcome, 
         };
         ctx.checksums.insert(point.id.clone(), prepared.checksums);
         ctx.predicted.insert(point.id.clone(), prepared.predicted);
-        let scenario = Scenario::new(&point.scenario, experiment.seed, Split::Test)?;
+        let scenario = Scenario::new(&point.scenario, experiment.seed, point.engine.split.into())?;
         ctx.properties.insert(point.id.clone(), properties::of_point(point, &scenario, &detectors, metrics));
         jobs.push(Job { point: point.clone(), scenario, detectors });
     }
@@ -217,7 +220,7 @@ fn prepare(
                 out.training.extend(ready.record);
                 detectors.push((id.clone(), ready.detector));
             }
-            _ => detectors.push((id.clone(), before_choice(config)?)),
+            _ => detectors.push((id.clone(), before_choice(config, point, seed)?)),
         }
     }
     for (id, threshold) in choose_thresholds(point, seed, &mut detectors)? {

@@ -267,6 +267,81 @@ impl<B: Backend, C: CheckpointStrategy> Backend for Autodiff<B, C> {
         unreachable!("a backward pass runs on the inner backend; second derivatives are not supported")
     }
 
+    fn conv_same(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        dilation: usize,
+        activate: bool,
+    ) -> FloatTensor<Self> {
+        #[derive(Debug)]
+        struct ConvSame;
+        impl<B: Backend> Backward<B, 3> for ConvSame {
+            type State = (FloatTensor<B>, FloatTensor<B>, usize, bool);
+            fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
+                let g = grads.consume::<B>(&ops.node);
+                let (x, weight, dilation, activate) = ops.state;
+                let (gx, gw, gb) = B::conv_same_backward(x, weight, g, dilation, activate);
+                register::<B, _>(grads, ops.parents.map(|p| p.map(|node| node.id)), [gx, gw, gb]);
+            }
+        }
+        let ((x, nx), (w, nw), (b, nb)) = (x.into_parts(), weight.into_parts(), bias.into_parts());
+        match ConvSame.prepare::<C>([nx, nw, nb]).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => {
+                let out = B::conv_same(x.clone(), w.clone(), b, dilation, activate);
+                prep.finish((x, w, dilation, activate), out)
+            }
+            OpsKind::UnTracked(prep) => prep.finish(B::conv_same(x, w, b, dilation, activate)),
+        }
+    }
+
+    fn conv_same_backward(
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: usize,
+        _: bool,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        unreachable!("a backward pass runs on the inner backend; second derivatives are not supported")
+    }
+
+    fn norm_plus(
+        x: FloatTensor<Self>,
+        alpha: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        #[derive(Debug)]
+        struct NormPlus;
+        impl<B: Backend> Backward<B, 4> for NormPlus {
+            type State = [FloatTensor<B>; 3];
+            fn backward(self, ops: Ops<Self::State, 4>, grads: &mut Gradients, _: &mut Checkpointer) {
+                let g = grads.consume::<B>(&ops.node);
+                let [x, alpha, gamma] = ops.state;
+                let (gx, ga, gg, gb) = B::norm_plus_backward(x, alpha, gamma, g);
+                register::<B, _>(grads, ops.parents.map(|p| p.map(|node| node.id)), [gx, ga, gg, gb]);
+            }
+        }
+        let ((x, nx), (a, na)) = (x.into_parts(), alpha.into_parts());
+        let ((g, ng), (b, nb)) = (gamma.into_parts(), beta.into_parts());
+        match NormPlus.prepare::<C>([nx, na, ng, nb]).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => {
+                let out = B::norm_plus(x.clone(), a.clone(), g.clone(), b);
+                prep.finish([x, a, g], out)
+            }
+            OpsKind::UnTracked(prep) => prep.finish(B::norm_plus(x, a, g, b)),
+        }
+    }
+
+    fn norm_plus_backward(
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        unreachable!("a backward pass runs on the inner backend; second derivatives are not supported")
+    }
+
     fn quantize_ste(x: FloatTensor<Self>, levels: f64) -> FloatTensor<Self> {
         #[derive(Debug)]
         struct QuantizeSte;

@@ -5,7 +5,8 @@ use burn::backend::{Flex, TensorMetadata};
 use burn::tensor::{DType, TensorData};
 use burn_flex::FlexTensor;
 
-use super::cpu::{self, CovarianceShape, Element, RowShape};
+use super::cpu::{self, ConvShape, CovarianceShape, Element, NormShape, RowShape};
+use super::images::EPSILON;
 use super::ops::Backend;
 use super::sweep;
 
@@ -16,7 +17,7 @@ fn rows(z: &F, antennas: usize) -> RowShape {
     RowShape { frames: shape[0] / antennas, antennas, columns: shape[1] / 2 }
 }
 
-fn tensor<T: Element>(data: Vec<T>, shape: [usize; 2]) -> F {
+fn tensor<T: Element, const D: usize>(data: Vec<T>, shape: [usize; D]) -> F {
     FlexTensor::from_data(TensorData::new(data, shape))
 }
 
@@ -96,6 +97,55 @@ fn filter_backward<T: Element>(gamma: &F, s: &F, y: &F, g: &F, m: &usize, noise_
     )
 }
 
+fn conv_shape(x: &F, weight: &F, dilation: usize, activate: bool) -> ConvShape {
+    let (x, w) = (x.shape(), weight.shape());
+    ConvShape {
+        images: x[0],
+        inputs: x[1],
+        outputs: w[0],
+        size: [x[2], x[3]],
+        kernel: [w[2], w[3]],
+        dilation,
+        activate,
+    }
+}
+
+fn conv<T: Element>(x: &F, w: &F, b: &F, dilation: &usize, activate: &bool) -> F {
+    let shape = conv_shape(x, w, *dilation, *activate);
+    let out = cpu::conv_same::<T>(x.storage(), w.storage(), b.storage(), shape);
+    tensor(out, [shape.images, shape.outputs, shape.size[0], shape.size[1]])
+}
+
+fn conv_backward<T: Element>(x: &F, w: &F, g: &F, dilation: &usize, activate: &bool) -> (F, F, F) {
+    let shape = conv_shape(x, w, *dilation, *activate);
+    let found = cpu::conv_same_backward::<T>(x.storage(), w.storage(), g.storage(), shape);
+    let ([h, width], [kh, kw]) = (shape.size, shape.kernel);
+    (
+        tensor(found.x, [shape.images, shape.inputs, h, width]),
+        tensor(found.weight, [shape.outputs, shape.inputs, kh, kw]),
+        tensor(found.bias, [shape.outputs]),
+    )
+}
+
+fn norm_shape(x: &F) -> NormShape {
+    let shape = x.shape();
+    NormShape { channels: shape[1], pixels: shape[2] * shape[3], epsilon: EPSILON }
+}
+
+fn norm<T: Element>(x: &F, alpha: &F, gamma: &F, beta: &F) -> F {
+    let weights = [alpha.storage(), gamma.storage(), beta.storage()];
+    let s = x.shape();
+    tensor(cpu::norm_plus::<T>(x.storage(), weights, norm_shape(x)), [s[0], s[1], s[2], s[3]])
+}
+
+fn norm_backward<T: Element>(x: &F, alpha: &F, gamma: &F, g: &F) -> (F, F, F, F) {
+    let weights = [alpha.storage(), gamma.storage()];
+    let found = cpu::norm_plus_backward::<T>(x.storage(), weights, g.storage(), norm_shape(x));
+    let s = x.shape();
+    let c = [s[1]];
+    (tensor(found.x, [s[0], s[1], s[2], s[3]]), tensor(found.alpha, c), tensor(found.gamma, c), tensor(found.beta, c))
+}
+
 fn quantize<T: Element>(x: &F, levels: &f64) -> F {
     let shape = x.shape();
     tensor(cpu::quantize::<T>(x.storage(), T::narrow(*levels)), [shape[0], shape[1]])
@@ -136,6 +186,22 @@ impl Backend for Flex {
 
     fn coordinate_sweep(log_odds: F, s: F, y: F, antennas: usize, sweeps: usize, noise_var: f64) -> F {
         sweep::on_host::<Self>(log_odds, s, y, antennas, sweeps, noise_var)
+    }
+
+    fn conv_same(x: F, weight: F, bias: F, dilation: usize, activate: bool) -> F {
+        typed!(x, weight, bias; conv::<T>(x, weight, bias, dilation, activate))
+    }
+
+    fn conv_same_backward(x: F, weight: F, g: F, dilation: usize, activate: bool) -> (F, F, F) {
+        typed!(x, weight, g; conv_backward::<T>(x, weight, g, dilation, activate))
+    }
+
+    fn norm_plus(x: F, alpha: F, gamma: F, beta: F) -> F {
+        typed!(x, alpha, gamma, beta; norm::<T>(x, alpha, gamma, beta))
+    }
+
+    fn norm_plus_backward(x: F, alpha: F, gamma: F, g: F) -> (F, F, F, F) {
+        typed!(x, alpha, gamma, g; norm_backward::<T>(x, alpha, gamma, g))
     }
 
     fn quantize_ste(x: F, levels: f64) -> F {

@@ -9,6 +9,8 @@
 //! | [`row_scale`] | `c_k z_k`: the shrink of every row | one pass |
 //! | [`row_onsager`] | `(sum_k t_k z_k z_k^H) r`: the matrix Onsager term, never forming the K Jacobians | `K M^2` |
 //! | [`covariance_score`] | leave-one-out covariance statistics of all K sequences | `L^2 K` |
+//! | [`conv_same`] | convolution of images, activation included | `C C' k^2 H W` |
+//! | [`norm_plus`] | instance normalisation "++" | one pass |
 //! | [`quantize_ste`] | uniform quantiser with the gradient of the identity | one pass |
 //!
 //! The first three make up the AMP denoiser ([`row_shrink`]): between them stand only tensors of `[frames, K]`, which
@@ -28,6 +30,7 @@ mod cube;
 mod device;
 #[cfg(feature = "flex")]
 mod flex;
+mod images;
 #[cfg(feature = "ndarray")]
 mod ndarray;
 mod ops;
@@ -38,7 +41,7 @@ mod sweep;
 
 pub use device::{Adapter, BackendChoice, BackendError, Chosen, adapters, choose, compiled};
 pub use ops::{
-    Backend, coordinate_sweep, covariance_filter, covariance_score, group_shrink, quantize_ste, row_dot, row_onsager,
-    row_scale,
+    Backend, conv_same, coordinate_sweep, covariance_filter, covariance_score, group_shrink, norm_plus, quantize_ste,
+    row_dot, row_onsager, row_scale,
 };
 pub use shrink::{RowShrink, ShrinkRule, row_shrink, section_posterior};

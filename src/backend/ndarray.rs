@@ -8,7 +8,8 @@ use burn::backend::tensor::FloatTensor;
 use burn::tensor::{DType, TensorData};
 use burn_ndarray::{NdArray, NdArrayTensor};
 
-use super::cpu::{self, Element, RowShape};
+use super::cpu::{self, ConvShape, Element, NormShape, RowShape};
+use super::images::EPSILON;
 use super::ops::Backend;
 use super::sweep;
 
@@ -27,7 +28,7 @@ fn rows(z: &TensorData, antennas: usize) -> RowShape {
     RowShape { frames: z.shape()[0] / antennas, antennas, columns: z.shape()[1] / 2 }
 }
 
-fn tensor<T: Element>(data: Vec<T>, shape: [usize; 2]) -> F {
+fn tensor<T: Element, const D: usize>(data: Vec<T>, shape: [usize; D]) -> F {
     NdArrayTensor::from_data(TensorData::new(data, shape))
 }
 
@@ -56,7 +57,85 @@ fn onsager_backward<T: Element>(z: &TensorData, t: &TensorData, r: &TensorData, 
     )
 }
 
+fn conv_shape(x: &TensorData, w: &TensorData, dilation: usize, activate: bool) -> ConvShape {
+    let (x, w) = (x.shape(), w.shape());
+    ConvShape {
+        images: x[0],
+        inputs: x[1],
+        outputs: w[0],
+        size: [x[2], x[3]],
+        kernel: [w[2], w[3]],
+        dilation,
+        activate,
+    }
+}
+
+fn conv<T: Element>(x: &TensorData, w: &TensorData, b: &TensorData, shape: ConvShape) -> F {
+    let out = cpu::conv_same::<T>(slice(x), slice(w), slice(b), shape);
+    tensor(out, [shape.images, shape.outputs, shape.size[0], shape.size[1]])
+}
+
+fn conv_backward<T: Element>(x: &TensorData, w: &TensorData, g: &TensorData, shape: ConvShape) -> (F, F, F) {
+    let found = cpu::conv_same_backward::<T>(slice(x), slice(w), slice(g), shape);
+    let ([height, width], [kh, kw]) = (shape.size, shape.kernel);
+    (
+        tensor(found.x, [shape.images, shape.inputs, height, width]),
+        tensor(found.weight, [shape.outputs, shape.inputs, kh, kw]),
+        tensor(found.bias, [shape.outputs]),
+    )
+}
+
+fn norm_shape(x: &TensorData) -> NormShape {
+    NormShape { channels: x.shape()[1], pixels: x.shape()[2] * x.shape()[3], epsilon: EPSILON }
+}
+
+fn norm<T: Element>(x: &TensorData, [a, g, b]: [&TensorData; 3]) -> F {
+    let out = cpu::norm_plus::<T>(slice(x), [slice(a), slice(g), slice(b)], norm_shape(x));
+    NdArrayTensor::from_data(TensorData::new(out, x.shape().clone()))
+}
+
+fn norm_backward<T: Element>(x: &TensorData, [alpha, gamma]: [&TensorData; 2], g: &TensorData) -> (F, F, F, F) {
+    let found = cpu::norm_plus_backward::<T>(slice(x), [slice(alpha), slice(gamma)], slice(g), norm_shape(x));
+    let c = [x.shape()[1]];
+    let gx = NdArrayTensor::from_data(TensorData::new(found.x, x.shape().clone()));
+    (gx, tensor(found.alpha, c), tensor(found.gamma, c), tensor(found.beta, c))
+}
+
 impl Backend for NdArray {
+    fn conv_same(x: F, weight: F, bias: F, dilation: usize, activate: bool) -> F {
+        let (x, w, b) = (read(x), read(weight), read(bias));
+        let shape = conv_shape(&x, &w, dilation, activate);
+        match x.dtype() {
+            DType::F64 => conv::<f64>(&x, &w, &b, shape),
+            _ => conv::<f32>(&x, &w, &b, shape),
+        }
+    }
+
+    fn conv_same_backward(x: F, weight: F, g: F, dilation: usize, activate: bool) -> (F, F, F) {
+        let (x, w, g) = (read(x), read(weight), read(g));
+        let shape = conv_shape(&x, &w, dilation, activate);
+        match x.dtype() {
+            DType::F64 => conv_backward::<f64>(&x, &w, &g, shape),
+            _ => conv_backward::<f32>(&x, &w, &g, shape),
+        }
+    }
+
+    fn norm_plus(x: F, alpha: F, gamma: F, beta: F) -> F {
+        let (x, weights) = (read(x), [read(alpha), read(gamma), read(beta)]);
+        match x.dtype() {
+            DType::F64 => norm::<f64>(&x, weights.each_ref()),
+            _ => norm::<f32>(&x, weights.each_ref()),
+        }
+    }
+
+    fn norm_plus_backward(x: F, alpha: F, gamma: F, g: F) -> (F, F, F, F) {
+        let (x, weights, g) = (read(x), [read(alpha), read(gamma)], read(g));
+        match x.dtype() {
+            DType::F64 => norm_backward::<f64>(&x, weights.each_ref(), &g),
+            _ => norm_backward::<f32>(&x, weights.each_ref(), &g),
+        }
+    }
+
     fn row_dot(a: F, b: F, antennas: usize) -> F {
         let (a, b) = (read(a), read(b));
         match a.dtype() {

@@ -8,7 +8,7 @@ use burn::backend::{Dispatch, backend_extension};
 use burn::tensor::Tensor;
 
 use super::covariance::{self, Primitives};
-use super::{shrink_rows, spec, sweep};
+use super::{images, shrink_rows, spec, sweep};
 
 /// burn's backend plus the project's fused kernels.
 ///
@@ -141,6 +141,49 @@ pub trait Backend: burn::backend::Backend {
         sweep::backward_on_host::<Self>(log_odds, s, y, g, antennas, sweeps, noise_var, all)
     }
 
+    /// See [`conv_same`]; `x [B, C, H, W]`, `weight [C', C, k, k]`, `bias [C']` -> `[B, C', H, W]`.
+    fn conv_same(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        dilation: usize,
+        activate: bool,
+    ) -> FloatTensor<Self> {
+        images::conv_same::<Self>(x, weight, bias, dilation, activate)
+    }
+
+    /// Gradients of [`Backend::conv_same`] with respect to x, the weight and the bias, for the gradient
+    /// `g [B, C', H, W]`.
+    fn conv_same_backward(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        g: FloatTensor<Self>,
+        dilation: usize,
+        activate: bool,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        images::conv_same_backward::<Self>(x, weight, g, dilation, activate)
+    }
+
+    /// See [`norm_plus`]; `x [B, C, H, W]`, the others `[C]` -> `[B, C, H, W]`.
+    fn norm_plus(
+        x: FloatTensor<Self>,
+        alpha: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        images::norm_plus::<Self>(x, alpha, gamma, beta)
+    }
+
+    /// Gradients of [`Backend::norm_plus`] with respect to x, alpha, gamma and beta, for the gradient `g [B, C, H, W]`.
+    fn norm_plus_backward(
+        x: FloatTensor<Self>,
+        alpha: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        g: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        images::norm_plus_backward::<Self>(x, alpha, gamma, g)
+    }
+
     /// See [`quantize_ste`]; `x [R, C]` -> `[R, C]`.
     fn quantize_ste(x: FloatTensor<Self>, levels: f64) -> FloatTensor<Self> {
         spec::quantize_ste::<Self>(x, levels)
@@ -243,5 +286,34 @@ pub fn coordinate_sweep(
         antennas,
         sweeps,
         noise_var,
+    ))
+}
+
+/// A convolution with zero padding that keeps the size of the image, of `x` or of `elu(x)` (`activate`).
+///
+/// `x [B, C, H, W]`, `weight [C', C, k, k]` with odd k, `bias [C']` -> `[B, C', H, W]`. Taps are `dilation` pixels apart.
+/// With the activation inside, its result never goes to memory and costs no node of its own in the backward pass.
+pub fn conv_same(x: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>, dilation: usize, activate: bool) -> Tensor<4> {
+    Tensor::from_dispatch(Dispatch::conv_same(
+        x.into_dispatch(),
+        weight.into_dispatch(),
+        bias.into_dispatch(),
+        dilation,
+        activate,
+    ))
+}
+
+/// Instance normalisation "++": `gamma (norm(x) + alpha m') + beta`.
+///
+/// `norm` takes mean and standard deviation out of every channel of every image (variance + 1e-5); `m'` are those means,
+/// less their average over the channels and divided by their standard deviation over the channels (unbiased).
+///
+/// `x [B, C, H, W]`, the others `[C]` -> `[B, C, H, W]`. Source: Song and Ermon, NCSNv2 (2020).
+pub fn norm_plus(x: Tensor<4>, alpha: Tensor<1>, gamma: Tensor<1>, beta: Tensor<1>) -> Tensor<4> {
+    Tensor::from_dispatch(Dispatch::norm_plus(
+        x.into_dispatch(),
+        alpha.into_dispatch(),
+        gamma.into_dispatch(),
+        beta.into_dispatch(),
     ))
 }

@@ -34,6 +34,15 @@ pub enum ClassicalError {
         /// The kind as files spell it.
         kind: String,
     },
+    /// "pooled" where there are no training frames.
+    #[error(
+        "detector {kind}: covariance = \"pooled\" is taken from training frames, which only an experiment file has; leave it out \
+         for independent antennas"
+    )]
+    PooledCovariance {
+        /// The kind as files spell it.
+        kind: String,
+    },
     /// An option out of its range or not used by the detector.
     #[error(transparent)]
     Config(#[from] ConfigError),

@@ -4,17 +4,23 @@
 //! of Gaussian channels. No detector that has to find the support can have a lower mean squared error under the model.
 //! Activity is the truth; the score is 1 for the sent sequence and 0 elsewhere.
 
+use std::sync::Arc;
+
 use super::columns::pilot_columns;
 use super::frames::{FrameDetector, FrameOut, detect_frames};
 use super::mmse::mmse_rows;
+use super::spatial::{Spatial, check_antennas};
 use crate::arithmetic::inverse::InverseCovariance;
 use crate::arithmetic::planes::Planes;
 use crate::detection::{Decisions, DetectError, Detector};
 use crate::scenario::FrameBatch;
 
 /// MMSE channel estimates for a known support; needs the truth.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct GenieMmse;
+#[derive(Debug, Clone, Default)]
+pub struct GenieMmse {
+    /// Correlation of the antennas; without it they count as independent.
+    pub spatial: Option<Arc<Spatial>>,
+}
 
 /// Buffers of one thread.
 pub struct Workspace {
@@ -30,6 +36,7 @@ impl FrameDetector for GenieMmse {
 
     fn prepare(&self, batch: &FrameBatch) -> Result<Planes<f64>, DetectError> {
         check_truth(batch, "genie-mmse")?;
+        check_antennas(self.spatial.as_deref(), batch)?;
         Ok(pilot_columns(&batch.model, 1.0))
     }
 
@@ -60,7 +67,10 @@ impl FrameDetector for GenieMmse {
                 out.score[i] = 1.0;
             }
         }
-        mmse_rows::<FMA>(&mut work.inverse, columns, &work.gamma, batch.frame(f), m, out.x);
+        match &self.spatial {
+            Some(spatial) => spatial.rows::<FMA>(&mut work.inverse, columns, &work.gamma, batch.frame(f), out.x),
+            None => mmse_rows::<FMA>(&mut work.inverse, columns, &work.gamma, batch.frame(f), m, out.x),
+        }
     }
 }
 

@@ -6,24 +6,31 @@
 //!
 //! `X = P A^H (A P A^H + noise_var I)^-1 Y`, `P = diag(p)`.
 //!
+//! Where the antennas are correlated alike for all devices (`covariance = "pooled"`), `p_i I` becomes `p_i C` ([`super::spatial`]).
+//!
 //! It does not know that rows are zero or not, so its error floors where L < N (field guide D: -4.2 dB at 30 dB).
 //! Decision: `score = ||x_i||^2/(M beta_n)` above the threshold, as for the group lassos; linear estimates are shrunk, so
 //! scores of active devices lie well below one.
+
+use std::sync::Arc;
 
 use super::columns::pilot_columns;
 use super::frames::{FrameDetector, FrameOut, detect_frames};
 use super::mmse::mmse_rows;
 use super::row_energy::judge_rows;
+use super::spatial::{Spatial, check_antennas};
 use crate::arithmetic::inverse::InverseCovariance;
 use crate::arithmetic::planes::Planes;
 use crate::detection::{Decisions, DetectError, Detector};
 use crate::scenario::FrameBatch;
 
 /// The linear MMSE estimate of channels that are zero with a known probability.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Lmmse {
     /// Active when `||x||^2 > threshold * M * beta`. Default 0.1.
     pub threshold: f64,
+    /// Correlation of the antennas; without it they count as independent.
+    pub spatial: Option<Arc<Spatial>>,
 }
 
 /// Buffers of one thread.
@@ -39,6 +46,7 @@ impl FrameDetector for Lmmse {
     const ESTIMATES_GAMMA: bool = false;
 
     fn prepare(&self, batch: &FrameBatch) -> Result<Planes<f64>, DetectError> {
+        check_antennas(self.spatial.as_deref(), batch)?;
         Ok(pilot_columns(&batch.model, 1.0))
     }
 
@@ -63,7 +71,10 @@ impl FrameDetector for Lmmse {
         for (i, power) in work.power.iter_mut().enumerate() {
             *power = batch.model.activity_prob[i / q] * beta[i / q] / q as f64;
         }
-        mmse_rows::<FMA>(&mut work.inverse, columns, &work.power, batch.frame(f), m, out.x);
+        match &self.spatial {
+            Some(spatial) => spatial.rows::<FMA>(&mut work.inverse, columns, &work.power, batch.frame(f), out.x),
+            None => mmse_rows::<FMA>(&mut work.inverse, columns, &work.power, batch.frame(f), m, out.x),
+        }
         judge_rows(beta, m, q, self.threshold, &mut out);
     }
 }

@@ -46,6 +46,7 @@ mod pc_admm_tests;
 pub(crate) mod row_energy;
 pub(crate) mod score;
 mod single_user;
+mod spatial;
 mod state_evolution;
 #[cfg(test)]
 mod tests;
@@ -65,9 +66,11 @@ pub(crate) use pc_admm::woodbury;
 pub use pc_admm::{PcAdmmOptions, default_extrapolation, default_rho};
 pub use score::Langevin;
 pub use single_user::SingleUserBound;
+pub use spatial::Spatial;
 pub use state_evolution::{StateEvolution, state_evolution};
 
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use crate::arithmetic::real::Real;
 use amp::Amp;
@@ -81,7 +84,8 @@ use ml_mmse::MlMmse;
 use pc_admm::PcAdmm;
 
 use crate::config::{
-    DEFAULT_ALPHA, DetectorConfig, DetectorKind, LassoMethod, Onsager, Order, Precision, Threshold, kind_name,
+    DEFAULT_ALPHA, DetectorConfig, DetectorKind, LassoMethod, Onsager, Order, Precision, RowCovariance, Threshold,
+    kind_name,
 };
 use crate::detection::Detector;
 
@@ -90,18 +94,39 @@ use crate::detection::Detector;
 /// # Errors
 /// [`ClassicalError`] when the kind is no frame detector of this room or an option is out of range.
 pub fn build(config: &DetectorConfig) -> Result<Box<dyn Detector>, ClassicalError> {
+    build_with(config, None)
+}
+
+/// The same with the covariance of the antennas, which `covariance = "pooled"` asks for.
+///
+/// # Errors
+/// [`ClassicalError`] when the kind is no frame detector of this room, an option is out of range, or the covariance is
+/// asked for but not given.
+pub fn build_with(
+    config: &DetectorConfig,
+    spatial: Option<&Arc<Spatial>>,
+) -> Result<Box<dyn Detector>, ClassicalError> {
     config.validate("detector")?;
+    let pooled = config.covariance == Some(RowCovariance::Pooled);
+    if pooled && spatial.is_none() {
+        return Err(ClassicalError::PooledCovariance { kind: kind_name(config.kind) });
+    }
+    let spatial = spatial.filter(|_| pooled);
     if config.threshold == Some(Threshold::BEST) {
         return Err(ClassicalError::BestThreshold { kind: kind_name(config.kind) });
     }
     match config.precision.unwrap_or(Precision::F64) {
-        Precision::F64 => build_as::<f64>(config),
-        Precision::F32 => build_as::<f32>(config),
+        Precision::F64 => build_as::<f64>(config, spatial),
+        Precision::F32 => build_as::<f32>(config, spatial),
     }
 }
 
-fn build_as<T: Real>(config: &DetectorConfig) -> Result<Box<dyn Detector>, ClassicalError> {
+fn build_as<T: Real>(
+    config: &DetectorConfig,
+    spatial: Option<&Arc<Spatial>>,
+) -> Result<Box<dyn Detector>, ClassicalError> {
     use DetectorKind as K;
+    let spatial = spatial.cloned();
     let iterations = |default| config.iterations.unwrap_or(default);
     let tolerance = config.tolerance.unwrap_or(0.0);
     let number = |default, score| match config.threshold {
@@ -185,9 +210,9 @@ fn build_as<T: Real>(config: &DetectorConfig) -> Result<Box<dyn Detector>, Class
             },
             precision: PhantomData,
         }),
-        K::Lmmse => Box::new(Lmmse { threshold: row()? }),
+        K::Lmmse => Box::new(Lmmse { threshold: row()?, spatial: spatial.clone() }),
         K::Langevin => Box::new(Langevin { options: config.langevin.clone().unwrap_or_default(), threshold: row()? }),
-        K::GenieMmse => Box::new(GenieMmse),
+        K::GenieMmse => Box::new(GenieMmse { spatial: spatial.clone() }),
         K::SingleUserBound => Box::new(SingleUserBound),
         K::WelchBound => return not_here("the Welch bound needs no frames; it belongs into experiment files"),
         K::StateEvolution => return not_here("state evolution predicts without frames; call state_evolution"),

@@ -33,12 +33,16 @@ pub enum Command {
     Train(TrainArgs),
     /// Simulate an experiment with detectors that are already trained
     Evaluate(EvaluateArgs),
+    /// Search options of a detector on validation frames: a table, a figure, and the best combination
+    Tune(TuneArgs),
     /// Write simulated frames to an npz file, for other tools or for `detect`
     Simulate(SimulateArgs),
     /// Detect devices in the frames of an npz file
     Detect(DetectArgs),
     /// Write pilots and weights of a model bundle for other tools
     Export(ExportArgs),
+    /// Make a model bundle of an NCSNv2 state_dict that PyTorch has saved
+    Import(ImportArgs),
     /// Print and export a signature set of system E, with its correlation and the lower bound
     Signatures(SignaturesArgs),
     /// Draw the figures and write report.html again from results.json
@@ -124,6 +128,29 @@ impl FromStr for Shard {
 pub struct RunArgs {
     /// Experiment file, e.g. configs/quickstart.toml
     pub config: PathBuf,
+    /// Common options.
+    #[command(flatten)]
+    pub common: CommonArgs,
+}
+
+/// `grantfree tune`.
+#[derive(Debug, Args)]
+pub struct TuneArgs {
+    /// Experiment file; its scenario is taken without its figures (choose the point with --set)
+    pub config: PathBuf,
+    /// Id of the detector in the file
+    #[arg(long, value_name = "ID")]
+    pub detector: String,
+    /// Option of the detector with the values to try, e.g. 'langevin.alpha_0=[0.1, 0.3]'; may be repeated, all combinations
+    /// are tried, the first is the x axis of the figure
+    #[arg(long, value_name = "KEY=[VALUES]", required = true)]
+    pub grid: Vec<Assignment>,
+    /// The smallest value of this metric wins
+    #[arg(long, default_value = "nmse_db")]
+    pub metric: String,
+    /// Validation frames
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..))]
+    pub frames: u64,
     /// Common options.
     #[command(flatten)]
     pub common: CommonArgs,
@@ -219,6 +246,38 @@ pub enum ExportFormat {
     CHeader,
     /// safetensors: every weight, and `pilots [2, L, N*Q]` (real, imaginary)
     Safetensors,
+}
+
+/// `grantfree import`.
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// State_dict of an NCSNv2, NCSNv2Deeper or NCSNv2Deepest with 2 channels, as torch.save writes it
+    pub file: PathBuf,
+    /// Folder of the bundle to write
+    #[arg(long, value_name = "BUNDLE")]
+    pub output: PathBuf,
+    /// Largest noise level of the training, standard deviation per real part; only for files without a sigmas buffer
+    #[arg(long, value_name = "S", requires_all = ["sigma_end", "levels"])]
+    pub sigma_begin: Option<f64>,
+    /// Smallest noise level of the training, per real part
+    #[arg(long, value_name = "S", requires_all = ["sigma_begin", "levels"])]
+    pub sigma_end: Option<f64>,
+    /// Number of noise levels of the training
+    #[arg(long, value_name = "K", requires_all = ["sigma_begin", "sigma_end"])]
+    pub levels: Option<usize>,
+    /// The published key data.rescaled (or data.logit_transform): true where the network saw its data as they are, false
+    /// where it computed 2x - 1 first
+    #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
+    pub rescaled: bool,
+    /// Take the averaged weights: the last entry of a published checkpoint of a training with model.ema = true
+    #[arg(long)]
+    pub ema: bool,
+    /// Name in legends [default: the file's, without its ending]
+    #[arg(long, value_name = "TEXT")]
+    pub label: Option<String>,
+    /// Common options.
+    #[command(flatten)]
+    pub common: CommonArgs,
 }
 
 /// `grantfree signatures`.

@@ -41,7 +41,7 @@ pub(super) fn of_run(
                 };
                 super::run::load_detector(&Bundle::open(&folder)?, common, Some(config))?
             }
-            _ => before_choice(config)?,
+            _ => before_choice(config, point, results.seed)?,
         };
         detectors.push((id.clone(), detector));
     }

@@ -65,3 +65,34 @@ fn pilots_that_were_not_learned_are_those_of_the_scenario() {
     let drawn = Scenario::new(&scenario, 5, Split::Test).unwrap().pilots(0);
     assert!(values.iter().zip(&drawn.data).all(|(a, b)| (a - b).norm() < 1e-6));
 }
+
+#[test]
+fn a_score_network_is_exported_without_pilots_of_its_own() {
+    use burn::module::Module;
+
+    use crate::config::{LangevinConfig, ScoreConfig};
+    use crate::models::score::{ScoreInfo, ScoreModel, ScoreNet, save_score};
+    use crate::scenario::StreamKey;
+
+    let tmp = tempfile::tempdir().unwrap();
+    let (dir, output) = (tmp.path().join("m"), tmp.path().join("m.safetensors"));
+    let score = ScoreConfig { width: 2, depth: 1, ..ScoreConfig::default() };
+    let device = crate::backend::choose(crate::backend::BackendChoice::Auto).unwrap().device;
+    let net = ScoreNet::init(&score, &StreamKey::new(1, Split::Train, "test"), &device);
+    let parameters = net.num_params();
+    let langevin = LangevinConfig::default();
+    let info = ScoreInfo { score, langevin, threshold: 0.1, parameters, label: "s".into() };
+    save_score(&dir, &net, &info, json!({})).unwrap();
+    tensors::write(&output, &gather(&Bundle::open(&dir).unwrap()).unwrap()).unwrap();
+    let mut read = tensors::read(&output).unwrap();
+    let pilots = read.remove(read.iter().position(|t| t.0 == "pilots").unwrap());
+    assert_eq!(pilots.1, [2, 0, 0]);
+    let mut want = crate::models::named_tensors(&net);
+    want.sort_by(|a, b| a.0.cmp(&b.0));
+    read.sort_by(|a, b| a.0.cmp(&b.0));
+    assert_eq!(read, want);
+    assert_eq!(read.iter().map(|t| t.2.len()).sum::<usize>(), parameters);
+    // The other formats take them too.
+    npz(&want).write(&tmp.path().join("m.npz")).unwrap();
+    assert!(csv(&want).contains("stages.1.0.shortcut.weight,0,0,"));
+}

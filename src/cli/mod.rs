@@ -10,6 +10,7 @@ mod doctor;
 mod error;
 mod evaluate;
 mod export;
+mod import;
 mod merge;
 mod replay;
 mod report;
@@ -18,12 +19,14 @@ mod signatures;
 mod simulate;
 mod train;
 mod train_progress;
+mod tune;
 
 use clap::Parser;
 
 pub use args::{
-    Cli, Command, CommonArgs, DetectArgs, DoctorArgs, EvaluateArgs, ExportArgs, ExportFormat, MergeArgs, ReplayArgs,
-    ReportArgs, RunArgs, Shard, SignatureFormat, SignatureName, SignaturesArgs, SimulateArgs, TrainArgs,
+    Cli, Command, CommonArgs, DetectArgs, DoctorArgs, EvaluateArgs, ExportArgs, ExportFormat, ImportArgs, MergeArgs,
+    ReplayArgs, ReportArgs, RunArgs, Shard, SignatureFormat, SignatureName, SignaturesArgs, SimulateArgs, TrainArgs,
+    TuneArgs,
 };
 pub use error::CliError;
 
@@ -66,9 +69,11 @@ fn execute(command: &Command) -> Result<(), CliError> {
         Command::Run(args) => run::execute(args),
         Command::Train(args) => train::execute(args),
         Command::Evaluate(args) => evaluate::execute(args),
+        Command::Tune(args) => tune::execute(args),
         Command::Simulate(args) => simulate::execute(args),
         Command::Detect(args) => detect::execute(args),
         Command::Export(args) => export::execute(args),
+        Command::Import(args) => import::execute(args),
         Command::Signatures(args) => signatures::execute(args),
         Command::Report(args) => report::execute(args),
         Command::Replay(args) => replay::execute(args),
@@ -82,9 +87,11 @@ fn common(command: &Command) -> &CommonArgs {
         Command::Run(a) => &a.common,
         Command::Train(a) => &a.common,
         Command::Evaluate(a) => &a.common,
+        Command::Tune(a) => &a.common,
         Command::Simulate(a) => &a.common,
         Command::Detect(a) => &a.common,
         Command::Export(a) => &a.common,
+        Command::Import(a) => &a.common,
         Command::Signatures(a) => &a.common,
         Command::Report(a) => &a.common,
         Command::Replay(a) => &a.common,

@@ -3,7 +3,7 @@
 use super::ReplayArgs;
 use super::error::{CliError, say};
 use crate::config::Point;
-use crate::scenario::{Scenario, Split};
+use crate::scenario::Scenario;
 use crate::simulation::{ReplayedDetector, read_results, replay_frame};
 
 /// Computes the frame as the run did and prints what each detector decided.
@@ -15,7 +15,7 @@ pub fn execute(args: &ReplayArgs) -> Result<(), CliError> {
     let points = results.config.points()?;
     let point = find(&points, &args.point)?;
     let detectors = super::detectors::of_run(&args.dir, &results, point, &args.common)?;
-    let scenario = Scenario::new(&point.scenario, results.seed, Split::Test)?;
+    let scenario = Scenario::new(&point.scenario, results.seed, point.engine.split.into())?;
     let replay = replay_frame(point, &scenario, &detectors, args.frame)?;
     say(&format!("{} frame {} (block {}), seed {}", point.id, replay.frame, replay.block, results.seed))?;
     for detector in &replay.detectors {

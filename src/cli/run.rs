@@ -23,11 +23,16 @@ pub fn execute(args: &RunArgs) -> Result<(), CliError> {
 /// Loads the experiment, opens the device and runs the asked-for part.
 pub(super) fn start(config: &std::path::Path, common: &CommonArgs, mode: Mode) -> Result<Outcome, CliError> {
     let experiment = Experiment::load(config, &common.assignments())?;
+    Ok(execute_experiment(&experiment, &settings(&experiment.name, common, mode)?)?)
+}
+
+/// Opens the device and the folder; `name` is the experiment's.
+pub(super) fn settings(name: &str, common: &CommonArgs, mode: Mode) -> Result<Settings, CliError> {
     let device = choose(common.backend).map_err(|e| CliError::Other(Box::new(e)))?;
     note(&device.note);
-    let out = common.out_folder(&experiment.name);
-    note(&format!("{}: results in {}", experiment.name, out.display()));
-    let settings = Settings {
+    let out = common.out_folder(name);
+    note(&format!("{name}: results in {}", out.display()));
+    Ok(Settings {
         out,
         mode,
         fresh: common.fresh,
@@ -36,8 +41,7 @@ pub(super) fn start(config: &std::path::Path, common: &CommonArgs, mode: Mode) -
         interrupt: interrupt::install()?,
         observer: observer(common.progress),
         train_observer: train_observer(common.progress),
-    };
-    Ok(execute_experiment(&experiment, &settings)?)
+    })
 }
 
 /// Prints what was measured; an interrupted run ends with its own exit code.

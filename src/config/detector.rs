@@ -166,6 +166,16 @@ pub enum Precision {
     F32,
 }
 
+/// What a linear estimate takes for the covariance of a device's antennas.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RowCovariance {
+    /// Independent antennas of equal power.
+    White,
+    /// The mean over the devices of training frames.
+    Pooled,
+}
+
 /// Order of successive cancellation (system E).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -224,6 +234,10 @@ pub struct DetectorConfig {
     /// lasso: "fista" (default) or "ista".
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub method: Option<LassoMethod>,
+    /// lmmse, genie-mmse: "white" (default: independent antennas) or "pooled" (their covariance over training frames;
+    /// experiment files only).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub covariance: Option<RowCovariance>,
     /// score: the network and the noise levels it is trained for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub score: Option<ScoreConfig>,
@@ -281,6 +295,7 @@ impl DetectorConfig {
             alpha: None,
             extrapolation: None,
             method: None,
+            covariance: None,
             langevin: None,
             score: None,
             precision: None,
@@ -435,6 +450,7 @@ impl DetectorConfig {
         used(self.admm.is_some(), "admm", &[K::PcAdmmNet])?;
         used(self.langevin.is_some(), "langevin", &[K::Langevin, K::Score])?;
         used(self.score.is_some(), "score", &[K::Score])?;
+        used(self.covariance.is_some(), "covariance", &[K::Lmmse, K::GenieMmse])?;
         used(
             self.precision.is_some(),
             "precision",

@@ -11,6 +11,23 @@ use super::scenario::ScenarioConfig;
 use super::set::{Assignment, apply};
 use crate::metrics::{JAIN, METRICS, PROPERTIES, is_metric};
 
+/// Which stream the frames of a simulation come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FrameSplit {
+    /// Frames that nothing was trained on or chosen by.
+    #[default]
+    Test,
+    /// Frames that hyper-parameters are chosen by.
+    Validation,
+}
+
+impl FrameSplit {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// `[engine]`: how long a point is simulated.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -29,6 +46,9 @@ pub struct EngineConfig {
     pub block_frames: usize,
     /// Blocks that are simulated at a time; changes memory and speed, never results. Default 8.
     pub batch_blocks: usize,
+    /// "test" (default) or "validation".
+    #[serde(skip_serializing_if = "FrameSplit::is_default")]
+    pub split: FrameSplit,
 }
 
 impl Default for EngineConfig {
@@ -41,6 +61,7 @@ impl Default for EngineConfig {
             time_budget: 0.0,
             block_frames: 32,
             batch_blocks: 8,
+            split: FrameSplit::Test,
         }
     }
 }
@@ -370,6 +391,14 @@ impl Experiment {
             }
         }
         Ok(())
+    }
+
+    /// Checks everything, as reading from a file does.
+    ///
+    /// # Errors
+    /// [`ConfigError`] naming the key, range and default.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        self.validate()
     }
 
     fn validate(&self) -> Result<(), ConfigError> {

@@ -19,15 +19,16 @@ mod training;
 
 pub use decoder::{CorrectionKind, DecoderConfig, DecoderForm, DecoderTarget};
 pub use detector::{
-    DEFAULT_ALPHA, DetectorConfig, DetectorKind, LassoMethod, Onsager, Order, Precision, Threshold, kind_name, spelled,
+    DEFAULT_ALPHA, DetectorConfig, DetectorKind, LassoMethod, Onsager, Order, Precision, RowCovariance, Threshold,
+    kind_name, spelled,
 };
 pub use error::ConfigError;
-pub use experiment::{EngineConfig, Experiment, Figure, Point, Sweep};
-pub use langevin::{LangevinConfig, Likelihood};
+pub use experiment::{EngineConfig, Experiment, Figure, FrameSplit, Point, Sweep};
+pub use langevin::{LangevinConfig, Likelihood, Sampler};
 pub use noma::{Activation, ActivationLaw, Constellation, Fading, NomaConfig, SignatureKind, SnrConvention};
 pub use pc_admm::{AdmmConfig, LinearMap, MapSharing, NominalLink, Proximal};
 pub use receiver::{ReceiverConfig, ReceiverForm};
 pub use scenario::{ActivityLaw, EnergyConvention, PilotKind, PilotRedraw, Positions, ScenarioConfig, ScenarioKind};
-pub use score::ScoreConfig;
+pub use score::{ScoreArchitecture, ScoreConfig};
 pub use set::{Assignment, apply};
 pub use training::{Denoiser, ModelConfig, ModelForm, PhaseConfig, PhaseKind, TrainingConfig};

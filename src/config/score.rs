@@ -4,26 +4,65 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{ConfigError, check};
 
+/// Which network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ScoreArchitecture {
+    /// NCSNv2's RefineNet over antennas and users, as the paper has it.
+    #[default]
+    Refine,
+    /// The same small network for every user, with means over antennas and users: permutation-equivariant.
+    Set,
+}
+
+impl ScoreArchitecture {
+    /// Old manifests do not name it.
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// A score network and the noise levels it is trained for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ScoreConfig {
-    /// Channels of the first stage, deeper stages have twice as many; 1..=512. Default 16.
+    /// "refine" (default) or "set".
+    #[serde(skip_serializing_if = "ScoreArchitecture::is_default")]
+    pub architecture: ScoreArchitecture,
+    /// Channels (refine: of the first stage, deeper stages have two or four times as many); 1..=512. Default 16.
     pub width: usize,
-    /// Stages after the first, 1..=3 (NCSNv2 has 3). Default 3.
+    /// refine: stages after the first, 1..=5: 3 is the published NCSNv2, 4 NCSNv2Deeper, 5 NCSNv2Deepest; set: residual
+    /// blocks, 1..=32. Default 3.
     pub depth: usize,
     /// Largest noise level, standard deviation of a complex entry relative to that of an active device's channel; in
     /// (0, 1000]. Default 2.
     pub sigma_max: f64,
     /// Smallest noise level, > 0 and at most `sigma_max`. Default 0.01.
     pub sigma_min: f64,
-    /// Noise levels in equal ratios, 1..=1000. Default 40.
+    /// Noise levels in equal ratios, 1..=10000. Default 40.
     pub levels: usize,
+    /// True where the network sees X itself, false where it sees 2X - 1, as the published networks do with pictures in
+    /// [0, 1] (their `data.rescaled`). Default true.
+    #[serde(skip_serializing_if = "is_true")]
+    pub rescaled: bool,
+}
+
+/// Networks that see X itself are described as before this key existed: their fingerprints stay.
+fn is_true(value: &bool) -> bool {
+    *value
 }
 
 impl Default for ScoreConfig {
     fn default() -> Self {
-        Self { width: 16, depth: 3, sigma_max: 2.0, sigma_min: 0.01, levels: 40 }
+        Self {
+            architecture: ScoreArchitecture::Refine,
+            width: 16,
+            depth: 3,
+            sigma_max: 2.0,
+            sigma_min: 0.01,
+            levels: 40,
+            rescaled: true,
+        }
     }
 }
 
@@ -36,10 +75,14 @@ impl ScoreConfig {
         let d = Self::default();
         let key = |name: &str| format!("{prefix}.{name}");
         check((1..=512).contains(&self.width), &key("width"), self.width, "1..=512", d.width)?;
-        check((1..=3).contains(&self.depth), &key("depth"), self.depth, "1..=3", d.depth)?;
+        let (deepest, range) = match self.architecture {
+            ScoreArchitecture::Refine => (5, "1..=5"),
+            ScoreArchitecture::Set => (32, "1..=32"),
+        };
+        check((1..=deepest).contains(&self.depth), &key("depth"), self.depth, range, d.depth)?;
         let (top, bottom) = (self.sigma_max, self.sigma_min);
         check(top > 0.0 && top <= 1000.0, &key("sigma_max"), top, "in (0, 1000]", d.sigma_max)?;
         check(bottom > 0.0 && bottom <= top, &key("sigma_min"), bottom, "> 0 and <= sigma_max", d.sigma_min)?;
-        check((1..=1000).contains(&self.levels), &key("levels"), self.levels, "1..=1000", d.levels)
+        check((1..=10_000).contains(&self.levels), &key("levels"), self.levels, "1..=10000", d.levels)
     }
 }

@@ -168,6 +168,9 @@ pub struct TrainingConfig {
     /// Train on this many fixed frames again and again instead of fresh ones. Default: fresh frames for ever.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dataset_frames: Option<u64>,
+    /// Decay of a moving average of the weights, in (0, 1), which is then what is validated and kept. Default: no average.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub average: Option<f64>,
 }
 
 impl Default for TrainingConfig {
@@ -187,6 +190,7 @@ impl Default for TrainingConfig {
             validation_every: 200,
             patience: 0,
             dataset_frames: None,
+            average: None,
         }
     }
 }
@@ -220,6 +224,9 @@ impl TrainingConfig {
         check(!self.phases.is_empty(), &key("phases"), "[]", "at least one phase", "one joint phase")?;
         if let Some(n) = self.dataset_frames {
             check(n >= self.batch as u64, &key("dataset_frames"), n, ">= batch", "none (fresh frames)")?;
+        }
+        if let Some(decay) = self.average {
+            check(decay > 0.0 && decay < 1.0, &key("average"), decay, "in (0, 1)", "none (no average)")?;
         }
         for (i, p) in self.phases.iter().enumerate() {
             let key = |name: &str| format!("{prefix}.phases[{i}].{name}");

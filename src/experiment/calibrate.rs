@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::classical::ClassicalError;
-use crate::config::{DetectorConfig, Point, Threshold};
+use num_complex::Complex64;
+
+use crate::classical::Spatial;
+use crate::config::{DetectorConfig, Point, RowCovariance, Threshold};
 use crate::detection::Detector;
 use crate::metrics::ThresholdSearch;
 use crate::scenario::{Pilots, Scenario, Split};
@@ -36,16 +38,53 @@ pub(super) fn best_threshold(
     Ok(search.best().unwrap_or(0.0))
 }
 
+/// Frames that a covariance of the antennas is taken from.
+const COVARIANCE_FRAMES: usize = 2048;
+
 /// A classical detector as it stands before [`choose_thresholds`]: where its threshold has to be found first, at its
 /// default.
 ///
 /// # Errors
-/// [`ClassicalError`] for an option out of its range.
-pub fn before_choice(config: &DetectorConfig) -> Result<Box<dyn Detector>, ClassicalError> {
+/// [`ExperimentError`] for an option out of its range, or when training frames cannot be made.
+pub fn before_choice(config: &DetectorConfig, point: &Point, seed: u64) -> Result<Box<dyn Detector>, ExperimentError> {
     if config.threshold == Some(Threshold::BEST) {
-        return crate::classical::build(&DetectorConfig { threshold: None, ..config.clone() });
+        return classical(&DetectorConfig { threshold: None, ..config.clone() }, point, seed);
     }
-    crate::classical::build(config)
+    classical(config, point, seed)
+}
+
+/// A classical detector, with the covariance of the antennas where it asks for one.
+fn classical(config: &DetectorConfig, point: &Point, seed: u64) -> Result<Box<dyn Detector>, ExperimentError> {
+    let spatial = match config.covariance {
+        Some(RowCovariance::Pooled) => {
+            Some(Arc::new(pooled_covariance(&Scenario::new(&point.scenario, seed, Split::Train)?)))
+        }
+        _ => None,
+    };
+    Ok(crate::classical::build_with(config, spatial.as_ref())?)
+}
+
+/// Covariance of the antennas of active devices, relative to their gains, over training frames.
+fn pooled_covariance(train: &Scenario) -> Spatial {
+    let m = train.config().antennas;
+    let mut sum = vec![Complex64::default(); m * m];
+    let mut count = 0_u64;
+    for first in (0..COVARIANCE_FRAMES).step_by(CHUNK) {
+        let drawn = train.realize(first as u64, CHUNK.min(COVARIANCE_FRAMES - first));
+        let n = drawn.devices;
+        for (i, h) in drawn.channel.chunks_exact(m).enumerate() {
+            let beta = drawn.beta.frame(i / n, n)[i % n];
+            if drawn.activity[i] == 0 || beta <= 0.0 {
+                continue;
+            }
+            for (a, row) in h.iter().zip(sum.chunks_exact_mut(m)) {
+                row.iter_mut().zip(h).for_each(|(sum, b)| *sum += a * b.conj() / beta);
+            }
+            count += 1;
+        }
+    }
+    sum.iter_mut().for_each(|v| *v /= count.max(1) as f64);
+    Spatial::new(m, &sum)
 }
 
 /// Gives every detector of `point` with `threshold = "best"` the threshold that makes the fewest errors on frames of the
@@ -72,7 +111,7 @@ pub fn choose_thresholds(
         let pilots = owner.and_then(|at| detectors[at].1.pilots());
         let value = best_threshold(detectors[own].1.as_ref(), &train, pilots.as_ref())?;
         let threshold = Some(Threshold::Value(value));
-        detectors[own].1 = crate::classical::build(&DetectorConfig { threshold, ..config.clone() })?;
+        detectors[own].1 = classical(&DetectorConfig { threshold, ..config.clone() }, point, seed)?;
         chosen.push((id.clone(), value));
     }
     Ok(chosen)

@@ -9,7 +9,8 @@ use super::calibrate::best_threshold;
 use super::{ExperimentError, Mode, Settings, Shared};
 use crate::backend::Chosen;
 use crate::config::{
-    AdmmConfig, DetectorConfig, DetectorKind, Point, ReceiverConfig, ReceiverForm, SignatureKind, Threshold,
+    AdmmConfig, DetectorConfig, DetectorKind, Point, ReceiverConfig, ReceiverForm, ScoreArchitecture, SignatureKind,
+    Threshold,
 };
 use crate::detection::Detector;
 use crate::models::autoencoder::{
@@ -17,7 +18,9 @@ use crate::models::autoencoder::{
 };
 use crate::models::mampnet::{BundleInfo, MampDetector, MampTask, load_bundle, save_bundle};
 use crate::models::pc_admm::{self, PcAdmmDetector, PcAdmmInfo, PcAdmmTask, load_pc_admm, save_pc_admm};
-use crate::models::score::{self, ScoreDetector, ScoreInfo, ScoreTask, load_score, save_score};
+use crate::models::score::{
+    self, ScoreDetector, ScoreInfo, ScoreModel, ScoreNet, ScoreTask, SetNet, load_score, save_score,
+};
 use crate::models::signature::beam::{BeamTask, load_beam, save_beam};
 use crate::models::signature::{
     self, ReceiverDetector, ReceiverInfo, ReceiverTask, Sizes, load_receiver, save_receiver,
@@ -142,7 +145,10 @@ pub(super) fn ready(
         DetectorKind::Sicnn => job.receiver()?,
         DetectorKind::Autoencoder => job.autoencoder()?,
         DetectorKind::PcAdmmNet => job.pc_admm()?,
-        DetectorKind::Score => job.score()?,
+        DetectorKind::Score => match config.score.clone().unwrap_or_default().architecture {
+            ScoreArchitecture::Refine => job.score::<ScoreNet>()?,
+            ScoreArchitecture::Set => job.score::<SetNet>()?,
+        },
         _ => job.mampnet()?,
     };
     if !finished {
@@ -262,12 +268,12 @@ impl Job<'_> {
 
     /// System D; false when it was interrupted. The threshold stays where the configuration has it: the best one depends
     /// on the noise, of which the network knows nothing.
-    fn score(&self) -> Result<bool, ExperimentError> {
+    fn score<N: ScoreModel>(&self) -> Result<bool, ExperimentError> {
         let score = self.config.score.clone().unwrap_or_default();
         let schedule = self.config.training.clone().unwrap_or_default();
         let scenario = self.config.prior_of(&self.point.scenario);
         let device = &self.settings.device.device;
-        let task = ScoreTask::new(&self.shown(), &scenario, self.seed, &score, &schedule, device)?;
+        let task = ScoreTask::<N>::new(&self.shown(), &scenario, self.seed, &score, &schedule, device)?;
         let Some((net, metrics)) = self.run(&task)? else { return Ok(false) };
         let info = ScoreInfo {
             score,

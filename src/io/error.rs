@@ -73,6 +73,14 @@ pub enum IoError {
         /// What was found.
         problem: String,
     },
+    /// A file that is no PyTorch state_dict, or a damaged one.
+    #[error("{path} is not a readable PyTorch state_dict: {problem}")]
+    Torch {
+        /// The file.
+        path: String,
+        /// What was found.
+        problem: String,
+    },
     /// A model bundle that is incomplete, altered or of another version; `path` is the file at fault.
     #[error("model bundle: {path}: {problem}")]
     Bundle {

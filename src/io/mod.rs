@@ -1,4 +1,4 @@
-//! Files: npz arrays, frames and decisions, safetensors, model bundles.
+//! Files: npz arrays, frames and decisions, safetensors, PyTorch state_dicts, model bundles.
 //!
 //! Every write goes through [`atomic_write`] (temporary file, fsync, rename), so that a reader never sees half a file.
 //! Every read checks sizes, types and values before anything is computed, and an error names the file, the array, what
@@ -11,8 +11,10 @@ mod frames;
 mod npy_header;
 pub mod npz;
 mod npz_writer;
+mod pickle;
 mod spreading;
 pub mod tensors;
+pub mod torch;
 
 pub use atomic::{atomic_write, create_parent};
 pub(crate) use bundle::sha256_hex;

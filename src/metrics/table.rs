@@ -98,7 +98,7 @@ pub struct Property {
 }
 
 /// Every property.
-pub const PROPERTIES: [Property; 6] = [
+pub const PROPERTIES: [Property; 7] = [
     Property {
         name: "coherence",
         title: "Coherence",
@@ -125,6 +125,11 @@ pub const PROPERTIES: [Property; 6] = [
         title: "Iterations to the optimum",
         definition: "iterations until the optimality conditions of the (group) LASSO are violated by less than 1e-6 in the units \
                      of A^H Y, median over 100 problems with new pilots in every tenth (unless pilots are fixed); 20000 at most",
+    },
+    Property {
+        name: "score_calls",
+        title: "Evaluations of the score",
+        definition: "evaluations of the prior's score for one estimate, all chains together",
     },
     Property {
         name: "time_ratio",

@@ -18,6 +18,15 @@ pub enum Split {
     Test,
 }
 
+impl From<crate::config::FrameSplit> for Split {
+    fn from(split: crate::config::FrameSplit) -> Self {
+        match split {
+            crate::config::FrameSplit::Test => Self::Test,
+            crate::config::FrameSplit::Validation => Self::Validation,
+        }
+    }
+}
+
 /// What a stream of numbers is for; streams of different purposes are independent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::{Detectors, RunContext, SimulationError};
-use crate::config::{DetectorConfig, Point, ScenarioConfig};
+use crate::config::{DetectorConfig, FrameSplit, Point, ScenarioConfig};
 
 /// What is hashed. Structs and sorted maps have one text, whatever the order of the legend.
 #[derive(Serialize)]
@@ -18,6 +18,8 @@ struct Identity<'a> {
     scenario: &'a ScenarioConfig,
     channel_file: Option<String>,
     block_frames: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    split: Option<FrameSplit>,
     detectors: BTreeMap<&'a str, Option<DetectorConfig>>,
     checksums: Option<&'a BTreeMap<String, String>>,
 }
@@ -34,6 +36,8 @@ pub(super) fn fingerprint(point: &Point, detectors: &Detectors, ctx: &RunContext
         scenario: &point.scenario,
         channel_file,
         block_frames: point.engine.block_frames,
+        // Test frames are what logs have always been about.
+        split: Some(point.engine.split).filter(|s| *s != FrameSplit::Test),
         detectors: detectors
             .iter()
             .map(|(id, _)| {

@@ -13,6 +13,7 @@ use crate::io::{Bundle, ManifestParts, write_bundle};
 use crate::simulation::TrainingPoint;
 
 const SYSTEM: &str = "checkpoint";
+const AVERAGE: &str = "average.bpk";
 
 /// Everything of a run that is not a tensor.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -56,6 +57,8 @@ pub struct Loaded<N> {
     pub net: N,
     /// Best network of the phase.
     pub best: N,
+    /// Moving average of the weights.
+    pub average: Option<N>,
     /// Optimiser.
     pub optimizer: ModuleOptimizer,
 }
@@ -88,6 +91,7 @@ impl Store {
         state: &State,
         net: &N,
         best: &N,
+        average: Option<&N>,
         optimizer: &ModuleOptimizer,
     ) -> Result<(), TrainError> {
         let bytes = |n: &N| n.clone().into_record().into_bytes().map_err(|e| self.mismatch(e));
@@ -96,7 +100,9 @@ impl Store {
         let parts = ManifestParts { system: SYSTEM.into(), config, metrics: serde_json::Value::Null };
         let (net, best) = (bytes(net)?, bytes(best)?);
         crate::io::create_parent(&self.dir).map_err(|e| self.io(e))?;
-        let files: [(&str, &[u8]); 3] = [("net.bpk", &net), ("best.bpk", &best), ("optimizer.bpk", &optimizer)];
+        let average = average.map(bytes).transpose()?;
+        let mut files: Vec<(&str, &[u8])> = vec![("net.bpk", &net), ("best.bpk", &best), ("optimizer.bpk", &optimizer)];
+        files.extend(average.as_deref().map(|bytes| (AVERAGE, bytes)));
         write_bundle(&self.dir, &parts, &files).map(|_| ()).map_err(|e| self.io(e))
     }
 
@@ -105,6 +111,7 @@ impl Store {
         &self,
         fingerprint: &str,
         fresh: &N,
+        averaged: bool,
         optimizer: ModuleOptimizer,
     ) -> Result<Option<Loaded<N>>, TrainError> {
         if !self.dir.exists() {
@@ -125,6 +132,7 @@ impl Store {
         Ok(Some(Loaded {
             net: net("net.bpk")?,
             best: net("best.bpk")?,
+            average: averaged.then(|| net(AVERAGE)).transpose()?,
             optimizer: optimizer.from_bytes(read("optimizer.bpk")?).map_err(|e| self.mismatch(e))?,
             state,
         }))

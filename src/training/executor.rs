@@ -8,6 +8,7 @@ use burn::grad_clipping::GradientClippingConfig;
 use burn::module::Module;
 use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
 
+use super::average::{blend, memory};
 use super::checkpoint::{State, Store};
 use super::error::TrainError;
 use super::task::{Phase, TrainEvent, TrainObserver, TrainTask};
@@ -56,13 +57,20 @@ pub fn train<T: TrainTask>(
     let store = Store::new(checkpoint, task.label());
     let fresh = task.init();
     let fingerprint = task.fingerprint();
-    let mut run = match store.load(&fingerprint, &fresh, adam(task.clip()))? {
+    let mut run = match store.load(&fingerprint, &fresh, task.average().is_some(), adam(task.clip()))? {
         Some(loaded) => {
             observer.on_event(&TrainEvent::Resumed { step: loaded.state.step });
-            Run { net: loaded.net.train(), best: loaded.best, optimizer: loaded.optimizer, state: loaded.state }
+            Run {
+                net: loaded.net.train(),
+                best: loaded.best,
+                average: loaded.average,
+                optimizer: loaded.optimizer,
+                state: loaded.state,
+            }
         }
         None => Run {
             best: fresh.valid(),
+            average: task.average().map(|_| fresh.valid()),
             net: fresh,
             optimizer: adam(task.clip()),
             state: State {
@@ -90,7 +98,7 @@ pub fn train<T: TrainTask>(
         }
         if interrupt.load(Ordering::SeqCst) {
             run.state.seconds = before + started.elapsed().as_secs_f64();
-            store.save(&run.state, &run.net, &run.best, &run.optimizer)?;
+            run.save(&store)?;
             return Ok(run.outcome(TrainStop::Interrupted));
         }
         run.step(task, phase)?;
@@ -104,7 +112,7 @@ pub fn train<T: TrainTask>(
             if ends || stalled {
                 run.next_phase(phases.len(), task.clip());
             }
-            store.save(&run.state, &run.net, &run.best, &run.optimizer)?;
+            run.save(&store)?;
         }
     }
     Ok(run.outcome(TrainStop::Finished))
@@ -114,11 +122,17 @@ pub fn train<T: TrainTask>(
 struct Run<N> {
     net: N,
     best: N,
+    /// Moving average of the weights, where the task wants one.
+    average: Option<N>,
     optimizer: ModuleOptimizer,
     state: State,
 }
 
 impl<N: Module + 'static> Run<N> {
+    fn save(&self, store: &Store) -> Result<(), TrainError> {
+        store.save(&self.state, &self.net, &self.best, self.average.as_ref(), &self.optimizer)
+    }
+
     /// One Adam step.
     fn step<T: TrainTask<Net = N>>(&mut self, task: &T, phase: &Phase) -> Result<(), TrainError> {
         let batch = task.batch(self.state.step, phase)?;
@@ -147,6 +161,9 @@ impl<N: Module + 'static> Run<N> {
             net = self.optimizer.step(group.rate * decay, net, part);
         }
         self.net = net;
+        if let (Some(average), Some(decay)) = (self.average.take(), task.average()) {
+            self.average = Some(blend(average, &self.net.valid(), memory(decay, self.state.phase_step)));
+        }
         self.state.loss_sum += f64::from(value);
         self.state.loss_count += 1;
         self.state.step += 1;
@@ -156,7 +173,7 @@ impl<N: Module + 'static> Run<N> {
 
     /// Validates, keeps the best; true when patience has run out.
     fn validate<T: TrainTask<Net = N>>(&mut self, task: &T, phase: &Phase) -> Result<bool, TrainError> {
-        let candidate = self.net.valid();
+        let candidate = self.average.clone().unwrap_or_else(|| self.net.valid());
         let v = task.validate(&candidate, phase)?;
         // NaN compares with nothing: kept as the best, it would stay so.
         if !v.loss.is_finite() {
@@ -190,6 +207,7 @@ impl<N: Module + 'static> Run<N> {
     /// The next phase starts from the best checkpoint of this one, with a fresh optimiser.
     fn next_phase(&mut self, phases: usize, clip: Option<f32>) {
         self.net = self.best.clone().train();
+        self.average = self.average.take().map(|_| self.best.clone());
         self.optimizer = adam(clip);
         let s = &mut self.state;
         s.phase += 1;

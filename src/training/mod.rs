@@ -6,6 +6,7 @@
 //! the step, and the whole state is saved at every validation, so a run that was killed at any moment resumes to the
 //! same weights on a CPU.
 
+mod average;
 mod checkpoint;
 mod error;
 mod executor;

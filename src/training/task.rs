@@ -60,6 +60,11 @@ pub trait TrainTask {
     fn clip(&self) -> Option<f32> {
         None
     }
+    /// Decay of an exponential moving average of the weights, which is validated and kept in place of the network itself.
+    /// Default: no average.
+    fn average(&self) -> Option<f64> {
+        None
+    }
     /// A fresh network on the training (autodiff) device.
     fn init(&self) -> Self::Net;
     /// Parameters a phase trains.

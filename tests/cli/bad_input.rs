@@ -29,6 +29,13 @@ fn amp(dir: &Path, input: PathBuf) -> Vec<String> {
     detect(dir, "amp", input, "detector.iterations=2")
 }
 
+/// Import of a state_dict that `make` writes.
+fn import(dir: &Path, make: fn(&Path)) -> Vec<String> {
+    let file = dir.join("weights.pt");
+    make(&file);
+    ["import", &text(file), "--output", &text(dir.join("bundle"))].map(String::from).into()
+}
+
 /// Detection on a valid file but for the array that `change` adds instead of the good one.
 fn with_array(dir: &Path, replaced: &str, change: fn(NpzWriter) -> NpzWriter) -> Vec<String> {
     let one = |n: usize| vec![Complex64::new(1.0, 0.5); n];
@@ -257,6 +264,12 @@ const CASES: &[(&str, i32, &[&str], Arrange)] = &[
     ("bad backend", 2, &["--backend", "flex"], |d| simulate(d, EXPERIMENT, &["--backend", "cuda"])),
     ("bad number of threads", 2, &["--threads"], |d| simulate(d, EXPERIMENT, &["--threads", "0"])),
     ("unknown command", 2, &["train"], |_| vec!["trian".into()]),
+    // State_dicts.
+    ("no state_dict", 1, &["weights.pt", "before 1.6"], |d| import(d, |f| fs::write(f, b"\x80\x02}.").unwrap())),
+    ("half a state_dict", 1, &["weights.pt", "is the file complete?"], |d| import(d, |f| {
+        let whole = fs::read(data("ncsnv2.pt")).unwrap();
+        fs::write(f, &whole[..whole.len() / 2]).unwrap();
+    })),
     // Bundles.
     ("no bundle", 1, &["manifest.json"], |d| ["export", &text(d.join("none")), "--format", "csv"].map(String::from).into()),
     ("altered weights, export", 1, &["weights.safetensors", "SHA-256"], |d| bundle(d, |b| fs::write(b.join("weights.safetensors"), b"012345678X").unwrap(), "export")),

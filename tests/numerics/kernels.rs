@@ -1,9 +1,9 @@
 //! Fused kernels: every body against plain complex arithmetic, every gradient against finite differences in f64.
 
-use burn::tensor::{DType, Device, Tensor};
+use burn::tensor::{DType, Device, Tensor, TensorData};
 use grantfree::backend::{
-    coordinate_sweep, covariance_filter, covariance_score, group_shrink, row_dot, row_onsager, row_scale,
-    section_posterior,
+    conv_same, coordinate_sweep, covariance_filter, covariance_score, group_shrink, norm_plus, row_dot, row_onsager,
+    row_scale, section_posterior,
 };
 use num_complex::Complex64;
 
@@ -399,4 +399,55 @@ fn section_posterior_is_a_distribution_with_exact_gradients() {
     let device = super::cpu();
     let w = values(section_posterior(tensor(&[1e4, -1e4, 1e4, 1e4], [1, 4], &device, DType::F32), 2));
     assert!(w.iter().zip([1.0, 0.0, 0.5, 0.5]).all(|(a, b)| (a - b).abs() < 1e-6), "{w:?}");
+}
+
+/// Images and weights folded to matrices, as [`check_gradients`] wants them.
+fn conv_of(t: &[Tensor<2>], dilation: usize, activate: bool) -> Tensor<2> {
+    let x = t[0].clone().reshape([2, 3, 4, 5]);
+    conv_same(x, t[1].clone().reshape([2, 3, 3, 3]), t[2].clone().reshape([2]), dilation, activate).reshape([4, 20])
+}
+
+#[test]
+fn gradients_of_the_image_kernels_match_finite_differences() {
+    let (x, w, b) = (normals(41, 120), normals(42, 54), normals(43, 2));
+    for (dilation, activate) in [(1, false), (1, true), (2, true)] {
+        let inputs: [(&[f64], _); 3] = [(&x, [6, 20]), (&w, [2, 27]), (&b, [1, 2])];
+        check_gradients("conv_same", &inputs, |t| conv_of(t, dilation, activate));
+    }
+    let weights = [normals(44, 3), normals(45, 3), normals(46, 3)];
+    let inputs: [(&[f64], _); 4] = [(&x, [6, 20]), (&weights[0], [1, 3]), (&weights[1], [1, 3]), (&weights[2], [1, 3])];
+    check_gradients("norm_plus", &inputs, |t| {
+        let x = t[0].clone().reshape([2, 3, 4, 5]);
+        let [alpha, gamma, beta] = [1, 2, 3].map(|i| t[i].clone().reshape([3]));
+        norm_plus(x, alpha, gamma, beta).reshape([6, 20])
+    });
+}
+
+#[test]
+fn convolutions_are_the_plain_sums_on_every_backend() {
+    let (c, o, h, w, d) = (3, 4, 5, 7, 2_isize);
+    let (x, k, b) = (normals(51, 2 * c * h * w), normals(52, o * c * 9), normals(53, o));
+    let mut want = Vec::new();
+    for (f, out) in (0..2).flat_map(|f| (0..o).map(move |o| (f, o))) {
+        for (i, j) in (0..h as isize).flat_map(|i| (0..w as isize).map(move |j| (i, j))) {
+            let mut sum = b[out];
+            for (ch, tap) in (0..c).flat_map(|ch| (0..9_isize).map(move |t| (ch, t))) {
+                let (y, z) = (i + (tap / 3 - 1) * d, j + (tap % 3 - 1) * d);
+                if (0..h as isize).contains(&y) && (0..w as isize).contains(&z) {
+                    let v = x[((f * c + ch) * h + y as usize) * w + z as usize];
+                    let v = if v > 0.0 { v } else { v.exp_m1() };
+                    sum += v * k[(out * c + ch) * 9 + tap as usize];
+                }
+            }
+            want.push(sum);
+        }
+    }
+    for (name, device) in devices() {
+        let put = |data: &[f64]| data.iter().map(|v| *v as f32).collect::<Vec<f32>>();
+        let image = Tensor::<4>::from_data(TensorData::new(put(&x), [2, c, h, w]), &device);
+        let weight = Tensor::<4>::from_data(TensorData::new(put(&k), [o, c, 3, 3]), &device);
+        let bias = Tensor::<1>::from_data(TensorData::new(put(&b), [o]), &device);
+        let got = values(conv_same(image, weight, bias, d as usize, true));
+        assert!(relative(&got, &want) < 1e-5, "{name}");
+    }
 }

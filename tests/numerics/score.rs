@@ -1,9 +1,12 @@
 //! The score network: its parts against plain formulas, its sizes, and that training approaches a known score.
 
-use burn::module::Module;
 use burn::tensor::{Tensor, TensorData};
-use grantfree::config::{PhaseConfig, PhaseKind, ScenarioConfig, ScenarioKind, ScoreConfig, TrainingConfig};
-use grantfree::models::score::{InstanceNormPlus, ScoreNet, ScoreTask, noise_levels, resize};
+use grantfree::config::{
+    PhaseConfig, PhaseKind, ScenarioConfig, ScenarioKind, ScoreArchitecture, ScoreConfig, TrainingConfig,
+};
+use grantfree::models::score::{
+    InstanceNormPlus, ScoreFunction, ScoreModel, ScoreNet, ScoreTask, SetNet, noise_levels, resize,
+};
 use grantfree::scenario::{Split, StreamKey};
 use grantfree::training::{TrainStop, TrainTask, train};
 
@@ -70,12 +73,12 @@ fn one_network_serves_every_size_and_level_on_every_backend() {
     for [m, n] in [[8, 32], [7, 15], [2, 3], [16, 16]] {
         let want = {
             let x = image(5, [2, 2, m, n], &cpu());
-            values(reference.forward(x, Tensor::ones([2, 1, 1, 1], &cpu())))
+            values(reference.score(x, Tensor::ones([2, 1, 1, 1], &cpu())))
         };
         assert_eq!(want.len(), 4 * m * n);
         for (name, device) in devices() {
             let sigma = Tensor::<4>::from_data(TensorData::new(vec![1.0_f32, 4.0], [2, 1, 1, 1]), &device);
-            let got = values(net(4, 3, &device).forward(image(5, [2, 2, m, n], &device), sigma));
+            let got = values(net(4, 3, &device).score(image(5, [2, 2, m, n], &device), sigma));
             for (i, (a, b)) in got.iter().zip(&want).enumerate() {
                 let level = if i < 2 * m * n { 1.0 } else { 4.0 };
                 assert!((a * level - b).abs() < 1e-3 * (1.0 + b.abs()), "{name}, {m} x {n}: {a} {b}");
@@ -84,8 +87,7 @@ fn one_network_serves_every_size_and_level_on_every_backend() {
     }
 }
 
-#[test]
-fn training_approaches_the_score_of_gaussian_channels() {
+fn training_approaches_the_score_of_gaussian_channels<N: ScoreModel>(architecture: ScoreArchitecture) {
     // Every device active with unit power: x ~ N(0, 1/2) per real part, and the blurred score is -x/(1/2 + sigma^2).
     let device = cpu();
     let scenario = ScenarioConfig {
@@ -112,8 +114,16 @@ fn training_approaches_the_score_of_gaussian_channels() {
         validation_every: 50,
         ..TrainingConfig::default()
     };
-    let config = ScoreConfig { width: 4, depth: 1, sigma_max: 2.8, sigma_min: 0.35, levels: 6 };
-    let task = ScoreTask::new("test", &scenario, 7, &config, &training, &device).unwrap();
+    let config = ScoreConfig {
+        architecture,
+        width: 4,
+        depth: 1,
+        sigma_max: 2.8,
+        sigma_min: 0.35,
+        levels: 6,
+        ..ScoreConfig::default()
+    };
+    let task = ScoreTask::<N>::new("test", &scenario, 7, &config, &training, &device).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let outcome = train(&task, &folder.path().join("c"), &(), &false.into()).unwrap();
     assert_eq!(outcome.stop, TrainStop::Finished);
@@ -121,5 +131,53 @@ fn training_approaches_the_score_of_gaussian_channels() {
     let best = noise_levels(&config).iter().map(|s| 0.25 / (0.5 + s * s)).sum::<f64>() / 6.0;
     let start = task.validate(&task.init().valid(), &task.phases()[0]).unwrap().loss;
     let end = task.validate(&outcome.net, &task.phases()[0]).unwrap().loss;
+    assert!(start > 1.1 * best, "the untrained network is too good for this test: {start}, {best}");
     assert!(end < best + 0.5 * (start - best) && end > 0.8 * best, "start {start}, end {end}, smallest {best}");
+}
+
+#[test]
+fn training_a_refine_net_approaches_the_score_of_gaussian_channels() {
+    training_approaches_the_score_of_gaussian_channels::<ScoreNet>(ScoreArchitecture::Refine);
+}
+
+#[test]
+fn training_a_set_net_approaches_the_score_of_gaussian_channels() {
+    training_approaches_the_score_of_gaussian_channels::<SetNet>(ScoreArchitecture::Set);
+}
+
+/// A set network whose last layers are not zero.
+fn set_net(device: &burn::tensor::Device) -> SetNet {
+    let config = ScoreConfig { architecture: ScoreArchitecture::Set, width: 6, depth: 4, ..ScoreConfig::default() };
+    let mut net = SetNet::init(&config, &StreamKey::new(3, Split::Train, "test"), device);
+    let fill = |p: burn::module::Param<Tensor<4>>, seed| {
+        let shape = p.val().dims();
+        p.map(|_| image(seed, shape, device) * 0.3)
+    };
+    net.end_conv.weight = fill(net.end_conv.weight, 81);
+    net.gate.weight = fill(net.gate.weight, 82);
+    net
+}
+
+#[test]
+fn a_set_network_knows_no_order_of_the_users_and_is_alike_on_every_backend() {
+    let (b, m, n) = (2, 5, 7);
+    let turn = |data: &[f64]| -> Vec<f64> { (0..data.len()).map(|i| data[i / n * n + (i % n + 3) % n]).collect() };
+    let put = |data: &[f64], device: &burn::tensor::Device| {
+        let data: Vec<f32> = data.iter().map(|v| *v as f32).collect();
+        Tensor::<4>::from_data(TensorData::new(data, [b, 2, m, n]), device)
+    };
+    let x = normals(83, b * 2 * m * n);
+    let level = |device: &burn::tensor::Device| {
+        Tensor::<4>::from_data(TensorData::new(vec![0.3_f32, 1.5], [b, 1, 1, 1]), device)
+    };
+    let want = values(set_net(&cpu()).score(put(&x, &cpu()), level(&cpu())));
+    assert!(want.iter().all(|v| v.is_finite()));
+    for (name, device) in devices() {
+        let net = set_net(&device);
+        let same = values(net.score(put(&x, &device), level(&device)));
+        let turned = values(net.score(put(&turn(&x), &device), level(&device)));
+        for ((a, b), c) in same.iter().zip(&want).zip(turn(&want).iter().zip(&turned).map(|(a, b)| (a - b).abs())) {
+            assert!((a - b).abs() < 1e-3 * (1.0 + b.abs()) && c < 1e-3 * (1.0 + b.abs()), "{name}: {a} {b} {c}");
+        }
+    }
 }

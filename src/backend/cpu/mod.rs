@@ -1,18 +1,22 @@
 //! CPU bodies on plain slices: one frame is one task, rayon runs the frames, gemm and SIMD do the inner loops.
 
+mod conv;
 mod covariance;
 mod element;
+mod norm;
 #[cfg(feature = "ndarray")]
 mod on_data;
 mod quantize;
 mod rows;
 mod sweep;
 
+pub(super) use conv::{ConvShape, conv_same, conv_same_backward};
 pub(super) use covariance::{
     CovarianceShape, SMALLEST_RATIO, covariance_filter, covariance_filter_backward, covariance_score,
     covariance_score_backward,
 };
 pub(super) use element::Element;
+pub(super) use norm::{NormShape, norm_plus, norm_plus_backward};
 #[cfg(feature = "ndarray")]
 pub(super) use on_data::{backward_on_data, filter_backward_on_data, filter_on_data, on_data};
 pub(super) use quantize::quantize;

@@ -14,7 +14,8 @@ pub(crate) trait Prior: Sync {
     /// Why a score cannot be computed; a formula always can.
     type Error;
 
-    /// Writes the score `d/du* log p_sigma(u)` (Wirtinger; `-u/v` for `CN(0, v)`) of every chain into `out`.
+    /// Writes the score `d/du* log p_sigma(u)` (Wirtinger; `-u/v` for `CN(0, v)`) of every chain, each with its sigma, into
+    /// `out`.
     ///
     /// `u` is `[rows, chains*antennas]` padded, in units of the standard deviation of an active row, and holds the
     /// **conjugates**, as `out` does; padding of `out` is left as it is.
@@ -22,7 +23,7 @@ pub(crate) trait Prior: Sync {
         &self,
         shape: &Shape,
         u: &Planes<f64>,
-        sigma: f64,
+        sigma: &[f64],
         out: &mut Planes<f64>,
     ) -> Result<(), Self::Error>;
 }
@@ -68,11 +69,11 @@ impl Prior for BernoulliGaussian {
         &self,
         shape: &Shape,
         u: &Planes<f64>,
-        sigma: f64,
+        sigma: &[f64],
         out: &mut Planes<f64>,
     ) -> Result<(), Self::Error> {
         for row in 0..shape.rows {
-            for chain in 0..shape.chains {
+            for (chain, &sigma) in sigma.iter().enumerate() {
                 let at = row * u.stride + chain * shape.antennas;
                 let span = at..at + shape.antennas;
                 let (re, im) = (&u.re[span.clone()], &u.im[span.clone()]);

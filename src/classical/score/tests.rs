@@ -10,7 +10,7 @@ use crate::arithmetic::real::Real;
 use crate::classical::build;
 use crate::classical::columns::pilot_columns;
 use crate::config::{
-    DetectorConfig, DetectorKind, LangevinConfig, Likelihood, PilotKind, ScenarioConfig, ScenarioKind,
+    DetectorConfig, DetectorKind, LangevinConfig, Likelihood, PilotKind, Sampler, ScenarioConfig, ScenarioKind,
 };
 use crate::detection::Decisions;
 use crate::scenario::{C64, FrameBatch, Scenario, Split};
@@ -64,7 +64,7 @@ fn the_exact_score_is_the_gradient_of_the_log_density() {
             *v = StandardNormal.sample(&mut rng);
         }
         let mut out = u.clone();
-        let Ok(()) = prior.score::<false>(&shape, &u, sigma, &mut out);
+        let Ok(()) = prior.score::<false>(&shape, &u, &[sigma; 2], &mut out);
         for (row, chain, a) in [(0, 0, 0), (0, 1, 2), (1, 0, 1), (1, 1, 0)] {
             let at = row * u.stride + chain * 3;
             let held: Vec<C64> = (at..at + 3).map(|i| C64::new(u.re[i], -u.im[i])).collect();
@@ -188,4 +188,69 @@ fn a_diverging_chain_leaves_finite_estimates() {
     let options = LangevinConfig { alpha_0: Some(10.0), steps: 400, samples: 2, ..Default::default() };
     let d = run(DetectorKind::Langevin, Some(options), &batch);
     assert!(d.x.unwrap().iter().all(|v| v.is_finite()));
+}
+
+#[test]
+fn message_passing_finds_the_posterior_mean_of_gaussian_channels() {
+    // Every device active: the posterior mean is the linear estimate.
+    for (devices, length, snr_db) in [(6, 4, 10.0), (12, 12, 20.0)] {
+        let config = ScenarioConfig {
+            devices,
+            antennas: 2,
+            pilot_length: length,
+            active_devices: Some(devices),
+            snr_db: Some(snr_db),
+            ..link()
+        };
+        let batch = frames(&config, 8);
+        let options =
+            LangevinConfig { sampler: Sampler::Oamp, samples: 2, steps: 30, sigma_max: 10.0, ..Default::default() };
+        let found = run(DetectorKind::Langevin, Some(options), &batch).x.unwrap();
+        let linear = run(DetectorKind::Lmmse, None, &batch).x.unwrap();
+        let error: f64 = found.iter().zip(&linear).map(|(a, b)| (a - b).norm_sqr()).sum();
+        let energy: f64 = linear.iter().map(|v| v.norm_sqr()).sum();
+        assert!(error < 2e-3 * energy, "{devices} devices: {}", error / energy);
+    }
+}
+
+#[test]
+fn fewer_scores_do_as_well() {
+    let batch = frames(&ScenarioConfig { snr_db: Some(20.0), ..link() }, 48);
+    let amp = nmse_db(
+        &build(&DetectorConfig { damping: Some(0.7), ..DetectorConfig::new(DetectorKind::Amp) })
+            .unwrap()
+            .detect(&batch)
+            .unwrap(),
+        &batch,
+    );
+    let with = |options: LangevinConfig| {
+        (options.calls() * options.samples, nmse_db(&run(DetectorKind::Langevin, Some(options), &batch), &batch))
+    };
+    let d = LangevinConfig { samples: 2, ..LangevinConfig::default() };
+    let (calls, langevin) = with(LangevinConfig { steps: 20, ..d.clone() });
+    assert_eq!(calls, 1202);
+    let short = LangevinConfig { levels: 20, steps: 3, sigma_min: 0.01, ..d };
+    let (calls, corrected) = with(LangevinConfig { sampler: Sampler::PredictorCorrector, ..short.clone() });
+    assert_eq!(calls, 160);
+    let (_, decoupled) = with(LangevinConfig { sampler: Sampler::Decoupled, ..short.clone() });
+    let (calls, passed) =
+        with(LangevinConfig { sampler: Sampler::Oamp, samples: 1, steps: 10, sigma_max: 10.0, ..short });
+    assert_eq!(calls, 19);
+    println!(
+        "AMP {amp:.2}, Langevin {langevin:.2}, predictor-corrector {corrected:.2}, decoupled {decoupled:.2}, message passing {passed:.2} dB"
+    );
+    assert!(passed < amp + 0.5 && decoupled < amp + 3.5 && decoupled < langevin - 1.0 && corrected < -5.0);
+}
+
+#[test]
+fn a_sampler_that_stops_early_has_run_fewer_levels() {
+    let batch = frames(&ScenarioConfig { snr_db: Some(20.0), ..link() }, 2);
+    let whole = LangevinConfig { samples: 1, levels: 6, steps: 4, ..LangevinConfig::default() };
+    let stopped = LangevinConfig { stop: Some(3), ..whole.clone() };
+    assert_eq!((whole.calls(), stopped.calls()), (25, 13));
+    let sigmas = whole.sigmas();
+    let short = LangevinConfig { levels: 3, sigma_min: sigmas[2], ..whole };
+    // Levels in equal ratios: the first three of six are three of their own.
+    let [a, b] = [stopped, short].map(|o| run(DetectorKind::Langevin, Some(o), &batch).x.unwrap());
+    assert!(a.iter().zip(&b).all(|(a, b)| (a - b).norm() < 1e-9));
 }

@@ -155,6 +155,10 @@ impl TrainTask for AutoEncoderTask {
         self.training.patience
     }
 
+    fn average(&self) -> Option<f64> {
+        self.training.average
+    }
+
     fn clip(&self) -> Option<f32> {
         Some(CLIP)
     }

@@ -181,6 +181,10 @@ impl TrainTask for MampTask {
         self.training.patience
     }
 
+    fn average(&self) -> Option<f64> {
+        self.training.average
+    }
+
     fn init(&self) -> MampNet {
         MampNet::init(&self.model, &self.pilots, self.side, &self.device.clone().autodiff()).train()
     }

@@ -166,6 +166,10 @@ impl TrainTask for PcAdmmTask {
         self.training.patience
     }
 
+    fn average(&self) -> Option<f64> {
+        self.training.average
+    }
+
     fn clip(&self) -> Option<f32> {
         Some(CLIP)
     }

@@ -57,13 +57,13 @@ impl ResidualBlock {
         let down = resample == Resample::Down;
         let middle = if changes { inputs } else { outputs };
         // A dilated shortcut where the published network has one; a single pixel otherwise.
-        let kernel = if dilation > 1 { 3 } else { 1 };
+        let kernel = if dilation > 1 { [3, 3] } else { [1, 1] };
         let needed = changes || inputs != outputs;
         Self {
             normalize1: InstanceNormPlus::init(inputs, init.device),
-            conv1: Conv::init(init, [inputs, middle], 3, dilation, true),
+            conv1: Conv::init(init, [inputs, middle], [3, 3], dilation, true),
             normalize2: InstanceNormPlus::init(middle, init.device),
-            conv2: Conv::init(init, [middle, outputs], 3, dilation, true),
+            conv2: Conv::init(init, [middle, outputs], [3, 3], dilation, true),
             shortcut: needed.then(|| Conv::init(init, [inputs, outputs], kernel, dilation, true)),
             halves: down,
         }
@@ -71,8 +71,8 @@ impl ResidualBlock {
 
     /// `x [B, C, H, W]` -> `[B, C', H, W]`, or half of H and W.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let y = self.conv1.forward(elu(self.normalize1.forward(x.clone())));
-        let y = self.conv2.forward(elu(self.normalize2.forward(y)));
+        let y = self.conv1.activated(self.normalize1.forward(x.clone()));
+        let y = self.conv2.activated(self.normalize2.forward(y));
         let around = match &self.shortcut {
             Some(conv) => conv.forward(x),
             None => x,

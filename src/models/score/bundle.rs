@@ -5,8 +5,10 @@ use std::path::Path;
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
+use super::function::{ScoreFunction, ScoreModel};
 use super::net::ScoreNet;
-use crate::config::{LangevinConfig, ScoreConfig};
+use super::set::SetNet;
+use crate::config::{LangevinConfig, ScoreArchitecture, ScoreConfig};
 use crate::models::bundle::{ModelError, open, save};
 use crate::scenario::{Pilots, Split, StreamKey};
 
@@ -32,7 +34,12 @@ pub struct ScoreInfo {
 ///
 /// # Errors
 /// [`ModelError`] when the folder cannot be written.
-pub fn save_score(dir: &Path, net: &ScoreNet, info: &ScoreInfo, metrics: serde_json::Value) -> Result<(), ModelError> {
+pub fn save_score(
+    dir: &Path,
+    net: &impl ScoreModel,
+    info: &ScoreInfo,
+    metrics: serde_json::Value,
+) -> Result<(), ModelError> {
     let none = Pilots { length: 0, columns: 0, sequences: 1, energy: 1.0, data: Vec::new() };
     save(dir, SYSTEM, net, &none, info, metrics)
 }
@@ -41,7 +48,7 @@ pub fn save_score(dir: &Path, net: &ScoreNet, info: &ScoreInfo, metrics: serde_j
 #[derive(Debug)]
 pub struct LoadedScore {
     /// The network on the given device.
-    pub net: ScoreNet,
+    pub net: Box<dyn ScoreFunction>,
     /// Manifest.
     pub info: ScoreInfo,
     /// What the manifest says was measured while it was trained.
@@ -59,6 +66,10 @@ pub fn load_score(dir: &Path, device: &Device) -> Result<LoadedScore, ModelError
     opened.info.score.validate("manifest.config.score").map_err(|e| ModelError::content(dir, e))?;
     // Every initial value is replaced by what the file holds.
     let key = StreamKey::new(0, Split::Train, "loaded");
-    let net = opened.load(ScoreNet::init(&opened.info.score, &key, device))?;
+    let config = &opened.info.score;
+    let net: Box<dyn ScoreFunction> = match config.architecture {
+        ScoreArchitecture::Refine => Box::new(opened.load(ScoreNet::init(config, &key, device))?),
+        ScoreArchitecture::Set => Box::new(opened.load(SetNet::init(config, &key, device))?),
+    };
     Ok(LoadedScore { net, metrics: opened.metrics.clone(), checksum: opened.checksum.clone(), info: opened.info })
 }

@@ -1,11 +1,10 @@
-//! Square convolutions that keep the size of the image.
+//! Convolutions that keep the size of the image.
 
 use burn::module::{Module, Param};
-use burn::tensor::module::conv2d;
-use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::RngExt;
 
+use crate::backend::conv_same;
 use crate::scenario::{Purpose, StreamKey};
 
 /// Numbers the layers of a network, so that each draws its weights from a stream of its own.
@@ -32,7 +31,7 @@ impl<'a> Init<'a> {
 /// A convolution with zero padding, `[B, C, H, W]` -> `[B, C', H, W]`.
 #[derive(Module, Debug)]
 pub struct Conv {
-    /// `[C', C, k, k]`.
+    /// `[C', C, k, k']`, both sizes odd.
     pub weight: Param<Tensor<4>>,
     /// `[C']`.
     pub bias: Option<Param<Tensor<1>>>,
@@ -41,13 +40,28 @@ pub struct Conv {
 }
 
 impl Conv {
+    /// All weights zero.
+    pub(super) fn zeros([inputs, outputs]: [usize; 2], [height, width]: [usize; 2], device: &Device) -> Self {
+        Self {
+            weight: Param::from_tensor(Tensor::zeros([outputs, inputs, height, width], device)),
+            bias: Some(Param::from_tensor(Tensor::zeros([outputs], device))),
+            dilation: 1,
+        }
+    }
+
     /// Weights uniform in `+-1/sqrt(fan in)`, bias zero.
-    pub(super) fn init(init: &mut Init<'_>, channels: [usize; 2], kernel: usize, dilation: usize, bias: bool) -> Self {
+    pub(super) fn init(
+        init: &mut Init<'_>,
+        channels: [usize; 2],
+        [height, width]: [usize; 2],
+        dilation: usize,
+        bias: bool,
+    ) -> Self {
         let [inputs, outputs] = channels;
-        let fan_in = inputs * kernel * kernel;
+        let fan_in = inputs * height * width;
         let data = init.uniform(outputs * fan_in, (fan_in as f32).sqrt().recip());
         Self {
-            weight: Param::from_data(TensorData::new(data, [outputs, inputs, kernel, kernel]), init.device),
+            weight: Param::from_data(TensorData::new(data, [outputs, inputs, height, width]), init.device),
             bias: bias.then(|| Param::from_tensor(Tensor::zeros([outputs], init.device))),
             dilation,
         }
@@ -55,9 +69,20 @@ impl Conv {
 
     /// `x [B, C, H, W]` -> `[B, C', H, W]`.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        self.apply(x, false)
+    }
+
+    /// The same of the exponential linear unit of x.
+    pub fn activated(&self, x: Tensor<4>) -> Tensor<4> {
+        self.apply(x, true)
+    }
+
+    fn apply(&self, x: Tensor<4>, activate: bool) -> Tensor<4> {
         let weight = self.weight.val();
-        let padding = self.dilation * (weight.dims()[2] / 2);
-        let options = ConvOptions::new([1, 1], [padding, padding], [self.dilation, self.dilation], 1);
-        conv2d(x, weight, self.bias.as_ref().map(Param::val), options)
+        let bias = match &self.bias {
+            Some(bias) => bias.val(),
+            None => Tensor::zeros([weight.dims()[0]], (&x.device(), x.dtype())),
+        };
+        conv_same(x, weight, bias, self.dilation, activate)
     }
 }

@@ -2,7 +2,7 @@
 
 use burn::tensor::Device;
 
-use super::net::ScoreNet;
+use super::function::ScoreFunction;
 use super::prior::NetworkPrior;
 use crate::arithmetic::planes::Planes;
 use crate::arithmetic::real::Real;
@@ -22,7 +22,7 @@ const CHUNK: usize = 16;
 /// A score network with its sampler.
 #[derive(Debug)]
 pub struct ScoreDetector {
-    net: ScoreNet,
+    net: Box<dyn ScoreFunction>,
     options: LangevinConfig,
     device: Device,
     backend: String,
@@ -32,8 +32,14 @@ pub struct ScoreDetector {
 
 impl ScoreDetector {
     /// `net` must live on `device`. Active when `||x||^2 > threshold * M * beta`.
-    pub fn new(net: ScoreNet, options: LangevinConfig, device: Device, backend: &str, threshold: f64) -> Self {
-        let parameters = burn::module::Module::num_params(&net);
+    pub fn new(
+        net: Box<dyn ScoreFunction>,
+        options: LangevinConfig,
+        device: Device,
+        backend: &str,
+        threshold: f64,
+    ) -> Self {
+        let parameters = net.parameters();
         Self { net, options, device, backend: backend.to_owned(), parameters, threshold }
     }
 
@@ -56,7 +62,7 @@ impl ScoreDetector {
             rngs.extend(generators(frame, samples));
             repeat(frame, m, f * samples..(f + 1) * samples, &mut y);
         }
-        let prior = NetworkPrior { net: &self.net, device: &self.device };
+        let prior = NetworkPrior { net: self.net.as_ref(), device: &self.device };
         chains
             .run::<_, false>(&self.options, &prior, &shape, schedule, &y, &mut rngs)
             .map_err(|message| DetectError::Device { backend: self.backend.clone(), message })?;
@@ -78,6 +84,12 @@ impl Detector for ScoreDetector {
             )));
         }
         let (n, m, l) = (model.devices(), model.antennas, model.pilot_length());
+        let least = self.net.smallest_side();
+        if n < least || m < least {
+            return Err(DetectError::Mismatch(format!(
+                "this score network needs at least {least} devices and antennas; these frames have N = {n}, M = {m}"
+            )));
+        }
         let columns = pilot_columns(model, 1.0);
         let mut out = Decisions { x: Some(Vec::with_capacity(frames.frames * n * m)), ..Decisions::default() };
         let mut first = 0;

@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use super::net::ScoreNet;
+use super::function::ScoreFunction;
 
 /// `count` noise levels from `first` to `last` in equal ratios.
 ///
@@ -18,8 +18,8 @@ pub fn geometric_levels(first: f64, last: f64, count: usize) -> Vec<f64> {
 ///
 /// `x`, `z` `[B, 2, M, N]`, `sigma [B, 1, 1, 1]`. Its minimum over functions s is the score of the blurred density; the
 /// factor sigma^2 gives all levels about the same weight.
-pub fn denoising_loss(net: &ScoreNet, x: Tensor<4>, z: Tensor<4>, sigma: Tensor<4>) -> Tensor<1> {
-    let score = net.forward(x + z.clone() * sigma.clone(), sigma.clone());
+pub fn denoising_loss(net: &impl ScoreFunction, x: Tensor<4>, z: Tensor<4>, sigma: Tensor<4>) -> Tensor<1> {
+    let score = net.score(x + z.clone() * sigma.clone(), sigma.clone());
     (score * sigma + z).powi_scalar(2).mean() * 0.5
 }
 

@@ -5,6 +5,9 @@
 //! the users of `X [M, N]`, whose real and imaginary parts are two channels. The output is divided by the noise level, the
 //! only place where the level enters, so that one network serves every level and any size.
 //!
+//! Weights of the published networks can be read: see [`torch`]. [`SetNet`] is the other prior: permutation-equivariant over
+//! the users, convolutional along the antennas.
+//!
 //! Everything that changes the size is a matrix product or a pooling whose gradient every backend of burn has.
 
 mod blocks;
@@ -12,20 +15,25 @@ mod bundle;
 mod conv;
 mod detector;
 mod dsm;
+mod function;
 mod net;
 mod norm;
 mod prior;
 mod refine;
 mod resize;
+mod set;
 mod task;
+pub mod torch;
 
 pub use blocks::{Resample, ResidualBlock};
 pub use bundle::{LoadedScore, SYSTEM, ScoreInfo, load_score, save_score};
 pub use conv::Conv;
 pub use detector::ScoreDetector;
 pub use dsm::{denoising_loss, geometric_levels};
+pub use function::{ScoreFunction, ScoreModel};
 pub use net::ScoreNet;
 pub use norm::InstanceNormPlus;
 pub use refine::{ChainedPooling, Fusion, RefineBlock, ResidualUnits};
 pub use resize::resize;
+pub use set::{SetBlock, SetNet};
 pub use task::{NoisyImages, ScoreTask, images, noise_levels};

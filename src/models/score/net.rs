@@ -3,15 +3,31 @@
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
-use super::blocks::{Resample, ResidualBlock, elu};
+use super::blocks::{Resample, ResidualBlock};
 use super::conv::{Conv, Init};
+use super::function::{ScoreFunction, ScoreModel};
 use super::norm::InstanceNormPlus;
 use super::refine::RefineBlock;
 use crate::config::ScoreConfig;
 use crate::scenario::StreamKey;
 
-/// NCSNv2 with `depth` = 3, smaller with less: the first stage after the fine one halves the image, the others dilate by 2
-/// and 4.
+/// Width (in units of the first stage's) and change of size of every stage after the first. Three, four and five are the
+/// published NCSNv2, NCSNv2Deeper and NCSNv2Deepest; one and two are the first stages of NCSNv2.
+pub(super) fn stages_after_first(depth: usize) -> &'static [(usize, Resample)] {
+    use Resample::{Dilated, Down};
+    const PUBLISHED: [&[(usize, Resample)]; 3] = [
+        &[(2, Down), (2, Dilated(2)), (2, Dilated(4))],
+        &[(2, Down), (2, Down), (4, Dilated(2)), (4, Dilated(4))],
+        &[(2, Down), (2, Down), (2, Down), (4, Dilated(2)), (4, Dilated(4))],
+    ];
+    match depth {
+        0..=3 => &PUBLISHED[0][..depth],
+        4 => PUBLISHED[1],
+        _ => PUBLISHED[2],
+    }
+}
+
+/// NCSNv2 and its relatives, see [`ScoreConfig::depth`].
 #[derive(Module, Debug)]
 pub struct ScoreNet {
     /// 2 -> width.
@@ -24,14 +40,15 @@ pub struct ScoreNet {
     pub normalizer: InstanceNormPlus,
     /// width -> 2.
     pub end_conv: Conv,
+    /// False where the first convolution sees 2x - 1 in place of x.
+    pub rescaled: bool,
 }
 
-impl ScoreNet {
-    /// A network with weights from keyed streams.
-    pub fn init(config: &ScoreConfig, key: &StreamKey, device: &Device) -> Self {
-        let (narrow, wide) = (config.width, 2 * config.width);
+impl ScoreModel for ScoreNet {
+    fn init(config: &ScoreConfig, key: &StreamKey, device: &Device) -> Self {
+        let narrow = config.width;
         let init = &mut Init::new(key, device);
-        let begin_conv = Conv::init(init, [2, narrow], 3, 1, true);
+        let begin_conv = Conv::init(init, [2, narrow], [3, 3], 1, true);
         let stage = |init: &mut Init<'_>, inputs: usize, outputs: usize, resample: Resample, changes: bool| {
             let second = if resample == Resample::Down { Resample::None } else { resample };
             vec![
@@ -40,36 +57,40 @@ impl ScoreNet {
             ]
         };
         let mut stages = vec![stage(init, narrow, narrow, Resample::None, false)];
-        let kinds = [Resample::Down, Resample::Dilated(2), Resample::Dilated(4)];
-        for (i, kind) in kinds.into_iter().take(config.depth).enumerate() {
-            stages.push(stage(init, if i == 0 { narrow } else { wide }, wide, kind, true));
+        let mut widths = vec![narrow];
+        for &(width, resample) in stages_after_first(config.depth) {
+            let outputs = width * narrow;
+            stages.push(stage(init, widths[widths.len() - 1], outputs, resample, true));
+            widths.push(outputs);
         }
-        let widths: Vec<usize> = (0..stages.len()).map(|i| if i == 0 { narrow } else { wide }).collect();
-        // From the coarsest stage on; the last two give the narrow width.
+        // From the coarsest stage on, which keeps its width; the others give that of the next finer stage.
         let mut refine = Vec::new();
         let mut above = None;
         for i in (0..stages.len()).rev() {
-            let outputs = if i <= 1 { narrow } else { wide };
-            match above {
-                None => refine.push(RefineBlock::init(init, &[widths[i]], widths[i], false)),
-                Some(c) => refine.push(RefineBlock::init(init, &[widths[i], c], outputs, i == 0)),
-            }
-            above = Some(if above.is_none() { widths[i] } else { outputs });
+            let outputs = if above.is_none() { widths[i] } else { widths[i.saturating_sub(1)] };
+            let inputs: Vec<usize> = std::iter::once(widths[i]).chain(above).collect();
+            refine.push(RefineBlock::init(init, &inputs, outputs, above.is_some() && i == 0));
+            above = Some(outputs);
         }
         Self {
             begin_conv,
             stages,
             refine,
             normalizer: InstanceNormPlus::init(narrow, device),
-            end_conv: Conv::init(init, [narrow, 2], 3, 1, true),
+            end_conv: Conv::init(init, [narrow, 2], [3, 3], 1, true),
+            rescaled: config.rescaled,
         }
     }
+}
 
-    /// Score of the density of `x` blurred by noise of standard deviation sigma per real part:
-    /// `x [B, 2, M, N]`, `sigma [B, 1, 1, 1]` -> `[B, 2, M, N]`.
-    pub fn forward(&self, x: Tensor<4>, sigma: Tensor<4>) -> Tensor<4> {
+impl ScoreFunction for ScoreNet {
+    fn smallest_side(&self) -> usize {
+        1 << self.stages.iter().flatten().filter(|block| block.halves).count()
+    }
+
+    fn score(&self, x: Tensor<4>, sigma: Tensor<4>) -> Tensor<4> {
         let mut images = Vec::with_capacity(self.stages.len());
-        let mut h = self.begin_conv.forward(x);
+        let mut h = self.begin_conv.forward(if self.rescaled { x } else { x * 2.0 - 1.0 });
         for stage in &self.stages {
             h = stage.iter().fold(h, |h, block| block.forward(h));
             images.push(h.clone());
@@ -81,6 +102,10 @@ impl ScoreNet {
             refined = Some(block.forward(inputs, [height, width]));
         }
         let h = refined.expect("at least one stage");
-        self.end_conv.forward(elu(self.normalizer.forward(h))) / sigma
+        self.end_conv.activated(self.normalizer.forward(h)) / sigma
+    }
+
+    fn parameters(&self) -> usize {
+        self.num_params()
     }
 }

@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::net::ScoreNet;
+use super::function::ScoreFunction;
 use crate::arithmetic::planes::Planes;
 use crate::classical::score::prior::{Prior, Shape};
 
@@ -11,7 +11,7 @@ const CHUNK: usize = 128;
 
 /// A score network on a device.
 pub(super) struct NetworkPrior<'a> {
-    pub net: &'a ScoreNet,
+    pub net: &'a dyn ScoreFunction,
     pub device: &'a Device,
 }
 
@@ -24,7 +24,7 @@ impl Prior for NetworkPrior<'_> {
         &self,
         shape: &Shape,
         u: &Planes<f64>,
-        sigma: f64,
+        sigma: &[f64],
         out: &mut Planes<f64>,
     ) -> Result<(), String> {
         let (n, m) = (shape.rows, shape.antennas);
@@ -42,8 +42,9 @@ impl Prior for NetworkPrior<'_> {
                 }
             }
             let x = Tensor::<4>::from_data(TensorData::new(data, [count, 2, m, n]), self.device);
-            let level = Tensor::<4>::full([count, 1, 1, 1], sigma / 2.0_f64.sqrt(), self.device);
-            let score = self.net.forward(x, level).try_into_data().map_err(|e| e.to_string())?;
+            let level: Vec<f32> = sigma[first..first + count].iter().map(|s| (s * 0.5_f64.sqrt()) as f32).collect();
+            let level = Tensor::<4>::from_data(TensorData::new(level, [count, 1, 1, 1]), self.device);
+            let score = self.net.score(x, level).try_into_data().map_err(|e| e.to_string())?;
             let score: Vec<f32> = score.convert::<f32>().try_into_vec().map_err(|e| format!("{e:?}"))?;
             for (c, image) in score.chunks_exact(2 * m * n).enumerate() {
                 let (re, im) = image.split_at(m * n);

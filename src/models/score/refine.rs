@@ -18,13 +18,13 @@ pub struct ResidualUnits {
 
 impl ResidualUnits {
     fn init(init: &mut Init<'_>, channels: usize, blocks: usize) -> Self {
-        let block = |_| (0..2).map(|_| Conv::init(init, [channels, channels], 3, 1, false)).collect();
+        let block = |_| (0..2).map(|_| Conv::init(init, [channels, channels], [3, 3], 1, false)).collect();
         Self { convs: (0..blocks).map(block).collect() }
     }
 
     /// Keeps the shape.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        self.convs.iter().fold(x, |x, block| block.iter().fold(x.clone(), |y, conv| conv.forward(elu(y))) + x)
+        self.convs.iter().fold(x, |x, block| block.iter().fold(x.clone(), |y, conv| conv.activated(y)) + x)
     }
 }
 
@@ -37,7 +37,7 @@ pub struct ChainedPooling {
 
 impl ChainedPooling {
     fn init(init: &mut Init<'_>, channels: usize) -> Self {
-        Self { convs: (0..2).map(|_| Conv::init(init, [channels, channels], 3, 1, false)).collect() }
+        Self { convs: (0..2).map(|_| Conv::init(init, [channels, channels], [3, 3], 1, false)).collect() }
     }
 
     /// Keeps the shape.
@@ -61,7 +61,7 @@ pub struct Fusion {
 
 impl Fusion {
     fn init(init: &mut Init<'_>, inputs: &[usize], outputs: usize) -> Self {
-        Self { convs: inputs.iter().map(|&c| Conv::init(init, [c, outputs], 3, 1, true)).collect() }
+        Self { convs: inputs.iter().map(|&c| Conv::init(init, [c, outputs], [3, 3], 1, true)).collect() }
     }
 
     fn forward(&self, images: Vec<Tensor<4>>, size: [usize; 2]) -> Tensor<4> {

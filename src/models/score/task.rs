@@ -1,12 +1,14 @@
 //! Denoising score matching as a training task.
 
-use burn::module::{Module, ModuleVisitor, Param, ParamId};
+use std::marker::PhantomData;
+
+use burn::module::{ModuleVisitor, Param, ParamId};
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
 
 use super::dsm::{denoising_loss, geometric_levels};
-use super::net::ScoreNet;
+use super::function::ScoreModel;
 use crate::config::{PhaseConfig, ScenarioConfig, ScoreConfig, TrainingConfig};
 use crate::models::access::draw;
 use crate::scenario::{Purpose, Realizations, Scenario, ScenarioError, Split, StreamKey};
@@ -54,7 +56,7 @@ pub fn images(r: &Realizations) -> Vec<f32> {
 }
 
 /// A score network, its scenario and its schedule.
-pub struct ScoreTask {
+pub struct ScoreTask<N> {
     label: String,
     score: ScoreConfig,
     training: TrainingConfig,
@@ -63,9 +65,10 @@ pub struct ScoreTask {
     noise: StreamKey,
     device: Device,
     validation: Vec<NoisyImages>,
+    net: PhantomData<fn() -> N>,
 }
 
-impl ScoreTask {
+impl<N: ScoreModel> ScoreTask<N> {
     /// Draws the validation frames; `device` is a plain device.
     ///
     /// # Errors
@@ -98,6 +101,7 @@ impl ScoreTask {
             noise: StreamKey::new(seed, Split::Train, "score matching"),
             device: device.clone(),
             validation,
+            net: PhantomData,
         })
     }
 }
@@ -128,8 +132,8 @@ impl ModuleVisitor for Ids {
     }
 }
 
-impl TrainTask for ScoreTask {
-    type Net = ScoreNet;
+impl<N: ScoreModel> TrainTask for ScoreTask<N> {
+    type Net = N;
     type Batch = NoisyImages;
 
     fn label(&self) -> &str {
@@ -155,16 +159,20 @@ impl TrainTask for ScoreTask {
         self.training.patience
     }
 
+    fn average(&self) -> Option<f64> {
+        self.training.average
+    }
+
     fn clip(&self) -> Option<f32> {
         Some(CLIP)
     }
 
-    fn init(&self) -> ScoreNet {
+    fn init(&self) -> N {
         let key = StreamKey::new(self.seed, Split::Train, "score network");
-        ScoreNet::init(&self.score, &key, &self.device.clone().autodiff()).train()
+        N::init(&self.score, &key, &self.device.clone().autodiff()).train()
     }
 
-    fn groups(&self, net: &ScoreNet, phase: &Phase) -> Vec<RateGroup> {
+    fn groups(&self, net: &N, phase: &Phase) -> Vec<RateGroup> {
         let mut ids = Ids::default();
         net.visit(&mut ids);
         vec![RateGroup { ids: ids.0, rate: self.training.phases[phase.index].lr }]
@@ -177,11 +185,11 @@ impl TrainTask for ScoreTask {
         Ok(noisy(&draws, step * count, &self.noise, &self.score, &self.device))
     }
 
-    fn loss(&self, net: &ScoreNet, batch: &NoisyImages, _: &Phase) -> Tensor<1> {
+    fn loss(&self, net: &N, batch: &NoisyImages, _: &Phase) -> Tensor<1> {
         denoising_loss(net, batch.x.clone(), batch.z.clone(), batch.sigma.clone())
     }
 
-    fn validate(&self, net: &ScoreNet, _: &Phase) -> Result<Validation, TrainError> {
+    fn validate(&self, net: &N, _: &Phase) -> Result<Validation, TrainError> {
         let (mut loss, mut seen) = (0.0, 0);
         for chunk in &self.validation {
             let count = chunk.x.dims()[0];

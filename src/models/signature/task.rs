@@ -208,6 +208,10 @@ impl TrainTask for ReceiverTask {
         self.training.patience
     }
 
+    fn average(&self) -> Option<f64> {
+        self.training.average
+    }
+
     fn init(&self) -> ReceiverNet {
         ReceiverNet::init(&self.config, &self.sizes, self.seed, &self.device.clone().autodiff()).train()
     }

@@ -234,6 +234,10 @@ impl TrainTask for BeamTask {
         self.training.patience
     }
 
+    fn average(&self) -> Option<f64> {
+        self.training.average
+    }
+
     fn init(&self) -> BeamNet {
         let key = StreamKey::new(self.seed, Split::Train, "receiver");
         let hidden = self.config.hidden.clone().unwrap_or_default();
