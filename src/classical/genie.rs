@@ -68,7 +68,9 @@ impl FrameDetector for GenieMmse {
             }
         }
         match &self.spatial {
-            Some(spatial) => spatial.rows::<FMA>(&mut work.inverse, columns, &work.gamma, batch.frame(f), out.x),
+            Some(spatial) => spatial
+                .filters::<FMA>(&mut work.inverse, columns, &work.gamma, batch.model.pilot_length())
+                .apply(batch.frame(f), out.x),
             None => mmse_rows::<FMA>(&mut work.inverse, columns, &work.gamma, batch.frame(f), m, out.x),
         }
     }

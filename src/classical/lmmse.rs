@@ -18,11 +18,11 @@ use super::columns::pilot_columns;
 use super::frames::{FrameDetector, FrameOut, detect_frames};
 use super::mmse::mmse_rows;
 use super::row_energy::judge_rows;
-use super::spatial::{Spatial, check_antennas};
+use super::spatial::{Filters, Spatial, check_antennas};
 use crate::arithmetic::inverse::InverseCovariance;
 use crate::arithmetic::planes::Planes;
 use crate::detection::{Decisions, DetectError, Detector};
-use crate::scenario::FrameBatch;
+use crate::scenario::{Beta, FrameBatch};
 
 /// The linear MMSE estimate of channels that are zero with a known probability.
 #[derive(Debug, Clone)]
@@ -33,6 +33,21 @@ pub struct Lmmse {
     pub spatial: Option<Arc<Spatial>>,
 }
 
+/// What a batch shares.
+pub struct Shared {
+    columns: Planes<f64>,
+    /// With correlated antennas, where gains are the same in all frames.
+    filters: Option<Filters>,
+}
+
+/// Mean power of every row.
+fn powers(batch: &FrameBatch, beta: &[f64], out: &mut [f64]) {
+    let q = batch.model.sequences();
+    for (i, power) in out.iter_mut().enumerate() {
+        *power = batch.model.activity_prob[i / q] * beta[i / q] / q as f64;
+    }
+}
+
 /// Buffers of one thread.
 pub struct Workspace {
     inverse: InverseCovariance<f64>,
@@ -40,17 +55,28 @@ pub struct Workspace {
 }
 
 impl FrameDetector for Lmmse {
-    type Shared = Planes<f64>;
+    type Shared = Shared;
     type Workspace = Workspace;
     const ESTIMATES_X: bool = true;
     const ESTIMATES_GAMMA: bool = false;
 
-    fn prepare(&self, batch: &FrameBatch) -> Result<Planes<f64>, DetectError> {
+    fn prepare(&self, batch: &FrameBatch) -> Result<Shared, DetectError> {
         check_antennas(self.spatial.as_deref(), batch)?;
-        Ok(pilot_columns(&batch.model, 1.0))
+        let columns = pilot_columns(&batch.model, 1.0);
+        let filters = match (&self.spatial, &batch.beta) {
+            (Some(spatial), Beta::Shared(beta)) => {
+                let length = batch.model.pilot_length();
+                let mut power = vec![0.0; batch.model.columns()];
+                powers(batch, beta, &mut power);
+                let mut inverse = InverseCovariance::new(length, batch.model.noise_var);
+                Some(spatial.filters::<false>(&mut inverse, &columns, &power, length))
+            }
+            _ => None,
+        };
+        Ok(Shared { columns, filters })
     }
 
-    fn workspace(&self, _: &Planes<f64>, batch: &FrameBatch) -> Workspace {
+    fn workspace(&self, _: &Shared, batch: &FrameBatch) -> Workspace {
         Workspace {
             inverse: InverseCovariance::new(batch.model.pilot_length(), batch.model.noise_var),
             power: vec![0.0; batch.model.columns()],
@@ -60,7 +86,7 @@ impl FrameDetector for Lmmse {
     #[inline(always)]
     fn frame<const FMA: bool>(
         &self,
-        columns: &Planes<f64>,
+        shared: &Shared,
         batch: &FrameBatch,
         f: usize,
         work: &mut Workspace,
@@ -68,12 +94,14 @@ impl FrameDetector for Lmmse {
     ) {
         let (m, q) = (batch.model.antennas, batch.model.sequences());
         let beta = batch.beta_of(f);
-        for (i, power) in work.power.iter_mut().enumerate() {
-            *power = batch.model.activity_prob[i / q] * beta[i / q] / q as f64;
-        }
-        match &self.spatial {
-            Some(spatial) => spatial.rows::<FMA>(&mut work.inverse, columns, &work.power, batch.frame(f), out.x),
-            None => mmse_rows::<FMA>(&mut work.inverse, columns, &work.power, batch.frame(f), m, out.x),
+        let (columns, y) = (&shared.columns, batch.frame(f));
+        powers(batch, beta, &mut work.power);
+        match (&self.spatial, &shared.filters) {
+            (Some(_), Some(filters)) => filters.apply(y, out.x),
+            (Some(spatial), None) => spatial
+                .filters::<FMA>(&mut work.inverse, columns, &work.power, batch.model.pilot_length())
+                .apply(y, out.x),
+            (None, _) => mmse_rows::<FMA>(&mut work.inverse, columns, &work.power, y, m, out.x),
         }
         judge_rows(beta, m, q, self.threshold, &mut out);
     }

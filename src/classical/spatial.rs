@@ -5,7 +5,6 @@
 
 use num_complex::Complex64;
 
-use super::mmse::mmse_rows;
 use crate::arithmetic::hermitian::{Eigen, eigen};
 use crate::arithmetic::inverse::InverseCovariance;
 use crate::arithmetic::planes::Planes;
@@ -30,30 +29,57 @@ impl Spatial {
         self.antennas
     }
 
-    /// MMSE rows as [`mmse_rows`] finds them, for rows of covariance `power_i C`: `y [L, M]`, `x [N*Q, M]`.
-    pub(super) fn rows<const FMA: bool>(
+    /// The filters of [`Filters::apply`] for rows of covariance `power_i C`; whatever the inverse held is lost.
+    pub(super) fn filters<const FMA: bool>(
         &self,
         inverse: &mut InverseCovariance<f64>,
         columns: &Planes<f64>,
         power: &[f64],
-        y: &[Complex64],
-        x: &mut [Complex64],
-    ) {
+        length: usize,
+    ) -> Filters {
         let m = self.antennas;
-        let mut rotated = vec![Complex64::default(); y.len() / m];
-        let mut part = vec![Complex64::default(); power.len()];
+        let mut weights = vec![Complex64::default(); m * power.len() * length];
         let mut gamma = vec![0.0; power.len()];
+        for (value, weights) in self.eigen.values.iter().zip(weights.chunks_exact_mut(power.len() * length)) {
+            gamma.iter_mut().zip(power).for_each(|(g, p)| *g = p * value.max(0.0));
+            inverse.rebuild::<FMA>(columns, &gamma);
+            for (i, (gamma, row)) in gamma.iter().zip(weights.chunks_exact_mut(length)).enumerate() {
+                if *gamma > 0.0 {
+                    inverse.apply::<FMA>(columns.row(i));
+                    let v = &inverse.v;
+                    row.iter_mut().enumerate().for_each(|(l, w)| *w = Complex64::new(v.re[l], -v.im[l]) * gamma);
+                }
+            }
+        }
+        Filters { antennas: m, length, directions: self.eigen.vectors.clone(), weights }
+    }
+}
+
+/// Linear MMSE filters of every rotated antenna: what frames with the same pilots and gains share.
+pub struct Filters {
+    antennas: usize,
+    length: usize,
+    /// Eigenvectors in columns, `[M, M]`.
+    directions: Vec<Complex64>,
+    /// `[M, N*Q, L]`.
+    weights: Vec<Complex64>,
+}
+
+impl Filters {
+    /// Estimated rows: `y [L, M]`, `x [N*Q, M]`.
+    pub(super) fn apply(&self, y: &[Complex64], x: &mut [Complex64]) {
+        let m = self.antennas;
+        let mut rotated = vec![Complex64::default(); self.length];
         x.fill(Complex64::default());
-        for (j, value) in self.eigen.values.iter().enumerate() {
-            let direction = |a: usize| self.eigen.vectors[a * m + j];
+        let per_direction = self.weights.len() / m;
+        for (j, weights) in self.weights.chunks_exact(per_direction).enumerate() {
+            let direction = |a: usize| self.directions[a * m + j];
             for (out, y) in rotated.iter_mut().zip(y.chunks_exact(m)) {
                 *out = y.iter().enumerate().map(|(a, y)| y * direction(a).conj()).sum();
             }
-            gamma.iter_mut().zip(power).for_each(|(g, p)| *g = p * value.max(0.0));
-            part.fill(Complex64::default());
-            mmse_rows::<FMA>(inverse, columns, &gamma, &rotated, 1, &mut part);
-            for (x, v) in x.chunks_exact_mut(m).zip(&part) {
-                x.iter_mut().enumerate().for_each(|(a, x)| *x += v * direction(a));
+            for (x, row) in x.chunks_exact_mut(m).zip(weights.chunks_exact(self.length)) {
+                let part: Complex64 = row.iter().zip(&rotated).map(|(w, y)| w * y).sum();
+                x.iter_mut().enumerate().for_each(|(a, x)| *x += part * direction(a));
             }
         }
     }
