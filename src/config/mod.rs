@@ -29,6 +29,6 @@ pub use noma::{Activation, ActivationLaw, Constellation, Fading, NomaConfig, Sig
 pub use pc_admm::{AdmmConfig, LinearMap, MapSharing, NominalLink, Proximal};
 pub use receiver::{ReceiverConfig, ReceiverForm};
 pub use scenario::{ActivityLaw, EnergyConvention, PilotKind, PilotRedraw, Positions, ScenarioConfig, ScenarioKind};
-pub use score::{ScoreArchitecture, ScoreConfig};
+pub use score::{ScoreArchitecture, ScoreConfig, ScoreDomain};
 pub use set::{Assignment, apply};
 pub use training::{Denoiser, ModelConfig, ModelForm, PhaseConfig, PhaseKind, TrainingConfig};

@@ -22,6 +22,23 @@ impl ScoreArchitecture {
     }
 }
 
+/// What a set network sees of a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ScoreDomain {
+    /// Its antennas.
+    #[default]
+    Antenna,
+    /// Beams: the DFT of its antennas.
+    Beam,
+}
+
+impl ScoreDomain {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// A score network and the noise levels it is trained for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -29,6 +46,9 @@ pub struct ScoreConfig {
     /// "refine" (default) or "set".
     #[serde(skip_serializing_if = "ScoreArchitecture::is_default")]
     pub architecture: ScoreArchitecture,
+    /// set: "antenna" (default) or "beam" (the DFT of the antennas of a linear array).
+    #[serde(skip_serializing_if = "ScoreDomain::is_default")]
+    pub domain: ScoreDomain,
     /// Channels (refine: of the first stage, deeper stages have two or four times as many); 1..=512. Default 16.
     pub width: usize,
     /// refine: stages after the first, 1..=5: 3 is the published NCSNv2, 4 NCSNv2Deeper, 5 NCSNv2Deepest; set: residual
@@ -56,6 +76,7 @@ impl Default for ScoreConfig {
     fn default() -> Self {
         Self {
             architecture: ScoreArchitecture::Refine,
+            domain: ScoreDomain::Antenna,
             width: 16,
             depth: 3,
             sigma_max: 2.0,
@@ -79,6 +100,8 @@ impl ScoreConfig {
             ScoreArchitecture::Refine => (5, "1..=5"),
             ScoreArchitecture::Set => (32, "1..=32"),
         };
+        let used = self.architecture == ScoreArchitecture::Set || self.domain == ScoreDomain::Antenna;
+        check(used, &key("domain"), "beam", "\"antenna\" unless architecture = \"set\"", "antenna")?;
         check((1..=deepest).contains(&self.depth), &key("depth"), self.depth, range, d.depth)?;
         let (top, bottom) = (self.sigma_max, self.sigma_min);
         check(top > 0.0 && top <= 1000.0, &key("sigma_max"), top, "in (0, 1000]", d.sigma_max)?;

@@ -2,10 +2,10 @@
 
 use burn::tensor::{Tensor, TensorData};
 use grantfree::config::{
-    PhaseConfig, PhaseKind, ScenarioConfig, ScenarioKind, ScoreArchitecture, ScoreConfig, TrainingConfig,
+    PhaseConfig, PhaseKind, ScenarioConfig, ScenarioKind, ScoreArchitecture, ScoreConfig, ScoreDomain, TrainingConfig,
 };
 use grantfree::models::score::{
-    InstanceNormPlus, ScoreFunction, ScoreModel, ScoreNet, ScoreTask, SetNet, noise_levels, resize,
+    InstanceNormPlus, ScoreFunction, ScoreModel, ScoreNet, ScoreTask, SetNet, noise_levels, resize, to_beams,
 };
 use grantfree::scenario::{Split, StreamKey};
 use grantfree::training::{TrainStop, TrainTask, train};
@@ -146,8 +146,9 @@ fn training_a_set_net_approaches_the_score_of_gaussian_channels() {
 }
 
 /// A set network whose last layers are not zero.
-fn set_net(device: &burn::tensor::Device) -> SetNet {
-    let config = ScoreConfig { architecture: ScoreArchitecture::Set, width: 6, depth: 4, ..ScoreConfig::default() };
+fn set_net(domain: ScoreDomain, device: &burn::tensor::Device) -> SetNet {
+    let config =
+        ScoreConfig { architecture: ScoreArchitecture::Set, domain, width: 6, depth: 4, ..ScoreConfig::default() };
     let mut net = SetNet::init(&config, &StreamKey::new(3, Split::Train, "test"), device);
     let fill = |p: burn::module::Param<Tensor<4>>, seed| {
         let shape = p.val().dims();
@@ -170,14 +171,39 @@ fn a_set_network_knows_no_order_of_the_users_and_is_alike_on_every_backend() {
     let level = |device: &burn::tensor::Device| {
         Tensor::<4>::from_data(TensorData::new(vec![0.3_f32, 1.5], [b, 1, 1, 1]), device)
     };
-    let want = values(set_net(&cpu()).score(put(&x, &cpu()), level(&cpu())));
-    assert!(want.iter().all(|v| v.is_finite()));
-    for (name, device) in devices() {
-        let net = set_net(&device);
-        let same = values(net.score(put(&x, &device), level(&device)));
-        let turned = values(net.score(put(&turn(&x), &device), level(&device)));
-        for ((a, b), c) in same.iter().zip(&want).zip(turn(&want).iter().zip(&turned).map(|(a, b)| (a - b).abs())) {
-            assert!((a - b).abs() < 1e-3 * (1.0 + b.abs()) && c < 1e-3 * (1.0 + b.abs()), "{name}: {a} {b} {c}");
+    for domain in [ScoreDomain::Antenna, ScoreDomain::Beam] {
+        let want = values(set_net(domain, &cpu()).score(put(&x, &cpu()), level(&cpu())));
+        assert!(want.iter().all(|v| v.is_finite()));
+        for (name, device) in devices() {
+            let net = set_net(domain, &device);
+            let same = values(net.score(put(&x, &device), level(&device)));
+            let turned = values(net.score(put(&turn(&x), &device), level(&device)));
+            for ((a, b), c) in same.iter().zip(&want).zip(turn(&want).iter().zip(&turned).map(|(a, b)| (a - b).abs())) {
+                assert!((a - b).abs() < 1e-3 * (1.0 + b.abs()) && c < 1e-3 * (1.0 + b.abs()), "{name}: {a} {b} {c}");
+            }
         }
+    }
+}
+
+#[test]
+fn beams_are_the_unitary_transform_of_the_antennas() {
+    let (m, n) = (6, 2);
+    let x = normals(91, 2 * m * n);
+    for (name, device) in devices() {
+        let data: Vec<f32> = x.iter().map(|v| *v as f32).collect();
+        let beams = to_beams(Tensor::<4>::from_data(TensorData::new(data, [1, 2, m, n]), &device), false);
+        let got = values(beams.clone());
+        for (k, user) in (0..m).flat_map(|k| (0..n).map(move |u| (k, u))) {
+            let (mut re, mut im) = (0.0, 0.0);
+            for a in 0..m {
+                let (s, c) = (-2.0 * std::f64::consts::PI * (k * a) as f64 / m as f64).sin_cos();
+                let (xr, xi) = (x[a * n + user], x[(m + a) * n + user]);
+                re += (xr * c - xi * s) / (m as f64).sqrt();
+                im += (xr * s + xi * c) / (m as f64).sqrt();
+            }
+            assert!((got[k * n + user] - re).abs() < 1e-5 && (got[(m + k) * n + user] - im).abs() < 1e-5, "{name}");
+        }
+        let back = values(to_beams(beams, true));
+        assert!(back.iter().zip(&x).all(|(a, b)| (a - b).abs() < 1e-5), "{name}");
     }
 }

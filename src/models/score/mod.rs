@@ -35,5 +35,5 @@ pub use net::ScoreNet;
 pub use norm::InstanceNormPlus;
 pub use refine::{ChainedPooling, Fusion, RefineBlock, ResidualUnits};
 pub use resize::resize;
-pub use set::{SetBlock, SetNet};
+pub use set::{SetBlock, SetNet, to_beams};
 pub use task::{NoisyImages, ScoreTask, images, noise_levels};
