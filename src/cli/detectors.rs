@@ -29,7 +29,8 @@ pub(super) fn of_run(
         let detector = match config.kind {
             DetectorKind::StateEvolution | DetectorKind::WelchBound => continue,
             kind if kind.is_learned() => {
-                let trained = results.training.iter().find(|t| t.point == point.id && t.detector == *id);
+                let owner = config.network_of.as_ref().unwrap_or(id);
+                let trained = results.training.iter().find(|t| t.point == point.id && t.detector == *owner);
                 let folder = match (&config.bundle, trained) {
                     (Some(given), _) => PathBuf::from(given),
                     (None, Some(record)) => dir.join(&record.bundle),

@@ -259,6 +259,9 @@ pub struct DetectorConfig {
     /// Use the pilots that this other (learned) detector of the file has learned. Default: the scenario's pilots.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pilots_of: Option<String>,
+    /// score: use the network that this other detector of the file trains, with options of its own for the rest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network_of: Option<String>,
     /// Learned detectors: folder of a trained bundle to load instead of training.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bundle: Option<String>,
@@ -303,6 +306,7 @@ impl DetectorConfig {
             beam: None,
             signatures: None,
             pilots_of: None,
+            network_of: None,
             bundle: None,
             model: None,
             decoder: None,
@@ -450,6 +454,12 @@ impl DetectorConfig {
         used(self.admm.is_some(), "admm", &[K::PcAdmmNet])?;
         used(self.langevin.is_some(), "langevin", &[K::Langevin, K::Score])?;
         used(self.score.is_some(), "score", &[K::Score])?;
+        used(self.network_of.is_some(), "network_of", &[K::Score])?;
+        if let Some(other) = &self.network_of {
+            let alone = self.bundle.is_none() && self.score.is_none() && self.training.is_none();
+            let range = "left out with bundle, score or training, which belong to the detector that is trained";
+            check(alone, &key("network_of"), other, range, "none")?;
+        }
         used(self.covariance.is_some(), "covariance", &[K::Lmmse, K::GenieMmse])?;
         used(
             self.precision.is_some(),

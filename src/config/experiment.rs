@@ -5,7 +5,7 @@ use std::path::Path;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::detector::DetectorConfig;
+use super::detector::{DetectorConfig, DetectorKind};
 use super::error::{ConfigError, check};
 use super::scenario::ScenarioConfig;
 use super::set::{Assignment, apply};
@@ -177,6 +177,16 @@ fn anchored(path: &str, folder: &Path) -> String {
         }
     }
     out.display().to_string()
+}
+
+/// Gives detectors with `network_of` the architecture and the schedule of the network they use.
+fn share_networks(detectors: &mut IndexMap<String, DetectorConfig>) {
+    let owners = detectors.clone();
+    for detector in detectors.values_mut() {
+        if let Some(owner) = detector.network_of.as_ref().and_then(|other| owners.get(other)) {
+            (detector.score, detector.training) = (owner.score.clone(), owner.training.clone());
+        }
+    }
 }
 
 fn default_metrics() -> Vec<String> {
@@ -353,6 +363,7 @@ impl Experiment {
                 })?;
                 resolved.validate_values()?;
                 let mut detectors = resolved.detectors.clone();
+                share_networks(&mut detectors);
                 if let Some(ids) = &figure.detectors {
                     detectors.retain(|id, _| ids.contains(id));
                 }
@@ -379,6 +390,14 @@ impl Experiment {
         self.engine.validate()?;
         for (id, detector) in &self.detectors {
             detector.validate(&format!("detectors.{id}"))?;
+            if let Some(other) = &detector.network_of {
+                let owner = self.detectors.get(other);
+                let trains = owner.is_some_and(|d| {
+                    d.kind == DetectorKind::Score && d.network_of.is_none() && d.bundle.is_none() && other != id
+                });
+                let range = "the id of another detector of kind \"score\" that is trained in this file";
+                check(trains, &format!("detectors.{id}.network_of"), other, range, "none")?;
+            }
             if let Some(other) = &detector.pilots_of {
                 let learned = self.detectors.get(other).is_some_and(|d| d.learns_pilots());
                 check(

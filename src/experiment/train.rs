@@ -126,15 +126,23 @@ pub(super) fn ready(
         return Ok(Some(open(&folder, id, &label, config, point, settings)?));
     }
     let fingerprint = training_fingerprint(config, point, seed);
-    let folder = settings.out.join("models").join(format!("{id}-{}", &fingerprint[..12]));
+    // One network may serve several samplers; it bears the name of the detector that trains it.
+    let owner = config.network_of.as_deref().unwrap_or(id);
+    let folder = settings.out.join("models").join(format!("{owner}-{}", &fingerprint[..12]));
     let first_time = !trained.folders.values().any(|f| *f == folder);
     if settings.fresh && first_time && settings.mode != Mode::Evaluate {
         drop(std::fs::remove_dir_all(&folder));
         drop(std::fs::remove_dir_all(checkpoint(&folder)));
     }
     trained.folders.insert(key(point, id), folder.clone());
+    let opened = || {
+        let mut ready = open(&folder, owner, &label, config, point, settings)?;
+        // Its training is told once.
+        ready.record = ready.record.filter(|_| owner == id || !point.detectors.contains_key(owner));
+        Ok(Some(ready))
+    };
     if folder.exists() {
-        return Ok(Some(open(&folder, id, &label, config, point, settings)?));
+        return opened();
     }
     if settings.mode == Mode::Evaluate {
         return Err(ExperimentError::NotTrained { detector: id.into(), point: point.id.clone() });
@@ -156,7 +164,7 @@ pub(super) fn ready(
     }
     // The bundle is complete: the checkpoint has done its work.
     drop(std::fs::remove_dir_all(checkpoint(&folder)));
-    Ok(Some(open(&folder, id, &label, config, point, settings)?))
+    opened()
 }
 
 /// One network to be trained into `folder`.

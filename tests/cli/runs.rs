@@ -98,3 +98,37 @@ fn a_report_is_written_again() {
     grantfree().arg("report").arg(dir.path()).arg("--out").arg(&elsewhere).assert().success();
     assert!(elsewhere.join("report.html").is_file());
 }
+
+#[test]
+fn a_grid_search_lists_every_combination_on_validation_frames() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("small.toml");
+    std::fs::write(&file, EXPERIMENT).unwrap();
+    let out = dir.path().join("tuned");
+    let tune = |grid: &[&str]| {
+        let mut command = grantfree();
+        command.arg("tune").arg(&file).args(["--detector", "amp", "--metric", "ser", "--frames", "32"]);
+        grid.iter().for_each(|g| {
+            command.args(["--grid", g]);
+        });
+        command.arg("--out").arg(&out);
+        command.assert()
+    };
+    let done = tune(&["iterations=[1, 5, 20]", "damping=[0.7, 1.0]"]).success();
+    let text = String::from_utf8_lossy(&done.get_output().stdout).into_owned();
+    // A heading, six combinations, the best one, the report.
+    assert_eq!(text.lines().count(), 9, "{text}");
+    assert!(text.contains("best: --set detectors.amp.iterations="), "{text}");
+    let results = read_results(&out).unwrap();
+    assert_eq!(results.points.len(), 3);
+    assert!(results.points.iter().all(|p| p.frames == 32 && p.detectors.len() == 2));
+    assert_eq!(results.config.engine.split, grantfree::config::FrameSplit::Validation);
+    // The best line is the smallest value of the table.
+    let values: Vec<f64> =
+        text.lines().skip(1).take(6).map(|l| l.split_whitespace().next().unwrap().parse().unwrap()).collect();
+    assert!(values.windows(2).all(|w| w[0] <= w[1]), "{values:?}");
+    // Wrong usage: a value that is no list, an option of another detector, an unknown detector.
+    tune(&["iterations=5"]).code(2);
+    tune(&["beam=[1, 2]"]).code(2);
+    tune(&["iterations=[]"]).code(2);
+}
