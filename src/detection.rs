@@ -63,6 +63,11 @@ pub trait Detector: Send + Sync {
         Ok(None)
     }
 
+    /// Evaluations of a prior's score for one estimate, all chains together; `None` where there is no score.
+    fn score_calls(&self) -> Option<usize> {
+        None
+    }
+
     /// Real parameters that were trained, 0 for classical detectors.
     fn parameters(&self) -> usize {
         0

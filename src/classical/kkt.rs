@@ -72,19 +72,24 @@ fn violations(model: &AccessModel, y: &[C64], x: &[C64], lambda: f64, width: usi
         pieces.fold(0.0_f64, |worst, (g, x)| {
             let size = norm(x);
             if size == 0.0 {
-                return worst.max(norm(g) - lambda);
+                return larger(worst, norm(g) - lambda);
             }
             g.iter_mut().zip(x).for_each(|(g, x)| *g -= x * (lambda / size));
-            worst.max(norm(g))
+            larger(worst, norm(g))
         })
     };
     (0..columns).map(of_row)
 }
 
+/// The larger number, infinite where one of them is none: an estimate that is no number is not optimal.
+fn larger(a: f64, b: f64) -> f64 {
+    if a.is_nan() || b.is_nan() { f64::INFINITY } else { a.max(b) }
+}
+
 /// Largest of the [`violations`].
 #[cfg(test)]
 pub(super) fn kkt_residual(model: &AccessModel, y: &[C64], x: &[C64], lambda: f64, width: usize) -> f64 {
-    violations(model, y, x, lambda, width).fold(0.0, f64::max)
+    violations(model, y, x, lambda, width).fold(0.0, larger)
 }
 
 /// Iterations until the optimality conditions are violated by at most `tolerance`, for every frame.

@@ -31,7 +31,7 @@ pub fn execute(args: &TuneArgs) -> Result<(), CliError> {
         let set = |(key, value): &(String, toml::Value)| format!("--set detectors.{}.{key}={value}", args.detector);
         say(&format!("best: {}", best.options.iter().map(set).collect::<Vec<_>>().join(" ")))?;
     } else {
-        note("no combination has a value: every one of them diverged, or the metric does not belong to the detector");
+        note("no combination has a value: the metric does not belong to the detector");
     }
     if let Some(report) = &tuned.outcome.report {
         say(&format!("report: {}", report.html.display()))?;

@@ -549,7 +549,7 @@ impl DetectorConfig {
                 &key("threshold"),
                 "a named rule",
                 "a number with this kind",
-                "the one that makes the fewest errors on training frames",
+                if self.kind == K::Score { "0.1" } else { "the one that makes the fewest errors on training frames" },
             )?;
         }
         if let Some(r) = &self.receiver {

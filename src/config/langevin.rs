@@ -33,8 +33,8 @@ pub enum Sampler {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LangevinConfig {
-    /// "langevin" (default), "predictor-corrector", "decoupled" or "oamp" (`steps` iterations of two scores within the noise
-    /// levels; `samples` runs with other probes, of which one is enough; the other keys do not matter).
+    /// "langevin" (default), "predictor-corrector", "decoupled" or "oamp" (`steps` iterations of two scores, for equal gains;
+    /// `samples` runs with other probes, of which one is enough; the other keys do not matter).
     pub sampler: Sampler,
     /// "matched" (default) or "paper".
     pub likelihood: Likelihood,

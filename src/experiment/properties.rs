@@ -57,7 +57,7 @@ pub(super) fn of_point(
             values.extend(iterations_to_optimum(scenario, detector.as_ref()).map(|n| (KKT_ITERATIONS.to_owned(), n)));
         }
         if asked("score_calls") {
-            values.extend(score_calls(point, id).map(|calls| ("score_calls".to_owned(), calls)));
+            values.extend(detector.score_calls().map(|calls| ("score_calls".to_owned(), calls as f64)));
         }
         out.insert(id.clone(), values);
     }
@@ -85,14 +85,6 @@ fn median(mut counts: Vec<usize>) -> f64 {
     counts.sort_unstable();
     let half = counts.len() / 2;
     if counts.len().is_multiple_of(2) { (counts[half - 1] + counts[half]) as f64 / 2.0 } else { counts[half] as f64 }
-}
-
-/// Evaluations of the score that one estimate takes.
-fn score_calls(point: &Point, id: &str) -> Option<f64> {
-    let config = point.detectors.get(id)?;
-    let sampler = config.langevin.clone().unwrap_or_default();
-    matches!(config.kind, DetectorKind::Langevin | DetectorKind::Score)
-        .then(|| (sampler.calls() * sampler.samples) as f64)
 }
 
 /// The activity probabilities a detector works with.

@@ -9,8 +9,8 @@ use super::calibrate::best_threshold;
 use super::{ExperimentError, Mode, Settings, Shared};
 use crate::backend::Chosen;
 use crate::config::{
-    AdmmConfig, DetectorConfig, DetectorKind, Point, ReceiverConfig, ReceiverForm, ScoreArchitecture, SignatureKind,
-    Threshold,
+    AdmmConfig, DetectorConfig, DetectorKind, LangevinConfig, Point, ReceiverConfig, ReceiverForm, ScoreArchitecture,
+    SignatureKind, Threshold,
 };
 use crate::detection::Detector;
 use crate::models::autoencoder::{
@@ -286,7 +286,10 @@ impl Job<'_> {
         let info = ScoreInfo {
             score,
             langevin: self.config.langevin.clone().unwrap_or_default(),
-            threshold: DEFAULT_ROW_THRESHOLD,
+            threshold: match self.config.threshold {
+                Some(Threshold::Value(t)) => t,
+                _ => DEFAULT_ROW_THRESHOLD,
+            },
             parameters: net.num_params(),
             label: self.label.to_owned(),
         };
@@ -405,8 +408,10 @@ fn load(folder: &Path, device: &Chosen, config: Option<&DetectorConfig>) -> Resu
             _ => s.info.threshold,
         };
         // The sampler is part of the experiment: one network is used at many noise levels and with many budgets.
-        let options = config.and_then(|c| c.langevin.clone()).unwrap_or(s.info.langevin);
-        let detector = ScoreDetector::new(s.net, options, device.device.clone(), device.name, threshold);
+        // A file that trains its network says how it samples; a bundle from elsewhere brings a sampler along.
+        let own = config.filter(|c| c.bundle.is_none()).map(|_| LangevinConfig::default());
+        let options = config.and_then(|c| c.langevin.clone()).or(own).unwrap_or(s.info.langevin);
+        let detector = ScoreDetector::new(s.net, options, &s.info.score, device.device.clone(), device.name, threshold);
         return Ok(Loaded { detector: Box::new(detector), metrics: s.metrics, checksum: s.checksum });
     }
     let m = load_bundle(folder, &device.device)?;

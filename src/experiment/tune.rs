@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 
 use super::{ExperimentError, Mode, Outcome, Settings, execute};
 use crate::config::{
-    Assignment, ConfigError, DetectorConfig, EngineConfig, Experiment, Figure, FrameSplit, Sweep, apply,
+    Assignment, ConfigError, DetectorConfig, DetectorKind, EngineConfig, Experiment, Figure, FrameSplit, Sweep, apply,
 };
 use crate::report::write_report;
 use crate::simulation::{PointResult, write_results};
@@ -42,7 +42,7 @@ pub struct Search {
 pub struct Tried {
     /// `key = value` of every option, in the order of the search.
     pub options: Vec<(String, toml::Value)>,
-    /// The metric; `None` where it has no value (all chains diverged).
+    /// The metric; `None` where it has no value.
     pub value: Option<f64>,
     /// Confidence interval.
     pub interval: Option<(f64, f64)>,
@@ -137,7 +137,15 @@ pub fn tune(experiment: &Experiment, search: &Search, settings: &Settings) -> Re
     let prefix = format!("detectors.{}", search.detector);
     let mut detectors = IndexMap::new();
     for (number, options) in combinations.iter().enumerate() {
-        detectors.insert(id(number), with_options(base, options, &prefix)?);
+        let mut config = with_options(base, options, &prefix)?;
+        // Options that do not change the network share it.
+        let trains = |key: &str| ["score", "training", "bundle"].contains(&key.split('.').next().unwrap_or(key));
+        let shares = config.kind == DetectorKind::Score && config.bundle.is_none();
+        if shares && number > 0 && !search.grids.iter().any(|g| trains(&g.key)) {
+            config.network_of = Some(id(0));
+            (config.score, config.training) = (None, None);
+        }
+        detectors.insert(id(number), config);
     }
     let figure = Figure {
         id: "tune".into(),
@@ -220,7 +228,8 @@ fn arrange(outcome: &mut Outcome, search: &Search) {
     let config = &mut results.config;
     config.detectors.truncate(curves);
     config.detectors.values_mut().for_each(|d| d.label = Some(label(d)));
-    let key = format!("detectors.{}.{}", id(0), first.key);
+    // Every curve has the key: its combination set it.
+    let key = format!("detectors.*.{}", first.key);
     let name = first.key.rsplit('.').next().unwrap_or(&first.key).to_owned();
     config.figures[0].sweep = Some(Sweep { key, values: first.values.clone(), label: Some(name) });
 }

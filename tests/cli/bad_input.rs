@@ -180,7 +180,7 @@ const CASES: &[(&str, i32, &[&str], Arrange)] = &[
     ("signatures into no folder", 1, &["cannot write", "none"], |d| signatures(&["wbe", "--format", "csv", "--output", &text(d.join("none/s.csv"))])),
     // Detectors and their options.
     ("unknown detector", 2, &["ampp", "covariance"], |d| detect(d, "ampp", data("mmv.npz"), "detector.iterations=2")),
-    ("detector of another version", 2, &["lasso", "not built"], |d| detect(d, "lasso", data("mmv.npz"), "detector.iterations=2")),
+    ("option of another solver", 2, &["lasso", "alpha"], |d| detect(d, "lasso", data("mmv.npz"), "detector.alpha=1.2")),
     ("trained detector without a bundle", 2, &["--model"], |d| detect(d, "mampnet", data("mmv.npz"), "detector.iterations=2")),
     ("unknown option", 2, &["iterationz", "iterations"], |d| detect(d, "amp", data("mmv.npz"), "detector.iterationz=2")),
     ("option out of range", 2, &["detector.damping", "(0, 1]"], |d| detect(d, "amp", data("mmv.npz"), "detector.damping=0")),

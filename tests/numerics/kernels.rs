@@ -226,20 +226,30 @@ fn covariance_statistics_of_odd_sizes_are_right_on_every_backend() {
 
 /// Compares the gradients of a weighted sum of `f` with central differences in f64, for every input.
 fn check_gradients(name: &str, inputs: &[(&[f64], [usize; 2])], f: impl Fn(&[Tensor<2>]) -> Tensor<2>) {
-    for (backend, device) in devices().into_iter().filter(|(_, d)| d.supports_dtype(DType::F64)) {
+    check_gradients_on(&devices(), name, inputs, f);
+}
+
+/// The same on some devices only.
+fn check_gradients_on(
+    devices: &[(&'static str, Device)],
+    name: &str,
+    inputs: &[(&[f64], [usize; 2])],
+    f: impl Fn(&[Tensor<2>]) -> Tensor<2>,
+) {
+    for (backend, device) in devices.iter().filter(|(_, d)| d.supports_dtype(DType::F64)) {
         let build = |data: &[Vec<f64>], device: &Device| -> Vec<Tensor<2>> {
             data.iter().zip(inputs).map(|(d, (_, shape))| tensor(d, *shape, device, DType::F64)).collect()
         };
         let data: Vec<Vec<f64>> = inputs.iter().map(|(d, _)| d.to_vec()).collect();
-        let weights = normals(99, values(f(&build(&data, &device))).len());
+        let weights = normals(99, values(f(&build(&data, device))).len());
         let loss = |data: &[Vec<f64>]| -> f64 {
-            values(f(&build(data, &device))).iter().zip(&weights).map(|(a, b)| a * b).sum()
+            values(f(&build(data, device))).iter().zip(&weights).map(|(a, b)| a * b).sum()
         };
         let tracked: Vec<Tensor<2>> =
             build(&data, &device.clone().autodiff()).into_iter().map(Tensor::require_grad).collect();
         let out = f(&tracked);
         let shape = out.dims();
-        let grads = (out * tensor(&weights, shape, &device, DType::F64)).sum().backward();
+        let grads = (out * tensor(&weights, shape, device, DType::F64)).sum().backward();
         for (index, t) in tracked.iter().enumerate() {
             let got = values(t.grad(&grads).expect("every input has a gradient"));
             let want: Vec<f64> = (0..data[index].len())
@@ -409,18 +419,54 @@ fn conv_of(t: &[Tensor<2>], dilation: usize, activate: bool) -> Tensor<2> {
 
 #[test]
 fn gradients_of_the_image_kernels_match_finite_differences() {
+    // On GPUs the gradients are burn's, whose convolutions are made for single precision there: see the next test.
+    let mut devices = devices();
+    devices.retain(|(name, _)| *name != "wgpu");
     let (x, w, b) = (normals(41, 120), normals(42, 54), normals(43, 2));
     for (dilation, activate) in [(1, false), (1, true), (2, true)] {
         let inputs: [(&[f64], _); 3] = [(&x, [6, 20]), (&w, [2, 27]), (&b, [1, 2])];
-        check_gradients("conv_same", &inputs, |t| conv_of(t, dilation, activate));
+        check_gradients_on(&devices, "conv_same", &inputs, |t| conv_of(t, dilation, activate));
     }
     let weights = [normals(44, 3), normals(45, 3), normals(46, 3)];
     let inputs: [(&[f64], _); 4] = [(&x, [6, 20]), (&weights[0], [1, 3]), (&weights[1], [1, 3]), (&weights[2], [1, 3])];
-    check_gradients("norm_plus", &inputs, |t| {
-        let x = t[0].clone().reshape([2, 3, 4, 5]);
-        let [alpha, gamma, beta] = [1, 2, 3].map(|i| t[i].clone().reshape([3]));
-        norm_plus(x, alpha, gamma, beta).reshape([6, 20])
-    });
+    check_gradients_on(&devices, "norm_plus", &inputs, norm_of);
+}
+
+/// Images and weights folded to matrices.
+fn norm_of(t: &[Tensor<2>]) -> Tensor<2> {
+    let x = t[0].clone().reshape([2, 3, 4, 5]);
+    let [alpha, gamma, beta] = [1, 2, 3].map(|i| t[i].clone().reshape([3]));
+    norm_plus(x, alpha, gamma, beta).reshape([6, 20])
+}
+
+#[test]
+fn gradients_of_the_image_kernels_agree_on_every_backend() {
+    let data = [normals(41, 120), normals(42, 54), normals(43, 2), normals(44, 3), normals(45, 3), normals(46, 3)];
+    let gradients = |device: &Device,
+                     dtype: DType,
+                     which: &[usize],
+                     shapes: &[[usize; 2]],
+                     f: &dyn Fn(&[Tensor<2>]) -> Tensor<2>| {
+        let device = device.clone().autodiff();
+        let inputs: Vec<Tensor<2>> =
+            which.iter().zip(shapes).map(|(i, s)| tensor(&data[*i], *s, &device, dtype).require_grad()).collect();
+        let out = f(&inputs);
+        let shape = out.dims();
+        let weights = normals(99, shape[0] * shape[1]);
+        let grads = (out * tensor(&weights, shape, &device, dtype)).sum().backward();
+        inputs.iter().flat_map(|t| values(t.grad(&grads).expect("every input has a gradient"))).collect::<Vec<f64>>()
+    };
+    for (name, device) in devices() {
+        let same = |what: &str, which: &[usize], shapes: &[[usize; 2]], f: &dyn Fn(&[Tensor<2>]) -> Tensor<2>| {
+            let want = gradients(&super::cpu(), DType::F64, which, shapes, f);
+            let got = gradients(&device, DType::F32, which, shapes, f);
+            assert!(relative(&got, &want) < 1e-4, "{what} on {name}: {:.1e}", relative(&got, &want));
+        };
+        for (dilation, activate) in [(1, false), (2, true)] {
+            same("conv_same", &[0, 1, 2], &[[6, 20], [2, 27], [1, 2]], &|t| conv_of(t, dilation, activate));
+        }
+        same("norm_plus", &[0, 3, 4, 5], &[[6, 20], [1, 3], [1, 3], [1, 3]], &norm_of);
+    }
 }
 
 #[test]

@@ -107,7 +107,9 @@ fn activated<'a, T: Element>(x: &'a [T], shape: &ConvShape, buffer: &'a mut [T])
         #[inline(always)]
         || {
             for (out, &x) in buffer.iter_mut().zip(x) {
-                *out = x.max(T::zero()) + (x.min(T::zero()).exp_of_negative() - T::one());
+                let elu = x.max(T::zero()) + (x.min(T::zero()).exp_of_negative() - T::one());
+                // min and max forget what is no number; the loss must not.
+                *out = if x.is_nan() { x } else { elu };
             }
         },
     );

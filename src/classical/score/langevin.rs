@@ -8,7 +8,8 @@
 //! `1 + 1/S` times. Samples are never exactly zero: the decision compares `||x_i||^2/(M beta_n)` with a threshold.
 //!
 //! Noise of the chains is drawn from a stream keyed by the observation itself, so a frame has the same estimate in every
-//! batch, on every thread and in every shard. A chain that diverges (steps too large) is left out of the mean.
+//! batch, on every thread and in every shard. A chain that diverges (steps too large) is left out of the mean;
+//! a frame all of whose chains diverge is estimated as zero.
 //!
 //! Source: field guide D; annealed Langevin dynamics after Song and Ermon (2019), posterior sampling for channels after
 //! Arvinte and Tamir (2022).
@@ -20,6 +21,7 @@ use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
 
 use super::anneal::{Chains, Schedule};
+use super::orthogonal::check_gains;
 use super::prior::{BernoulliGaussian, Shape};
 use crate::arithmetic::planes::Planes;
 use crate::arithmetic::real::Real;
@@ -88,10 +90,14 @@ impl FrameDetector for Langevin {
         let columns = pilot_columns(model, 1.0);
         let schedule = match &batch.beta {
             Beta::Shared(beta) => {
+                check_gains(self.options.sampler, beta)?;
                 let gains = column_gains(beta, q);
                 Some(Schedule::new::<false>(&self.options, &columns, length, model.noise_var, &gains))
             }
-            Beta::PerFrame(_) => None,
+            Beta::PerFrame(_) => {
+                (0..batch.frames).try_for_each(|f| check_gains(self.options.sampler, batch.beta_of(f)))?;
+                None
+            }
         };
         let probs = (0..model.columns()).map(|i| model.activity_prob[i / q] / q as f64);
         let shape = Shape { rows: model.columns(), chains: self.options.samples, antennas: model.antennas };
@@ -144,15 +150,25 @@ pub(crate) fn repeat(y: &[C64], antennas: usize, chains: Range<usize>, out: &mut
     }
 }
 
-/// Mean of those of a frame's chains that are finite, in the units of X: `x` is `[N*Q, M]`, `u` the conjugate states.
+/// Mean power of an entry beyond which a chain counts as diverged.
+const DIVERGED: f64 = 1e6;
+
+/// Mean of those of a frame's chains that have not diverged (zero if all have), in the units of X: `x` is `[N*Q, M]`, `u` the conjugate states.
 pub(crate) fn mean(shape: &Shape, schedule: &Schedule, u: &Planes<f64>, chains: Range<usize>, x: &mut [C64]) {
     let m = shape.antennas;
     let entry = |row: usize, chain: usize, a: usize| {
         let at = row * u.stride + chain * m + a;
         C64::new(u.re[at], -u.im[at])
     };
-    let finite = |chain: &usize| (0..shape.rows).all(|row| (0..m).all(|a| entry(row, *chain, a).is_finite()));
-    let kept: Vec<usize> = chains.filter(finite).collect();
+    // Channels have unit power: a state a thousand times as large is on its way to infinity.
+    let energy = |chain: usize| {
+        (0..shape.rows)
+            .flat_map(|row| (0..m).map(move |a| (row, a)))
+            .map(|(row, a)| entry(row, chain, a).norm_sqr())
+            .sum::<f64>()
+    };
+    let sane = |chain: &usize| energy(*chain) < DIVERGED * (shape.rows * m) as f64;
+    let kept: Vec<usize> = chains.filter(sane).collect();
     for (row, (x, root)) in x.chunks_exact_mut(m).zip(&schedule.root).enumerate() {
         for (a, x) in x.iter_mut().enumerate() {
             let sum: C64 = kept.iter().map(|&chain| entry(row, chain, a)).sum();
@@ -164,5 +180,9 @@ pub(crate) fn mean(shape: &Shape, schedule: &Schedule, u: &Planes<f64>, chains: 
 impl Detector for Langevin {
     fn detect(&self, frames: &FrameBatch) -> Result<Decisions, DetectError> {
         detect_frames(self, frames)
+    }
+
+    fn score_calls(&self) -> Option<usize> {
+        Some(self.options.calls() * self.options.samples)
     }
 }

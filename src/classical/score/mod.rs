@@ -8,7 +8,7 @@
 
 pub(crate) mod anneal;
 pub(crate) mod langevin;
-mod orthogonal;
+pub(crate) mod orthogonal;
 pub(crate) mod prior;
 #[cfg(test)]
 mod tests;

@@ -8,8 +8,8 @@
 //! 2. prior: `D = R + tau^2 s(R, tau)` = E[X | R], of variance `a tau^2` with the divergence a of D, measured by a random probe;
 //! 3. what D knows beyond R: `r = (D - a R)/(1 - a)`, `v = tau^2 a/(1 - a)`, damped.
 //!
-//! It ends with D. The variance is that of all rows alike, whatever their correlation: no matrix Onsager term is needed, and
-//! any pilots will do. Source: Ma and Ping (2017), orthogonal AMP; Rangan, Schniter and Fletcher (2019), vector AMP; the
+//! It ends with D. The variance is that of all rows alike, so the gains of all devices that can be heard must be about the same
+//! ([`check_gains`]); devices that cannot be heard (gain 0) do not take part. No matrix Onsager term is needed. Source: Ma and Ping (2017), orthogonal AMP; Rangan, Schniter and Fletcher (2019), vector AMP; the
 //! probe after Ramani, Blu and Unser (2008).
 
 use num_complex::Complex64;
@@ -21,7 +21,8 @@ use super::prior::{Prior, Shape};
 use crate::arithmetic::hermitian::Eigen;
 use crate::arithmetic::kernels::combine_conjugate;
 use crate::arithmetic::planes::Planes;
-use crate::config::LangevinConfig;
+use crate::config::{LangevinConfig, Sampler};
+use crate::detection::DetectError;
 
 /// Part of the new iterate.
 const DAMPING: f64 = 0.8;
@@ -57,6 +58,7 @@ impl Chains {
         let (m, stride) = (shape.antennas, self.u.stride);
         self.u.re.fill(0.0);
         self.u.im.fill(0.0);
+        let heard = schedule.root.iter().filter(|r| **r > 0.0).count().max(1);
         let mut v: Vec<f64> = (0..shape.chains).map(|chain| power(y, shape, schedule, gram, chain)).collect();
         let (mut noisy, mut denoised) = (self.u.clone(), self.u.clone());
         for step in 0..config.steps {
@@ -68,21 +70,22 @@ impl Chains {
                     let part = v[chain];
                     let share: f64 =
                         gram.values.iter().map(|e| e.max(0.0) / (schedule.noise_var + part * e.max(0.0))).sum();
-                    let eta = (1.0 - part * share / shape.rows as f64).clamp(1e-6, 1.0 - 1e-6);
+                    let eta = (1.0 - part * share / heard as f64).clamp(1e-6, 1.0 - 1e-6);
                     self.filter(shape, schedule, gram, chain, part, part / (1.0 - eta));
                     (part * eta / (1.0 - eta)).sqrt()
                 })
                 .collect();
             self.project::<FMA>(shape, schedule);
             // Prior: D, and how it follows a small change of R.
-            let level: Vec<f64> = tau.iter().map(|t| t.clamp(config.sigma_min, config.sigma_max)).collect();
+            let [lowest, highest] = prior.levels();
+            let level: Vec<f64> = tau.iter().map(|t| t.clamp(lowest, highest)).collect();
             prior.score::<FMA>(shape, &self.u, &level, &mut self.score)?;
             noisy.clone_from(&self.u);
             tweedie(&mut denoised, &noisy, &self.score, shape, &level);
             if step + 1 == config.steps {
                 break;
             }
-            let probe = self.probe(shape, &level, rngs);
+            let probe = self.probe(shape, schedule, &level, rngs);
             prior.score::<FMA>(shape, &self.u, &level, &mut self.score)?;
             for (chain, v) in v.iter_mut().enumerate() {
                 let square = level[chain] * level[chain];
@@ -92,7 +95,7 @@ impl Chains {
                     sum += probe.re[i] * (re - denoised.re[i]) + probe.im[i] * (im - denoised.im[i]);
                 }
                 let size = PROBE * level[chain];
-                let a = (sum / (size * size * (shape.rows * m) as f64)).clamp(DIVERGENCE[0], DIVERGENCE[1]);
+                let a = (sum / (size * size * (heard * m) as f64)).clamp(DIVERGENCE[0], DIVERGENCE[1]);
                 let next = tau[chain] * tau[chain] * a / (1.0 - a);
                 *v = (DAMPING * next + (1.0 - DAMPING) * *v).max(TINY);
                 for i in over(shape, stride, chain) {
@@ -143,13 +146,14 @@ impl Chains {
     }
 
     /// Moves U by a random probe and returns the probe.
-    fn probe(&mut self, shape: &Shape, level: &[f64], rngs: &mut [ChaCha8Rng]) -> Planes<f64> {
+    fn probe(&mut self, shape: &Shape, schedule: &Schedule, level: &[f64], rngs: &mut [ChaCha8Rng]) -> Planes<f64> {
         let mut probe = self.u.clone();
         let stride = probe.stride;
         for (chain, rng) in rngs.iter_mut().enumerate() {
             let scale = PROBE * level[chain] * 0.5_f64.sqrt();
             for i in over(shape, stride, chain) {
                 let (a, b): (f64, f64) = (StandardNormal.sample(rng), StandardNormal.sample(rng));
+                let scale = if schedule.root[i / stride] > 0.0 { scale } else { 0.0 };
                 (probe.re[i], probe.im[i]) = (scale * a, scale * b);
                 self.u.re[i] += probe.re[i];
                 self.u.im[i] += probe.im[i];
@@ -157,6 +161,23 @@ impl Chains {
         }
         probe
     }
+}
+
+/// Largest ratio of the gains of two devices that message passing works with.
+const SPREAD: f64 = 2.0;
+
+/// Refuses gains that differ too much for one variance of all rows.
+pub(crate) fn check_gains(sampler: Sampler, beta: &[f64]) -> Result<(), DetectError> {
+    let heard = || beta.iter().copied().filter(|b| *b > 0.0);
+    let (low, high) = (heard().fold(f64::INFINITY, f64::min), heard().fold(0.0, f64::max));
+    if sampler == Sampler::Oamp && high > SPREAD * low {
+        return Err(DetectError::Mismatch(format!(
+            "langevin.sampler = \"oamp\" needs gains that differ by less than 3 dB; those of these frames differ by {:.1} dB. \
+             Use \"decoupled\" or \"langevin\"",
+            10.0 * (high / low).log10()
+        )));
+    }
+    Ok(())
 }
 
 /// `out = u + sigma^2 score`.

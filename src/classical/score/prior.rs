@@ -14,6 +14,11 @@ pub(crate) trait Prior: Sync {
     /// Why a score cannot be computed; a formula always can.
     type Error;
 
+    /// Noise levels it may be asked about, the smallest and the largest.
+    fn levels(&self) -> [f64; 2] {
+        [0.0, f64::INFINITY]
+    }
+
     /// Writes the score `d/du* log p_sigma(u)` (Wirtinger; `-u/v` for `CN(0, v)`) of every chain, each with its sigma, into
     /// `out`.
     ///

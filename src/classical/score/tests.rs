@@ -254,3 +254,40 @@ fn a_sampler_that_stops_early_has_run_fewer_levels() {
     let [a, b] = [stopped, short].map(|o| run(DetectorKind::Langevin, Some(o), &batch).x.unwrap());
     assert!(a.iter().zip(&b).all(|(a, b)| (a - b).norm() < 1e-9));
 }
+
+#[test]
+fn message_passing_leaves_out_silent_devices_and_refuses_unequal_gains() {
+    let config = ScenarioConfig { snr_db: Some(20.0), ..link() };
+    let mut batch = frames(&config, 24);
+    let oamp = || Some(LangevinConfig { sampler: Sampler::Oamp, samples: 1, steps: 12, ..LangevinConfig::default() });
+    // Half of the devices cannot be heard: their rows stay zero, the others are found as well as a genie does.
+    let silent = |d: usize| d.is_multiple_of(2);
+    let beta: Vec<f64> = (0..32).map(|d| if silent(d) { 0.0 } else { 1.0 }).collect();
+    let truth = batch.truth.as_ref().unwrap().clone();
+    let (m, l) = (8, 20);
+    let mut quiet = truth;
+    for f in 0..24 {
+        for d in (0..32).filter(|d| silent(*d)) {
+            for a in 0..m {
+                let h = std::mem::take(&mut quiet.channel[(f * 32 + d) * m + a]);
+                for k in 0..l {
+                    let s = batch.model.pilots.at(k, d);
+                    batch.y[(f * l + k) * m + a] -= s * h;
+                }
+            }
+            quiet.activity[f * 32 + d] = 0;
+        }
+    }
+    batch.truth = Some(quiet);
+    batch.beta = crate::scenario::Beta::Shared(beta);
+    let found = run(DetectorKind::Langevin, oamp(), &batch);
+    let genie = nmse_db(&run(DetectorKind::GenieMmse, None, &batch), &batch);
+    let x = found.x.as_ref().unwrap();
+    assert!((0..24 * 32).filter(|i| silent(i % 32)).all(|i| x[i * m..(i + 1) * m].iter().all(|v| v.norm() < 1e-6)));
+    assert!(nmse_db(&found, &batch) < genie + 1.0, "{} {genie}", nmse_db(&found, &batch));
+    batch.beta = crate::scenario::Beta::Shared((0..32).map(|d| 1.0 + d as f64).collect());
+    let refused = build(&DetectorConfig { langevin: oamp(), ..DetectorConfig::new(DetectorKind::Langevin) })
+        .unwrap()
+        .detect(&batch);
+    assert!(refused.unwrap_err().to_string().contains("15.1 dB"));
+}

@@ -22,7 +22,7 @@ pub struct ScoreInfo {
     pub score: ScoreConfig,
     /// The sampler it is used with unless other options are given.
     pub langevin: LangevinConfig,
-    /// Active when `||x||^2 > threshold * M * beta`: chosen on training frames.
+    /// Active when `||x||^2 > threshold * M * beta`: 0.1 unless the experiment set another.
     pub threshold: f64,
     /// Trained real parameters.
     pub parameters: usize,

@@ -7,12 +7,13 @@ use super::prior::NetworkPrior;
 use crate::arithmetic::planes::Planes;
 use crate::arithmetic::real::Real;
 use crate::classical::columns::pilot_columns;
-use crate::classical::frames::FrameOut;
+use crate::classical::frames::{FrameOut, check_batch};
 use crate::classical::row_energy::judge_rows;
 use crate::classical::score::anneal::{Chains, Schedule};
 use crate::classical::score::langevin::{generators, mean, repeat};
+use crate::classical::score::orthogonal::check_gains;
 use crate::classical::score::prior::Shape;
-use crate::config::LangevinConfig;
+use crate::config::{LangevinConfig, ScoreConfig};
 use crate::detection::{Decisions, DetectError, Detector};
 use crate::scenario::{C64, FrameBatch};
 
@@ -24,6 +25,7 @@ const CHUNK: usize = 16;
 pub struct ScoreDetector {
     net: Box<dyn ScoreFunction>,
     options: LangevinConfig,
+    levels: [f64; 2],
     device: Device,
     backend: String,
     parameters: usize,
@@ -35,12 +37,14 @@ impl ScoreDetector {
     pub fn new(
         net: Box<dyn ScoreFunction>,
         options: LangevinConfig,
+        trained: &ScoreConfig,
         device: Device,
         backend: &str,
         threshold: f64,
     ) -> Self {
         let parameters = net.parameters();
-        Self { net, options, device, backend: backend.to_owned(), parameters, threshold }
+        let levels = [trained.sigma_min, trained.sigma_max];
+        Self { net, options, levels, device, backend: backend.to_owned(), parameters, threshold }
     }
 
     /// Estimated rows of frames `first..first + count`, which share their gains; `[count, N, M]`.
@@ -62,7 +66,7 @@ impl ScoreDetector {
             rngs.extend(generators(frame, samples));
             repeat(frame, m, f * samples..(f + 1) * samples, &mut y);
         }
-        let prior = NetworkPrior { net: self.net.as_ref(), device: &self.device };
+        let prior = NetworkPrior { net: self.net.as_ref(), device: &self.device, levels: self.levels };
         chains
             .run::<_, false>(&self.options, &prior, &shape, schedule, &y, &mut rngs)
             .map_err(|message| DetectError::Device { backend: self.backend.clone(), message })?;
@@ -76,6 +80,7 @@ impl ScoreDetector {
 
 impl Detector for ScoreDetector {
     fn detect(&self, frames: &FrameBatch) -> Result<Decisions, DetectError> {
+        check_batch(frames)?;
         let model = &frames.model;
         if model.sequences() != 1 {
             return Err(DetectError::Mismatch(format!(
@@ -96,6 +101,7 @@ impl Detector for ScoreDetector {
         while first < frames.frames {
             // Chains side by side share the likelihood, hence the gains.
             let beta = frames.beta_of(first);
+            check_gains(self.options.sampler, beta)?;
             let same = (first..frames.frames).take(CHUNK).take_while(|&f| frames.beta_of(f) == beta).count();
             let schedule = Schedule::new::<false>(&self.options, &columns, l, model.noise_var, beta);
             let mut x = self.sample(frames, first, same, &schedule)?;
@@ -112,6 +118,10 @@ impl Detector for ScoreDetector {
             first += same;
         }
         Ok(out)
+    }
+
+    fn score_calls(&self) -> Option<usize> {
+        Some(self.options.calls() * self.options.samples)
     }
 
     fn parameters(&self) -> usize {

@@ -13,10 +13,16 @@ const CHUNK: usize = 128;
 pub(super) struct NetworkPrior<'a> {
     pub net: &'a dyn ScoreFunction,
     pub device: &'a Device,
+    /// Noise levels of its training, per complex entry.
+    pub levels: [f64; 2],
 }
 
 impl Prior for NetworkPrior<'_> {
     type Error = String;
+
+    fn levels(&self) -> [f64; 2] {
+        self.levels
+    }
 
     /// The planes hold conjugates with the antennas of a chain side by side; the network sees images `[chains, 2, M, N]`.
     /// Its noise level is that of a real part, `sigma/sqrt(2)`, and the Wirtinger score is half of the real one.
