@@ -174,7 +174,7 @@ fn each_network_that_does_not_fit_has_one_clear_error() {
 
 #[test]
 fn bundles_from_before_there_were_other_depths_load_as_they_were() {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("artifacts/models/score-n32-m8-w12");
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("artifacts/models/score-n32-m8-refine");
     let (_, device) = devices().remove(0);
     let loaded = load_score(&dir, &device).unwrap();
     assert_eq!((loaded.info.score.depth, loaded.info.score.rescaled, loaded.net.smallest_side()), (2, true, 2));
