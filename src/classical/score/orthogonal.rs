@@ -8,7 +8,8 @@
 //! 2. prior: `D = R + tau^2 s(R, tau)` = E[X | R], of variance `a tau^2` with the divergence a of D, measured by a random probe;
 //! 3. what D knows beyond R: `r = (D - a R)/(1 - a)`, `v = tau^2 a/(1 - a)`, damped.
 //!
-//! It ends with D. The variance is that of all rows alike, so the gains of all devices that can be heard must be about the same
+//! It ends with D, or with the D of the iteration that fits Y best where the last one fits it far worse: near a decision a
+//! denoiser changes so fast that the probe is no measure, and iterates may run away. The variance is that of all rows alike, so the gains of all devices that can be heard must be about the same
 //! ([`check_gains`]); devices that cannot be heard (gain 0) do not take part. No matrix Onsager term is needed. Source: Ma and Ping (2017), orthogonal AMP; Rangan, Schniter and Fletcher (2019), vector AMP; the
 //! probe after Ramani, Blu and Unser (2008).
 
@@ -30,6 +31,8 @@ const DAMPING: f64 = 0.8;
 const PROBE: f64 = 1e-2;
 /// Divergences are kept within these: noise of the probe must not turn the sign of a variance.
 const DIVERGENCE: [f64; 2] = [1e-4, 0.995];
+/// The last estimate is taken unless its misfit is larger by this factor than the least one and than the noise.
+const RUNAWAY: f64 = 4.0;
 /// Smallest variance.
 const TINY: f64 = 1e-12;
 
@@ -60,7 +63,8 @@ impl Chains {
         self.u.im.fill(0.0);
         let heard = schedule.root.iter().filter(|r| **r > 0.0).count().max(1);
         let mut v: Vec<f64> = (0..shape.chains).map(|chain| power(y, shape, schedule, gram, chain)).collect();
-        let (mut noisy, mut denoised) = (self.u.clone(), self.u.clone());
+        let (mut noisy, mut denoised, mut best) = (self.u.clone(), self.u.clone(), self.u.clone());
+        let (mut misfit, mut least) = (vec![0.0; shape.chains], vec![f64::INFINITY; shape.chains]);
         for step in 0..config.steps {
             // Linear: u becomes R.
             let before = self.u.clone();
@@ -82,6 +86,16 @@ impl Chains {
             prior.score::<FMA>(shape, &self.u, &level, &mut self.score)?;
             noisy.clone_from(&self.u);
             tweedie(&mut denoised, &noisy, &self.score, shape, &level);
+            std::mem::swap(&mut self.u, &mut denoised);
+            self.residual::<FMA>(shape, schedule, y);
+            std::mem::swap(&mut self.u, &mut denoised);
+            for chain in 0..shape.chains {
+                misfit[chain] = self.misfit(shape, schedule, chain);
+                if misfit[chain] < least[chain] {
+                    least[chain] = misfit[chain];
+                    copy_chain(&mut best, &denoised, shape, chain);
+                }
+            }
             if step + 1 == config.steps {
                 break;
             }
@@ -106,8 +120,25 @@ impl Chains {
                 }
             }
         }
+        let noise = schedule.noise_var * (schedule.length * m) as f64;
+        for chain in 0..shape.chains {
+            // Not a number compares with nothing: such a chain takes its best state, too.
+            let holds = misfit[chain] <= RUNAWAY * least[chain].max(noise);
+            if !holds {
+                copy_chain(&mut denoised, &best, shape, chain);
+            }
+        }
         std::mem::swap(&mut self.u, &mut denoised);
         Ok(())
+    }
+
+    /// Energy of the residual of one chain.
+    fn misfit(&self, shape: &Shape, schedule: &Schedule, chain: usize) -> f64 {
+        let (m, stride) = (shape.antennas, self.residual.stride);
+        (0..schedule.length)
+            .flat_map(|l| l * stride + chain * m..l * stride + (chain + 1) * m)
+            .map(|i| self.residual.re[i] * self.residual.re[i] + self.residual.im[i] * self.residual.im[i])
+            .sum()
     }
 
     /// `residual <- scale (noise_var I + v A A^H)^-1 residual` for one chain.
@@ -178,6 +209,13 @@ pub(crate) fn check_gains(sampler: Sampler, beta: &[f64]) -> Result<(), DetectEr
         )));
     }
     Ok(())
+}
+
+/// One chain from one state into another.
+fn copy_chain(to: &mut Planes<f64>, from: &Planes<f64>, shape: &Shape, chain: usize) {
+    for i in over(shape, from.stride, chain) {
+        (to.re[i], to.im[i]) = (from.re[i], from.im[i]);
+    }
 }
 
 /// `out = u + sigma^2 score`.
