@@ -97,27 +97,14 @@ fn filter_backward<T: Element>(gamma: &F, s: &F, y: &F, g: &F, m: &usize, noise_
     )
 }
 
-fn conv_shape(x: &F, weight: &F, dilation: usize, activate: bool) -> ConvShape {
-    let (x, w) = (x.shape(), weight.shape());
-    ConvShape {
-        images: x[0],
-        inputs: x[1],
-        outputs: w[0],
-        size: [x[2], x[3]],
-        kernel: [w[2], w[3]],
-        dilation,
-        activate,
-    }
-}
-
 fn conv<T: Element>(x: &F, w: &F, b: &F, dilation: &usize, activate: &bool) -> F {
-    let shape = conv_shape(x, w, *dilation, *activate);
+    let shape = ConvShape::of(&x.shape(), &w.shape(), *dilation, *activate);
     let out = cpu::conv_same::<T>(x.storage(), w.storage(), b.storage(), shape);
     tensor(out, [shape.images, shape.outputs, shape.size[0], shape.size[1]])
 }
 
 fn conv_backward<T: Element>(x: &F, w: &F, g: &F, dilation: &usize, activate: &bool) -> (F, F, F) {
-    let shape = conv_shape(x, w, *dilation, *activate);
+    let shape = ConvShape::of(&x.shape(), &w.shape(), *dilation, *activate);
     let found = cpu::conv_same_backward::<T>(x.storage(), w.storage(), g.storage(), shape);
     let ([h, width], [kh, kw]) = (shape.size, shape.kernel);
     (
@@ -127,20 +114,15 @@ fn conv_backward<T: Element>(x: &F, w: &F, g: &F, dilation: &usize, activate: &b
     )
 }
 
-fn norm_shape(x: &F) -> NormShape {
-    let shape = x.shape();
-    NormShape { channels: shape[1], pixels: shape[2] * shape[3], epsilon: EPSILON }
-}
-
 fn norm<T: Element>(x: &F, alpha: &F, gamma: &F, beta: &F) -> F {
     let weights = [alpha.storage(), gamma.storage(), beta.storage()];
     let s = x.shape();
-    tensor(cpu::norm_plus::<T>(x.storage(), weights, norm_shape(x)), [s[0], s[1], s[2], s[3]])
+    tensor(cpu::norm_plus::<T>(x.storage(), weights, NormShape::of(&x.shape(), EPSILON)), [s[0], s[1], s[2], s[3]])
 }
 
 fn norm_backward<T: Element>(x: &F, alpha: &F, gamma: &F, g: &F) -> (F, F, F, F) {
     let weights = [alpha.storage(), gamma.storage()];
-    let found = cpu::norm_plus_backward::<T>(x.storage(), weights, g.storage(), norm_shape(x));
+    let found = cpu::norm_plus_backward::<T>(x.storage(), weights, g.storage(), NormShape::of(&x.shape(), EPSILON));
     let s = x.shape();
     let c = [s[1]];
     (tensor(found.x, [s[0], s[1], s[2], s[3]]), tensor(found.alpha, c), tensor(found.gamma, c), tensor(found.beta, c))

@@ -57,19 +57,6 @@ fn onsager_backward<T: Element>(z: &TensorData, t: &TensorData, r: &TensorData, 
     )
 }
 
-fn conv_shape(x: &TensorData, w: &TensorData, dilation: usize, activate: bool) -> ConvShape {
-    let (x, w) = (x.shape(), w.shape());
-    ConvShape {
-        images: x[0],
-        inputs: x[1],
-        outputs: w[0],
-        size: [x[2], x[3]],
-        kernel: [w[2], w[3]],
-        dilation,
-        activate,
-    }
-}
-
 fn conv<T: Element>(x: &TensorData, w: &TensorData, b: &TensorData, shape: ConvShape) -> F {
     let out = cpu::conv_same::<T>(slice(x), slice(w), slice(b), shape);
     tensor(out, [shape.images, shape.outputs, shape.size[0], shape.size[1]])
@@ -85,17 +72,18 @@ fn conv_backward<T: Element>(x: &TensorData, w: &TensorData, g: &TensorData, sha
     )
 }
 
-fn norm_shape(x: &TensorData) -> NormShape {
-    NormShape { channels: x.shape()[1], pixels: x.shape()[2] * x.shape()[3], epsilon: EPSILON }
-}
-
 fn norm<T: Element>(x: &TensorData, [a, g, b]: [&TensorData; 3]) -> F {
-    let out = cpu::norm_plus::<T>(slice(x), [slice(a), slice(g), slice(b)], norm_shape(x));
+    let out = cpu::norm_plus::<T>(slice(x), [slice(a), slice(g), slice(b)], NormShape::of(x.shape(), EPSILON));
     NdArrayTensor::from_data(TensorData::new(out, x.shape().clone()))
 }
 
 fn norm_backward<T: Element>(x: &TensorData, [alpha, gamma]: [&TensorData; 2], g: &TensorData) -> (F, F, F, F) {
-    let found = cpu::norm_plus_backward::<T>(slice(x), [slice(alpha), slice(gamma)], slice(g), norm_shape(x));
+    let found = cpu::norm_plus_backward::<T>(
+        slice(x),
+        [slice(alpha), slice(gamma)],
+        slice(g),
+        NormShape::of(x.shape(), EPSILON),
+    );
     let c = [x.shape()[1]];
     let gx = NdArrayTensor::from_data(TensorData::new(found.x, x.shape().clone()));
     (gx, tensor(found.alpha, c), tensor(found.gamma, c), tensor(found.beta, c))
@@ -104,7 +92,7 @@ fn norm_backward<T: Element>(x: &TensorData, [alpha, gamma]: [&TensorData; 2], g
 impl Backend for NdArray {
     fn conv_same(x: F, weight: F, bias: F, dilation: usize, activate: bool) -> F {
         let (x, w, b) = (read(x), read(weight), read(bias));
-        let shape = conv_shape(&x, &w, dilation, activate);
+        let shape = ConvShape::of(x.shape(), w.shape(), dilation, activate);
         match x.dtype() {
             DType::F64 => conv::<f64>(&x, &w, &b, shape),
             _ => conv::<f32>(&x, &w, &b, shape),
@@ -113,7 +101,7 @@ impl Backend for NdArray {
 
     fn conv_same_backward(x: F, weight: F, g: F, dilation: usize, activate: bool) -> (F, F, F) {
         let (x, w, g) = (read(x), read(weight), read(g));
-        let shape = conv_shape(&x, &w, dilation, activate);
+        let shape = ConvShape::of(x.shape(), w.shape(), dilation, activate);
         match x.dtype() {
             DType::F64 => conv_backward::<f64>(&x, &w, &g, shape),
             _ => conv_backward::<f32>(&x, &w, &g, shape),

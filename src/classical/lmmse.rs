@@ -95,13 +95,16 @@ impl FrameDetector for Lmmse {
         let (m, q) = (batch.model.antennas, batch.model.sequences());
         let beta = batch.beta_of(f);
         let (columns, y) = (&shared.columns, batch.frame(f));
-        powers(batch, beta, &mut work.power);
-        match (&self.spatial, &shared.filters) {
-            (Some(_), Some(filters)) => filters.apply(y, out.x),
-            (Some(spatial), None) => spatial
-                .filters::<FMA>(&mut work.inverse, columns, &work.power, batch.model.pilot_length())
-                .apply(y, out.x),
-            (None, _) => mmse_rows::<FMA>(&mut work.inverse, columns, &work.power, y, m, out.x),
+        if let Some(filters) = &shared.filters {
+            filters.apply(y, out.x);
+        } else {
+            powers(batch, beta, &mut work.power);
+            match &self.spatial {
+                Some(spatial) => spatial
+                    .filters::<FMA>(&mut work.inverse, columns, &work.power, batch.model.pilot_length())
+                    .apply(y, out.x),
+                None => mmse_rows::<FMA>(&mut work.inverse, columns, &work.power, y, m, out.x),
+            }
         }
         judge_rows(beta, m, q, self.threshold, &mut out);
     }

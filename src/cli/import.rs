@@ -9,10 +9,7 @@ use crate::backend::choose;
 use crate::config::LangevinConfig;
 use crate::io::torch::Weights;
 use crate::models::score::torch::{ImportError, ImportOptions, Imported, import};
-use crate::models::score::{ScoreInfo, save_score};
-
-/// Active above this energy of a row, relative to the mean one of active devices: that of networks trained here.
-const THRESHOLD: f64 = 0.1;
+use crate::models::score::{DEFAULT_ROW_THRESHOLD, ScoreInfo, save_score};
 
 impl From<ImportError> for CliError {
     fn from(error: ImportError) -> Self {
@@ -67,7 +64,7 @@ fn info(args: &ImportArgs, imported: &Imported) -> ScoreInfo {
     ScoreInfo {
         score,
         langevin,
-        threshold: THRESHOLD,
+        threshold: DEFAULT_ROW_THRESHOLD,
         parameters: imported.net.num_params(),
         label: args.label.clone().unwrap_or_else(stem),
     }

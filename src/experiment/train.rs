@@ -30,9 +30,6 @@ use crate::scenario::{Scenario, Split};
 use crate::simulation::{TrainingPoint, TrainingRecord};
 use crate::training::{TrainStop, TrainTask, train};
 
-/// Threshold on the relative energy of a row, as in the classical estimators.
-const DEFAULT_ROW_THRESHOLD: f64 = 0.1;
-
 /// What a manifest says under `metrics`.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 struct Trail {
@@ -288,7 +285,7 @@ impl Job<'_> {
             langevin: self.config.langevin.clone().unwrap_or_default(),
             threshold: match self.config.threshold {
                 Some(Threshold::Value(t)) => t,
-                _ => DEFAULT_ROW_THRESHOLD,
+                _ => score::DEFAULT_ROW_THRESHOLD,
             },
             parameters: net.num_params(),
             label: self.label.to_owned(),

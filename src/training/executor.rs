@@ -57,7 +57,7 @@ pub fn train<T: TrainTask>(
     let store = Store::new(checkpoint, task.label());
     let fresh = task.init();
     let fingerprint = task.fingerprint();
-    let mut run = match store.load(&fingerprint, &fresh, task.average().is_some(), adam(task.clip()))? {
+    let mut run = match store.load(&fingerprint, &fresh, task.training().average.is_some(), adam(task.clip()))? {
         Some(loaded) => {
             observer.on_event(&TrainEvent::Resumed { step: loaded.state.step });
             Run {
@@ -70,7 +70,7 @@ pub fn train<T: TrainTask>(
         }
         None => Run {
             best: fresh.valid(),
-            average: task.average().map(|_| fresh.valid()),
+            average: task.training().average.map(|_| fresh.valid()),
             net: fresh,
             optimizer: adam(task.clip()),
             state: State {
@@ -105,7 +105,7 @@ pub fn train<T: TrainTask>(
         let rate = (run.state.step - first_step) as f64 / started.elapsed().as_secs_f64().max(1e-9);
         observer.on_event(&TrainEvent::Step { step: run.state.step, total, rate });
         let ends = run.state.phase_step >= phase.steps;
-        if ends || run.state.phase_step % task.validation_every() == 0 {
+        if ends || run.state.phase_step % task.training().validation_every == 0 {
             run.state.seconds = before + started.elapsed().as_secs_f64();
             let stalled = run.validate(task, phase)?;
             observer.on_event(&TrainEvent::Validated(run.state.curve.last().expect("a row was just added")));
@@ -161,7 +161,7 @@ impl<N: Module + 'static> Run<N> {
             net = self.optimizer.step(group.rate * decay, net, part);
         }
         self.net = net;
-        if let (Some(average), Some(decay)) = (self.average.take(), task.average()) {
+        if let (Some(average), Some(decay)) = (self.average.take(), task.training().average) {
             self.average = Some(blend(average, &self.net.valid(), memory(decay, self.state.phase_step)));
         }
         self.state.loss_sum += f64::from(value);
@@ -201,7 +201,7 @@ impl<N: Module + 'static> Run<N> {
         } else {
             s.since_best += 1;
         }
-        Ok(task.patience() > 0 && s.since_best >= task.patience())
+        Ok(task.training().patience > 0 && s.since_best >= task.training().patience)
     }
 
     /// The next phase starts from the best checkpoint of this one, with a fresh optimiser.

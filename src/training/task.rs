@@ -4,6 +4,7 @@ use burn::module::{Module, ParamId};
 use burn::tensor::Tensor;
 
 use super::error::TrainError;
+use crate::config::TrainingConfig;
 use crate::simulation::TrainingPoint;
 
 /// One phase of a run.
@@ -52,17 +53,10 @@ pub trait TrainTask {
     fn fingerprint(&self) -> String;
     /// Phases in order.
     fn phases(&self) -> Vec<Phase>;
-    /// Steps between validations.
-    fn validation_every(&self) -> u64;
-    /// Validations without improvement before a phase ends; 0 never.
-    fn patience(&self) -> u64;
+    /// Schedule: when it validates, when it gives up, whether weights are averaged.
+    fn training(&self) -> &TrainingConfig;
     /// Largest norm of the gradient of each parameter; larger ones are scaled down. Default: no limit.
     fn clip(&self) -> Option<f32> {
-        None
-    }
-    /// Decay of an exponential moving average of the weights, which is validated and kept in place of the network itself.
-    /// Default: no average.
-    fn average(&self) -> Option<f64> {
         None
     }
     /// A fresh network on the training (autodiff) device.

@@ -1,5 +1,6 @@
 //! Convolutions of images that keep their size: unfolded to matrix products, image by image, in tiles that stay in cache.
 
+use burn::tensor::Shape;
 use rayon::prelude::*;
 
 use super::element::{Element, View, matmul_into};
@@ -30,6 +31,19 @@ pub struct ConvShape {
 }
 
 impl ConvShape {
+    /// From the shapes of the images `[B, C, H, W]` and of the weights `[C', C, k, k']`.
+    pub fn of(images: &Shape, weight: &Shape, dilation: usize, activate: bool) -> Self {
+        Self {
+            images: images[0],
+            inputs: images[1],
+            outputs: weight[0],
+            size: [images[2], images[3]],
+            kernel: [weight[2], weight[3]],
+            dilation,
+            activate,
+        }
+    }
+
     fn pixels(&self) -> usize {
         self.size[0] * self.size[1]
     }

@@ -1,5 +1,6 @@
 //! Instance normalisation "++" of a batch of images, image by image.
 
+use burn::tensor::Shape;
 use rayon::prelude::*;
 
 use super::element::Element;
@@ -16,6 +17,13 @@ pub struct NormShape {
     pub pixels: usize,
     /// Added to variances.
     pub epsilon: f64,
+}
+
+impl NormShape {
+    /// From the shape of the images `[B, C, H, W]`.
+    pub fn of(images: &Shape, epsilon: f64) -> Self {
+        Self { channels: images[1], pixels: images[2] * images[3], epsilon }
+    }
 }
 
 /// Gradients of the normalisation.

@@ -153,7 +153,8 @@ pub(crate) fn repeat(y: &[C64], antennas: usize, chains: Range<usize>, out: &mut
 /// Mean power of an entry beyond which a chain counts as diverged.
 const DIVERGED: f64 = 1e6;
 
-/// Mean of those of a frame's chains that have not diverged (zero if all have), in the units of X: `x` is `[N*Q, M]`, `u` the conjugate states.
+/// Mean of those of a frame's chains that have not diverged (zero if all have), in the units of X: `x` is `[N*Q, M]`, `u` the
+/// conjugate states.
 pub(crate) fn mean(shape: &Shape, schedule: &Schedule, u: &Planes<f64>, chains: Range<usize>, x: &mut [C64]) {
     let m = shape.antennas;
     let entry = |row: usize, chain: usize, a: usize| {

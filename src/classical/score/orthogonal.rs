@@ -9,9 +9,12 @@
 //! 3. what D knows beyond R: `r = (D - a R)/(1 - a)`, `v = tau^2 a/(1 - a)`, damped.
 //!
 //! It ends with D, or with the D of the iteration that fits Y best where the last one fits it far worse: near a decision a
-//! denoiser changes so fast that the probe is no measure, and iterates may run away. The variance is that of all rows alike, so the gains of all devices that can be heard must be about the same
-//! ([`check_gains`]); devices that cannot be heard (gain 0) do not take part. No matrix Onsager term is needed. Source: Ma and Ping (2017), orthogonal AMP; Rangan, Schniter and Fletcher (2019), vector AMP; the
-//! probe after Ramani, Blu and Unser (2008).
+//! denoiser changes so fast that the probe is no measure, and iterates may run away. The variance is that of all rows alike,
+//! so the gains of all devices that can be heard must be about the same ([`check_gains`]); devices that cannot be heard
+//! (gain 0) do not take part. No matrix Onsager term is needed.
+//!
+//! Source: Ma and Ping (2017), orthogonal AMP; Rangan, Schniter and Fletcher (2019), vector AMP; the probe after Ramani, Blu
+//! and Unser (2008).
 
 use num_complex::Complex64;
 use rand_chacha::ChaCha8Rng;

@@ -36,3 +36,8 @@ pub fn normalised_mse(x: Tensor<2>, truth: Tensor<2>) -> Tensor<1> {
     let scale = truth.clone().powi_scalar(2).sum() + 1e-12;
     (x - truth).powi_scalar(2).sum() / scale
 }
+
+/// How many of the logits `[F, N]` are on the wrong side of even odds; `sent [F, N]` is 1 for active devices.
+pub fn wrong_sides(logits: Tensor<2>, sent: Tensor<2>) -> Tensor<1> {
+    ((logits.sign() + 1.0) / 2.0 - sent).abs().sum()
+}

@@ -3,8 +3,7 @@
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 
-use super::sizes::LinkSizes;
-use crate::models::access::{AmpLayer, AmpScalars, AmpState, AmpStep, FrameTensors};
+use crate::models::access::{AmpLayer, AmpScalars, AmpState, AmpStep, FrameTensors, LinkSizes};
 use crate::scenario::Pilots;
 
 /// Algorithm 2 with the matrix Onsager term, U iterations from zero.

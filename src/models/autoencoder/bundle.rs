@@ -7,8 +7,8 @@ use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
 use super::net::AutoEncoder;
-use super::sizes::LinkSizes;
 use crate::config::DecoderConfig;
+use crate::models::access::LinkSizes;
 use crate::models::bundle::{ModelError, open, save};
 use crate::scenario::{Pilots, Split, StreamKey};
 

@@ -5,9 +5,8 @@ use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Tensor};
 
 use super::amp::row;
-use super::sizes::LinkSizes;
 use crate::backend::{covariance_filter, row_scale};
-use crate::models::access::{CovarianceLayer, FrameTensors, scalar};
+use crate::models::access::{CovarianceLayer, FrameTensors, LinkSizes, scalar};
 use crate::models::dense::Mlp;
 
 /// Turns powers into logits: `e^gain (power - centre)`. A monotone map: the best threshold decides as it does on the power.

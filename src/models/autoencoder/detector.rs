@@ -5,10 +5,8 @@ use std::sync::Arc;
 use burn::tensor::{Device, Tensor};
 
 use super::net::{AutoEncoder, Decoder, relative_energy};
-use super::sizes::LinkSizes;
-use crate::complex::unstack_rows;
 use crate::detection::{Decisions, DetectError, Detector};
-use crate::models::access::{FrameTensors, check_pilots, part_of};
+use crate::models::access::{FrameTensors, LinkSizes, check_pilots, check_sizes, decide, file_rows, part_of, read};
 use crate::scenario::{FrameBatch, Pilots};
 
 /// Frames of one forward pass; bounds the memory of large batches.
@@ -46,15 +44,7 @@ impl AutoEncoderDetector {
         if frames.frames == 0 {
             return Ok(());
         }
-        let wanted = [self.sizes.devices, 1, self.sizes.pilot_length];
-        let found = [m.devices(), m.sequences(), m.pilot_length()];
-        for ((name, found), wanted) in ["devices", "sequences", "pilot length"].iter().zip(found).zip(wanted) {
-            if found != wanted {
-                return Err(DetectError::Mismatch(format!(
-                    "the model was trained for {wanted} {name}, the frames have {found}"
-                )));
-            }
-        }
+        check_sizes(self.sizes.against(m))?;
         if matches!(self.net.decoder, Decoder::Map(_)) {
             let first = frames.beta_of(0);
             if let Some(f) = (0..frames.frames).find(|&f| frames.beta_of(f) != first) {
@@ -64,12 +54,6 @@ impl AutoEncoderDetector {
             }
         }
         check_pilots(&m.pilots, &self.pilots)
-    }
-
-    fn read(&self, t: Tensor<2>) -> Result<Vec<f32>, DetectError> {
-        let error = |message: String| DetectError::Device { backend: self.backend.clone(), message };
-        let data = t.try_into_data().map_err(|e| error(e.to_string()))?;
-        data.convert::<f32>().try_into_vec().map_err(|e| error(format!("{e:?}")))
     }
 }
 
@@ -88,18 +72,9 @@ impl Detector for AutoEncoderDetector {
                 (None, Some(x)) => relative_energy(x.clone(), &tensors),
                 (None, None) => Tensor::zeros([count, m.devices()], &self.device),
             };
-            let score = self.read(score)?;
-            for (n, &value) in score.iter().enumerate() {
-                // A device that cannot be heard is idle whatever the network says.
-                let heard = frames.beta_of(first + n / m.devices())[n % m.devices()] > 0.0;
-                out.activity.push(i64::from(heard && f64::from(value) > self.threshold));
-                out.score.push(f64::from(value));
-            }
+            decide(&mut out, frames, first, &read(score, &self.backend)?, self.threshold);
             if let (Some(rows), Some(x)) = (&mut out.x, found.x) {
-                // Back to the units of the file: the network worked at unit noise and unit pilot energy.
-                let scale = (m.noise_var / m.pilots.energy).sqrt();
-                let data = self.read(x)?;
-                rows.extend(unstack_rows(&data, count, m.columns(), m.antennas).into_iter().map(|v| v * scale));
+                rows.extend(file_rows(&read(x, &self.backend)?, m, count));
             }
         }
         Ok(out)

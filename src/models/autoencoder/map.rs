@@ -4,9 +4,9 @@ use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 
 use super::amp::row;
-use super::sizes::LinkSizes;
 use crate::backend::coordinate_sweep;
 use crate::models::access::FrameTensors;
+use crate::models::access::LinkSizes;
 
 /// Algorithm 3: U sweeps over all devices from zero.
 #[derive(Module, Debug)]

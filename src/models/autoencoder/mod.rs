@@ -24,7 +24,6 @@ mod group_lasso;
 mod map;
 mod net;
 mod nn;
-mod sizes;
 mod task;
 
 pub use amp::AmpDecoder;
@@ -35,5 +34,6 @@ pub use group_lasso::GroupLassoDecoder;
 pub use map::MapDecoder;
 pub use net::{AutoEncoder, Decoder, Estimate};
 pub use nn::NnDecoder;
-pub use sizes::LinkSizes;
 pub use task::AutoEncoderTask;
+
+pub use super::access::LinkSizes;

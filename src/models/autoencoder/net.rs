@@ -8,11 +8,10 @@ use super::correction::{Corrections, Evidence};
 use super::group_lasso::GroupLassoDecoder;
 use super::map::MapDecoder;
 use super::nn::NnDecoder;
-use super::sizes::LinkSizes;
 use crate::backend::row_dot;
 use crate::complex::stack_pilots;
 use crate::config::{CorrectionKind, DecoderConfig, DecoderForm, DecoderTarget};
-use crate::models::access::{FrameTensors, LearnedPilots};
+use crate::models::access::{FrameTensors, LearnedPilots, LinkSizes};
 use crate::models::dense::Mlp;
 use crate::scenario::{Pilots, StreamKey};
 

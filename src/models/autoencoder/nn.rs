@@ -3,8 +3,8 @@
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
-use super::sizes::LinkSizes;
 use crate::models::access::FrameTensors;
+use crate::models::access::LinkSizes;
 use crate::models::dense::Mlp;
 use crate::scenario::StreamKey;
 

@@ -6,10 +6,9 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
 use super::net::{AutoEncoder, Estimate, Group};
-use super::sizes::LinkSizes;
 use crate::complex::synthesis_matrix;
 use crate::config::{DecoderConfig, PhaseConfig, PhaseKind, ScenarioConfig, TrainingConfig};
-use crate::models::access::{DrawTensors, FrameTensors, Labels, cross_entropy, draw};
+use crate::models::access::{DrawTensors, FrameTensors, Labels, LinkSizes, cross_entropy, draw, wrong_sides};
 use crate::scenario::{Pilots, Scenario, ScenarioError, Split, StreamKey, read_pilots};
 use crate::training::{Phase, RateGroup, TrainError, TrainTask, Validation};
 
@@ -147,16 +146,8 @@ impl TrainTask for AutoEncoderTask {
         self.training.phases.iter().enumerate().map(of).collect()
     }
 
-    fn validation_every(&self) -> u64 {
-        self.training.validation_every
-    }
-
-    fn patience(&self) -> u64 {
-        self.training.patience
-    }
-
-    fn average(&self) -> Option<f64> {
-        self.training.average
+    fn training(&self) -> &TrainingConfig {
+        &self.training
     }
 
     fn clip(&self) -> Option<f32> {
@@ -217,8 +208,7 @@ impl TrainTask for AutoEncoderTask {
             seen += count;
             if let Some(logits) = out.logits {
                 // Idle and active devices on the wrong side of even odds.
-                let wrong = (logits.sign() + 1.0) / 2.0 - chunk.labels.sent.clone();
-                errors += f64::from(scalar(wrong.abs().sum())?);
+                errors += f64::from(scalar(wrong_sides(logits, chunk.labels.sent.clone()))?);
                 decided = true;
             }
         }

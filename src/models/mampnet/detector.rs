@@ -5,10 +5,9 @@ use std::sync::Arc;
 use burn::tensor::Device;
 
 use super::net::{MampNet, Side};
-use crate::complex::unstack_rows;
 use crate::config::Threshold;
 use crate::detection::{Decisions, DetectError, Detector};
-use crate::models::access::{FrameTensors, check_pilots, part_of};
+use crate::models::access::{FrameTensors, check_pilots, check_sizes, file_rows, part_of, read};
 use crate::scenario::{FrameBatch, Pilots};
 
 /// Frames of one forward pass; bounds the memory of large batches.
@@ -63,19 +62,14 @@ impl MampDetector {
     fn check(&self, frames: &FrameBatch) -> Result<(), DetectError> {
         let m = &frames.model;
         let s = &self.side;
-        let found = [m.devices(), m.sequences(), m.pilot_length(), m.antennas];
-        let wanted = [s.devices, s.sequences, s.pilot_length, s.antennas];
-        let paper = matches!(self.net, MampNet::Paper(_));
-        for ((name, found), wanted) in
-            ["devices", "sequences", "pilot length", "antennas"].iter().zip(found).zip(wanted)
-        {
-            // The shared form runs at any number of antennas.
-            if found != wanted && (*name != "antennas" || paper) {
-                return Err(DetectError::Mismatch(format!(
-                    "the model was trained for {wanted} {name}, the frames have {found}"
-                )));
-            }
-        }
+        // The shared form runs at any number of antennas.
+        let antennas = matches!(self.net, MampNet::Paper(_)).then_some(("antennas", m.antennas, s.antennas));
+        let sizes = [
+            ("devices", m.devices(), s.devices),
+            ("sequences", m.sequences(), s.sequences),
+            ("pilot length", m.pilot_length(), s.pilot_length),
+        ];
+        check_sizes(sizes.into_iter().chain(antennas))?;
         check_pilots(&m.pilots, &self.pilots)
     }
 }
@@ -84,17 +78,14 @@ impl Detector for MampDetector {
     fn detect(&self, frames: &FrameBatch) -> Result<Decisions, DetectError> {
         self.check(frames)?;
         let m = &frames.model;
-        let (n, q, k) = (m.devices(), m.sequences(), m.columns());
-        let device_error = |message: String| DetectError::Device { backend: self.backend.clone(), message };
+        let (n, q) = (m.devices(), m.sequences());
         let mut out = Decisions { x: Some(Vec::new()), ..Decisions::default() };
         let s = self.net.pilots(&self.pilots, &self.device);
         for first in (0..frames.frames).step_by(CHUNK) {
             let count = CHUNK.min(frames.frames - first);
             let tensors = FrameTensors::from_frames(&part_of(frames, first, count), &self.device);
             let output = self.net.forward(&tensors, s.clone(), self.net.full_depth(), None);
-            let logits = output.decision().try_into_data().map_err(|e| device_error(e.to_string()))?;
-            let logits: Vec<f32> =
-                logits.convert::<f32>().try_into_vec().map_err(|e| device_error(format!("{e:?}")))?;
+            let logits = read(output.decision(), &self.backend)?;
             for device in logits.chunks_exact(q) {
                 let (best, value) = device
                     .iter()
@@ -104,12 +95,7 @@ impl Detector for MampDetector {
             }
             out.score.extend(logits.iter().map(|&v| f64::from(v)));
             if let (Some(x), Some(last)) = (&mut out.x, output.x.last()) {
-                let data = last.clone().try_into_data().map_err(|e| device_error(e.to_string()))?;
-                let data: Vec<f32> =
-                    data.convert::<f32>().try_into_vec().map_err(|e| device_error(format!("{e:?}")))?;
-                // Back to the units of the file: the network worked at unit noise and unit pilot energy.
-                let scale = (m.noise_var / m.pilots.energy).sqrt();
-                x.extend(unstack_rows(&data, count, k, m.antennas).into_iter().map(|v| v * scale));
+                x.extend(file_rows(&read(last.clone(), &self.backend)?, m, count));
             }
         }
         debug_assert_eq!(out.activity.len(), frames.frames * n);

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::net::PcAdmmNet;
 use crate::config::AdmmConfig;
-use crate::models::autoencoder::LinkSizes;
+use crate::models::access::LinkSizes;
 use crate::models::bundle::{ModelError, open, save};
 use crate::scenario::{Pilots, Split, StreamKey};
 

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Device;
 
 use super::net::{PcAdmmNet, log_odds};
-use crate::complex::{stack_pilots, unstack_rows};
+use crate::complex::stack_pilots;
 use crate::detection::{Decisions, DetectError, Detector};
-use crate::models::access::{FrameTensors, check_pilots, part_of};
-use crate::models::autoencoder::LinkSizes;
+use crate::models::access::{FrameTensors, LinkSizes, check_pilots, check_sizes, decide, file_rows, part_of, read};
 use crate::scenario::{FrameBatch, Pilots};
 
 /// Frames of one forward pass; bounds the memory of large batches.
@@ -46,22 +45,8 @@ impl PcAdmmDetector {
         if frames.frames == 0 {
             return Ok(());
         }
-        let wanted = [self.sizes.devices, 1, self.sizes.pilot_length];
-        let found = [m.devices(), m.sequences(), m.pilot_length()];
-        for ((name, found), wanted) in ["devices", "sequences", "pilot length"].iter().zip(found).zip(wanted) {
-            if found != wanted {
-                return Err(DetectError::Mismatch(format!(
-                    "the model was trained for {wanted} {name}, the frames have {found}"
-                )));
-            }
-        }
+        check_sizes(self.sizes.against(m))?;
         check_pilots(&m.pilots, &self.pilots)
-    }
-
-    fn read(&self, t: Tensor<2>) -> Result<Vec<f32>, DetectError> {
-        let error = |message: String| DetectError::Device { backend: self.backend.clone(), message };
-        let data = t.try_into_data().map_err(|e| error(e.to_string()))?;
-        data.convert::<f32>().try_into_vec().map_err(|e| error(format!("{e:?}")))
     }
 }
 
@@ -77,18 +62,9 @@ impl Detector for PcAdmmDetector {
             let count = CHUNK.min(frames.frames - first);
             let tensors = FrameTensors::from_frames(&part_of(frames, first, count), &self.device);
             let mut found = self.net.forward(&tensors, s.clone(), odds.clone(), self.net.layers.len(), None);
-            let score = self.read(found.logits)?;
-            for (n, &value) in score.iter().enumerate() {
-                // A device that cannot be heard is idle whatever the network says.
-                let heard = frames.beta_of(first + n / m.devices())[n % m.devices()] > 0.0;
-                out.activity.push(i64::from(heard && f64::from(value) > self.threshold));
-                out.score.push(f64::from(value));
-            }
+            decide(&mut out, frames, first, &read(found.logits, &self.backend)?, self.threshold);
             if let Some(x) = found.x.pop() {
-                // Back to the units of the file: the network worked at unit noise and unit pilot energy.
-                let scale = (m.noise_var / m.pilots.energy).sqrt();
-                let data = self.read(x)?;
-                rows.extend(unstack_rows(&data, count, m.columns(), m.antennas).into_iter().map(|v| v * scale));
+                rows.extend(file_rows(&read(x, &self.backend)?, m, count));
             }
         }
         out.x = Some(rows);

@@ -9,7 +9,7 @@ use super::start::Start;
 use crate::complex::{analysis_matrix, synthesis_matrix};
 use crate::config::{AdmmConfig, MapSharing};
 use crate::models::access::FrameTensors;
-use crate::models::autoencoder::LinkSizes;
+use crate::models::access::LinkSizes;
 use crate::scenario::{Pilots, StreamKey};
 
 /// An unfolded PC-ADMM.

@@ -3,7 +3,7 @@
 use crate::arithmetic::planes::Planes;
 use crate::classical::{default_extrapolation, default_rho, woodbury};
 use crate::config::DEFAULT_ALPHA;
-use crate::models::autoencoder::LinkSizes;
+use crate::models::access::LinkSizes;
 use crate::scenario::Pilots;
 
 /// Initial values of every layer.

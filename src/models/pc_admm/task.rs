@@ -1,8 +1,8 @@
 //! PC-ADMM networks as a training task: layer by layer, and end to end.
 //!
 //! Loss of a joint phase: NMSE of the last estimate, `sum |X - truth|^2 / sum |truth|^2` over the batch, plus `detection`
-//! times the cross-entropy of the activities per device in nats, plus `auxiliary` times the mean over the earlier layers of
-//! the NMSE, and over all layers of `detection` times the cross-entropy of their attention. A layer-wise phase trains one
+//! times the cross-entropy of the activities per device in nats, plus `auxiliary` times one K-th of the sums of the NMSE of
+//! the earlier layers and of `detection` times the cross-entropy of every layer's attention. A layer-wise phase trains one
 //! layer after another on the NMSE of its own output (with attention, and its cross-entropy), together with the correction
 //! of the layer before it, which acts on this one alone; the rest stays as it is. The last one trains the decision about
 //! activities too.
@@ -16,8 +16,7 @@ use super::layer::CORRECTION;
 use super::net::{Group, PcAdmmNet, PcAdmmPass, log_odds};
 use crate::complex::{stack_pilots, synthesis_matrix};
 use crate::config::{AdmmConfig, PhaseConfig, PhaseKind, ScenarioConfig, TrainingConfig};
-use crate::models::access::{DrawTensors, Labels, cross_entropy, draw, normalised_mse};
-use crate::models::autoencoder::LinkSizes;
+use crate::models::access::{DrawTensors, Labels, LinkSizes, cross_entropy, draw, normalised_mse, wrong_sides};
 use crate::scenario::{Pilots, Scenario, ScenarioError, Split, StreamKey};
 use crate::training::{Phase, RateGroup, TrainError, TrainTask, Validation};
 
@@ -158,16 +157,8 @@ impl TrainTask for PcAdmmTask {
         self.schedule.iter().map(|(p, ..)| p.clone()).collect()
     }
 
-    fn validation_every(&self) -> u64 {
-        self.training.validation_every
-    }
-
-    fn patience(&self) -> u64 {
-        self.training.patience
-    }
-
-    fn average(&self) -> Option<f64> {
-        self.training.average
+    fn training(&self) -> &TrainingConfig {
+        &self.training
     }
 
     fn clip(&self) -> Option<f32> {
@@ -235,8 +226,7 @@ impl TrainTask for PcAdmmTask {
             seen += count;
             if decides {
                 // Idle and active devices on the wrong side of even odds.
-                let wrong = (out.logits.sign() + 1.0) / 2.0 - chunk.labels.sent.clone();
-                errors += read(wrong.abs().sum())?;
+                errors += read(wrong_sides(out.logits, chunk.labels.sent.clone()))?;
             }
         }
         let decisions = (seen * self.sizes.devices) as f64;

@@ -16,7 +16,7 @@ use crate::config::{
 };
 use crate::detection::{DetectError, Detector};
 use crate::models::access::FrameTensors;
-use crate::models::autoencoder::LinkSizes;
+use crate::models::access::LinkSizes;
 use crate::scenario::{C64, FrameBatch, Scenario, Split, StreamKey};
 use crate::training::{TrainStop, TrainTask, train};
 

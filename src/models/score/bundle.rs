@@ -12,6 +12,9 @@ use crate::config::{LangevinConfig, ScoreArchitecture, ScoreConfig};
 use crate::models::bundle::{ModelError, open, save};
 use crate::scenario::{Pilots, Split, StreamKey};
 
+/// Active when `||x||^2` exceeds this times `M beta`, unless an experiment sets another.
+pub const DEFAULT_ROW_THRESHOLD: f64 = 0.1;
+
 /// System name in manifests.
 pub const SYSTEM: &str = "score";
 

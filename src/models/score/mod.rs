@@ -26,7 +26,7 @@ mod task;
 pub mod torch;
 
 pub use blocks::{Resample, ResidualBlock};
-pub use bundle::{LoadedScore, SYSTEM, ScoreInfo, load_score, save_score};
+pub use bundle::{DEFAULT_ROW_THRESHOLD, LoadedScore, SYSTEM, ScoreInfo, load_score, save_score};
 pub use conv::Conv;
 pub use detector::ScoreDetector;
 pub use dsm::{denoising_loss, geometric_levels};

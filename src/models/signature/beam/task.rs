@@ -226,16 +226,8 @@ impl TrainTask for BeamTask {
         self.training.phases.iter().enumerate().map(of).collect()
     }
 
-    fn validation_every(&self) -> u64 {
-        self.training.validation_every
-    }
-
-    fn patience(&self) -> u64 {
-        self.training.patience
-    }
-
-    fn average(&self) -> Option<f64> {
-        self.training.average
+    fn training(&self) -> &TrainingConfig {
+        &self.training
     }
 
     fn init(&self) -> BeamNet {

@@ -1,6 +1,7 @@
-//! Sizes that fix the shapes of an auto-encoder.
+//! Sizes that fix the shapes of a network.
 
 use crate::config::ScenarioConfig;
+use crate::scenario::AccessModel;
 
 /// Sizes of a link with one pilot per device.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -24,6 +25,15 @@ impl LinkSizes {
             antennas: scenario.antennas,
             activity_prob: scenario.effective_activity_prob(),
         }
+    }
+
+    /// The sizes of frames beside these, as [`check_sizes`](super::check_sizes) compares them.
+    pub(in crate::models) fn against(&self, frames: &AccessModel) -> [(&'static str, usize, usize); 3] {
+        [
+            ("devices", frames.devices(), self.devices),
+            ("sequences", frames.sequences(), 1),
+            ("pilot length", frames.pilot_length(), self.pilot_length),
+        ]
     }
 
     /// Where `theta_1 = ln((1 - eps)/eps)` starts.
