@@ -1,0 +1,164 @@
+//! Cases of systems A and B.
+
+use grantfree::classical::build;
+use grantfree::complex::stack_pilots;
+use grantfree::config::{
+    DecoderConfig, DecoderForm, DetectorConfig, DetectorKind, ModelConfig, ModelForm, PilotKind, Precision,
+    ScenarioConfig, ScenarioKind,
+};
+use grantfree::models::access::{DrawTensors, FrameTensors};
+use grantfree::models::autoencoder::AutoEncoderTask;
+use grantfree::models::mampnet::{MampTask, StepBatch};
+use grantfree::scenario::{FrameBatch, Scenario, Split};
+use grantfree::training::TrainTask;
+
+use crate::case::{Arrays, Case, device};
+use crate::step;
+
+/// Sizes of a link with one pilot per device.
+pub struct Size {
+    devices: usize,
+    length: usize,
+    antennas: usize,
+}
+
+pub const SMALL: Size = Size { devices: 100, length: 20, antennas: 4 };
+pub const LARGE: Size = Size { devices: 1000, length: 150, antennas: 16 };
+const BATCH: usize = 32;
+
+/// Unit gains, activity 0.1, 10 dB.
+fn link(size: &Size) -> ScenarioConfig {
+    ScenarioConfig {
+        kind: ScenarioKind::UnitGain,
+        devices: size.devices,
+        antennas: size.antennas,
+        pilot_length: size.length,
+        bits: 0,
+        pilots: PilotKind::Gaussian,
+        ..ScenarioConfig::default()
+    }
+}
+
+/// Figure 7 of system A at L = 40.
+fn figure_7() -> ScenarioConfig {
+    ScenarioConfig { pilot_length: 40, pilots: PilotKind::Gaussian, ..ScenarioConfig::default() }
+}
+
+/// Test frames with the arrays that describe them.
+fn frames(config: &ScenarioConfig, count: usize) -> (FrameBatch, Arrays) {
+    let scenario = Scenario::new(config, 1, Split::Test).expect("no files");
+    let batch = scenario.realize(0, count).observe(&scenario.pilots(0)).expect("the pilots are its own");
+    let tensors = FrameTensors::from_frames(&batch, &device());
+    let arrays = Arrays::default()
+        .tensor("y", &tensors.y)
+        .tensor("beta", &tensors.beta)
+        .tensor("pilots", &stack_pilots(&batch.model.pilots, &device()));
+    (batch, arrays)
+}
+
+/// Estimated rows `[F, K, M]` as the stacked `[F*M, 2K]` of unit noise and pilots.
+fn stack_rows(batch: &FrameBatch, x: &[grantfree::scenario::C64]) -> Vec<f32> {
+    let (f, k, m) = (batch.frames, batch.model.columns(), batch.model.antennas);
+    let scale = (batch.model.pilots.energy / batch.model.noise_var).sqrt();
+    let mut out = vec![0.0; f * m * 2 * k];
+    for (i, v) in x.iter().enumerate() {
+        let (frame, column, antenna) = (i / (k * m), i / m % k, i % m);
+        let at = (frame * m + antenna) * 2 * k + column;
+        out[at] = (v.re * scale) as f32;
+        out[at + k] = (v.im * scale) as f32;
+    }
+    out
+}
+
+/// AMP, 50 iterations in single precision.
+pub fn amp(size: &Size) -> Case {
+    let config = link(size);
+    let (batch, inputs) = frames(&config, BATCH);
+    let options = DetectorConfig {
+        iterations: Some(50),
+        precision: Some(Precision::F32),
+        ..DetectorConfig::new(DetectorKind::Amp)
+    };
+    let detector = build(&options).expect("options in range");
+    let x = detector.detect(&batch).expect("the frames fit").x.expect("amp estimates rows");
+    let rows = [BATCH * size.antennas, 2 * size.devices];
+    let outputs = Arrays::default().floats("x", &rows, &stack_rows(&batch, &x));
+    let p = config.activity_prob;
+    let inputs = inputs.scalar("log_odds", (p / (1.0 - p)).ln()).scalar("iterations", 50.0);
+    Case { inputs, outputs, run: Box::new(move || drop(detector.detect(&batch).expect("the frames fit"))) }
+}
+
+/// Covariance detection, ten sweeps in single precision.
+pub fn covariance() -> Case {
+    let (batch, inputs) = frames(&figure_7(), BATCH);
+    let options = DetectorConfig {
+        iterations: Some(10),
+        precision: Some(Precision::F32),
+        ..DetectorConfig::new(DetectorKind::Covariance)
+    };
+    let detector = build(&options).expect("options in range");
+    let gamma = detector.detect(&batch).expect("the frames fit").gamma.expect("covariance estimates powers");
+    // In units of unit noise and unit pilots, as beta is.
+    let scale = batch.model.pilots.energy / batch.model.noise_var;
+    let gamma: Vec<f32> = gamma.iter().map(|g| (g * scale) as f32).collect();
+    let outputs = Arrays::default().floats("gamma", &[BATCH, batch.model.columns()], &gamma);
+    let inputs = inputs.scalar("sweeps", 10.0);
+    Case { inputs, outputs, run: Box::new(move || drop(detector.detect(&batch).expect("the frames fit"))) }
+}
+
+fn draws(d: &DrawTensors) -> Arrays {
+    Arrays::default()
+        .tensor("noise", &d.noise)
+        .tensor("beta", &d.beta)
+        .tensor("x", &d.labels.x)
+        .tensor("sent", &d.labels.sent)
+}
+
+fn autoencoder(size: &Size, decoder: DecoderConfig) -> Case {
+    let training = step::schedule(BATCH, 0.0);
+    let task = AutoEncoderTask::new("peer", &link(size), 1, &decoder, &training, &device()).expect("no files");
+    let batch = task.batch(0, &task.phases()[0]).expect("no files");
+    let inputs = draws(&batch).tensor("pilots", &stack_pilots(task.pilots(), &device()));
+    step::case(task, batch, inputs)
+}
+
+/// AMP-NN without corrections.
+pub fn amp_nn(size: &Size) -> Case {
+    autoencoder(size, DecoderConfig { form: DecoderForm::Amp, corrections: 0, ..DecoderConfig::default() })
+}
+
+/// GROUP LASSO-NN without corrections.
+pub fn group_lasso_nn() -> Case {
+    autoencoder(&SMALL, DecoderConfig { form: DecoderForm::GroupLasso, corrections: 0, ..DecoderConfig::default() })
+}
+
+/// MAP-NN with its three dense corrections.
+pub fn map_nn() -> Case {
+    let size = Size { length: 12, ..SMALL };
+    autoencoder(&size, DecoderConfig { form: DecoderForm::Map, ..DecoderConfig::default() })
+}
+
+fn mampnet(batch: usize, model: ModelConfig) -> Case {
+    let training = step::schedule(batch, 0.1);
+    let task = MampTask::new("peer", &figure_7(), 1, &model, &training, &device()).expect("no files");
+    let batch = task.batch(0, &task.phases()[0]).expect("no files");
+    let StepBatch::Frames(frames, labels) = &batch else { unreachable!("the pilots are given") };
+    let inputs = Arrays::default()
+        .tensor("y", &frames.y)
+        .tensor("beta", &frames.beta)
+        .tensor("x", &labels.x)
+        .tensor("sent", &labels.sent)
+        .tensor("pilots", &stack_pilots(task.pilots(), &device()))
+        .scalar("sequences", 2.0);
+    step::case(task, batch, inputs)
+}
+
+/// DL-mAMPnet, antenna-shared, eight AMP layers.
+pub fn mampnet_shared() -> Case {
+    mampnet(500, ModelConfig { layers: 8, ..ModelConfig::default() })
+}
+
+/// DL-mAMPnet as printed, four layers and refinement.
+pub fn mampnet_paper() -> Case {
+    mampnet(500, ModelConfig { form: ModelForm::Paper, layers: 4, ..ModelConfig::default() })
+}

@@ -1,0 +1,77 @@
+//! A training step of any task: loss, backward pass, Adam.
+
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
+use burn::tensor::{Gradients, Tensor};
+use grantfree::config::TrainingConfig;
+use grantfree::models::named_tensors;
+use grantfree::training::{Phase, TrainTask};
+
+use crate::case::{Arrays, Case};
+
+/// Learning rate of every parameter.
+const RATE: f64 = 1e-4;
+
+/// One joint phase.
+pub fn schedule(batch: usize, auxiliary: f64) -> TrainingConfig {
+    let mut training = TrainingConfig { batch, validation_frames: 1, ..TrainingConfig::default() };
+    training.phases[0].auxiliary = auxiliary;
+    training
+}
+
+/// Adam as the training loop has it, without clipping.
+fn adam() -> ModuleOptimizer {
+    AdamConfig::new().with_epsilon(1e-8).init()
+}
+
+/// Gradients as arrays by the path of their parameter.
+struct Collect<'a> {
+    path: Vec<String>,
+    gradients: &'a Gradients,
+    arrays: Arrays,
+}
+
+impl ModuleVisitor for Collect<'_> {
+    fn enter_module(&mut self, name: &str, _: &str) {
+        self.path.push(name.to_owned());
+    }
+    fn exit_module(&mut self, _: &str, _: &str) {
+        self.path.pop();
+    }
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if let Some(gradient) = param.val().grad(self.gradients) {
+            let name = format!("grad.{}", self.path.join("."));
+            self.arrays = std::mem::take(&mut self.arrays).tensor(&name, &gradient);
+        }
+    }
+}
+
+/// Parameters as arrays.
+pub fn parameters(arrays: Arrays, net: &impl Module) -> Arrays {
+    named_tensors(net)
+        .into_iter()
+        .fold(arrays, |arrays, (path, shape, data)| arrays.floats(&format!("param.{path}"), &shape, &data))
+}
+
+/// A case of the task's last phase; `inputs` holds the arrays of `batch`.
+pub fn case<T: TrainTask + 'static>(task: T, batch: T::Batch, inputs: Arrays) -> Case
+where
+    T::Batch: 'static,
+{
+    let phase: Phase = task.phases().pop().expect("a schedule has a phase");
+    let mut net = task.init();
+    let loss = task.loss(&net, &batch, &phase);
+    let outputs = Arrays::default().tensor("loss", &loss);
+    let gradients = loss.backward();
+    let mut collect = Collect { path: Vec::new(), gradients: &gradients, arrays: outputs };
+    net.visit(&mut collect);
+    let outputs = collect.arrays;
+    let inputs = parameters(inputs, &net);
+    let mut optimizer = adam();
+    let run = move || {
+        let gradients = task.loss(&net, &batch, &phase).backward();
+        let part = GradientsParams::from_grads(gradients, &net);
+        net = optimizer.step(RATE, net.clone(), part);
+    };
+    Case { inputs, outputs, run: Box::new(run) }
+}
