@@ -117,6 +117,27 @@ pub struct Sweep {
     /// Name of the x axis. Default: the key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
+    /// Further keys that change with it, each with as many values. Default: none.
+    #[serde(default, skip_serializing_if = "toml::Table::is_empty")]
+    pub also: toml::Table,
+}
+
+impl Sweep {
+    /// Values of the further keys at a point.
+    fn also_at(&self, index: usize) -> impl Iterator<Item = Assignment> {
+        let value = move |v: &toml::Value| v.as_array().and_then(|values| values.get(index)).cloned();
+        self.also.iter().filter_map(move |(key, v)| Some(Assignment { key: key.clone(), value: value(v)? }))
+    }
+
+    fn validate(&self) -> Result<(), ConfigError> {
+        check(!self.values.is_empty(), "sweep.values", "[]", "at least one value", "none")?;
+        for (key, values) in &self.also {
+            let fits = values.as_array().is_some_and(|v| v.len() == self.values.len());
+            let range = format!("an array of {} values, as sweep.values has", self.values.len());
+            check(fits, &format!("sweep.also.\"{key}\""), values, &range, "none")?;
+        }
+        Ok(())
+    }
 }
 
 /// `[[figures]]`: one panel of the report; everything it does not set comes from the top of the file.
@@ -357,6 +378,9 @@ impl Experiment {
                     x = value.as_float().or_else(|| value.as_integer().map(|v| v as f64)).unwrap_or(f64::NAN);
                     x_label = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
                     apply(&mut table, &Assignment { key: sweep.key.clone(), value })?;
+                    for other in sweep.also_at(index) {
+                        apply(&mut table, &other)?;
+                    }
                 }
                 let resolved: Self = toml::Value::Table(table).try_into().map_err(|e: toml::de::Error| {
                     ConfigError::Invalid(format!("figure {}: {}", figure.id, e.to_string().trim_end()))
@@ -463,7 +487,7 @@ impl Experiment {
             }
         }
         for s in self.figures.iter().filter_map(|f| f.sweep.as_ref()).chain(&self.sweep) {
-            check(!s.values.is_empty(), "sweep.values", "[]", "at least one value", "none")?;
+            s.validate()?;
         }
         self.points().map(|_| ())
     }

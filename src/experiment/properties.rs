@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::config::{ActivityLaw, DetectorKind, Point, ScenarioConfig, ScenarioKind};
 use crate::detection::Detector;
-use crate::metrics::{KKT_ITERATIONS, PROPERTIES, TIME_RATIO, pilot_coherence, welch_bound};
+use crate::metrics::{FRAME_MS, KKT_ITERATIONS, PROPERTIES, TIME_RATIO, pilot_coherence, welch_bound};
 use crate::scenario::{Pilots, Scenario};
 use crate::simulation::{DetectorResult, Properties, property};
 
@@ -27,7 +27,10 @@ pub(super) fn of_point(
 ) -> Properties {
     let asked = |name: &str| metrics.iter().any(|m| m == name);
     let mut out = Properties::new();
-    if point.scenario.kind == ScenarioKind::Noma || !PROPERTIES.iter().any(|p| p.name != TIME_RATIO && asked(p.name)) {
+    let timed = [TIME_RATIO, FRAME_MS];
+    if point.scenario.kind == ScenarioKind::Noma
+        || !PROPERTIES.iter().any(|p| !timed.contains(&p.name) && asked(p.name))
+    {
         return out;
     }
     let pilots_of = |id: &str| -> Arc<Pilots> {

@@ -231,7 +231,8 @@ fn arrange(outcome: &mut Outcome, search: &Search) {
     // Every curve has the key: its combination set it.
     let key = format!("detectors.*.{}", first.key);
     let name = first.key.rsplit('.').next().unwrap_or(&first.key).to_owned();
-    config.figures[0].sweep = Some(Sweep { key, values: first.values.clone(), label: Some(name) });
+    config.figures[0].sweep =
+        Some(Sweep { key, values: first.values.clone(), label: Some(name), also: toml::Table::new() });
 }
 
 #[cfg(test)]

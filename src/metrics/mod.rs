@@ -20,7 +20,7 @@ pub use interval::{Interval, clopper_pearson, proportion_interval, ratio_interva
 pub use jain::jain_estimate;
 pub use sums::{Estimate, MetricSums};
 pub use table::{
-    BER, JAIN, KKT_ITERATIONS, METRICS, Metric, MetricKind, PROPERTIES, Property, SER, TIME_RATIO, is_metric,
+    BER, FRAME_MS, JAIN, KKT_ITERATIONS, METRICS, Metric, MetricKind, PROPERTIES, Property, SER, TIME_RATIO, is_metric,
     metric_index, user_metric,
 };
 pub use threshold::ThresholdSearch;

@@ -98,7 +98,7 @@ pub struct Property {
 }
 
 /// Every property.
-pub const PROPERTIES: [Property; 7] = [
+pub const PROPERTIES: [Property; 8] = [
     Property {
         name: "coherence",
         title: "Coherence",
@@ -136,6 +136,12 @@ pub const PROPERTIES: [Property; 7] = [
         title: "Computation time",
         definition: "seconds inside the detector over those of the first detector of the figure, same frames, same run",
     },
+    Property {
+        name: "frame_ms",
+        title: "Milliseconds per frame",
+        definition: "wall time inside the detector over frames, all worker threads at work; learned detectors run block after \
+                     block, classical ones many blocks at once",
+    },
 ];
 
 /// Name of the number of iterations to the optimum in [`PROPERTIES`].
@@ -143,6 +149,9 @@ pub const KKT_ITERATIONS: &str = "kkt_iterations";
 
 /// Name of the ratio of computation times in [`PROPERTIES`].
 pub const TIME_RATIO: &str = "time_ratio";
+
+/// Name of the computation time in [`PROPERTIES`].
+pub const FRAME_MS: &str = "frame_ms";
 
 /// Whether results may list a metric of this name.
 pub fn is_metric(name: &str) -> bool {

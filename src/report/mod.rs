@@ -37,7 +37,7 @@ mod warnings;
 use std::path::{Path, PathBuf};
 
 use crate::io::atomic_write;
-use crate::metrics::TIME_RATIO;
+use crate::metrics::{FRAME_MS, TIME_RATIO};
 use crate::simulation::Results;
 
 pub use error::ReportError;
@@ -64,7 +64,7 @@ pub struct ReportFiles {
 pub fn write_report(dir: &Path, results: &Results) -> Result<ReportFiles, ReportError> {
     let folder = dir.join("figures");
     std::fs::create_dir_all(&folder).map_err(|source| ReportError::Folder { path: folder.clone(), source })?;
-    let results = &with_time_ratios(results);
+    let results = &with_times(results);
     let csv = dir.join("results.csv");
     atomic_write(&csv, csv::render(results).as_bytes())?;
 
@@ -83,15 +83,21 @@ pub fn write_report(dir: &Path, results: &Results) -> Result<ReportFiles, Report
     Ok(ReportFiles { html, csv, figures })
 }
 
-/// Adds the ratios of computation times where a figure asks for them. They are measured anew in every run, so
+/// Adds computation times and their ratios where a figure asks for them. They are measured anew in every run, so
 /// results.json, whose metrics are reproducible, holds only the seconds.
-fn with_time_ratios(results: &Results) -> Results {
+fn with_times(results: &Results) -> Results {
     let mut results = results.clone();
     let figures = results.config.resolved_figures();
     for point in &mut results.points {
-        let asked = figures.iter().any(|f| f.id == point.figure && f.metrics.iter().any(|m| m == TIME_RATIO));
+        let asked = |name: &str| figures.iter().any(|f| f.id == point.figure && f.metrics.iter().any(|m| m == name));
+        if asked(FRAME_MS) && point.frames > 0 {
+            for d in &mut point.detectors {
+                let ms = d.seconds.map(|s| crate::simulation::property(FRAME_MS, 1e3 * s / point.frames as f64));
+                d.metrics.extend(ms);
+            }
+        }
         let unit = point.detectors.iter().find(|d| !d.predicted).and_then(|d| d.seconds).filter(|s| *s > 0.0);
-        let Some(unit) = unit.filter(|_| asked) else { continue };
+        let Some(unit) = unit.filter(|_| asked(TIME_RATIO)) else { continue };
         for d in &mut point.detectors {
             let ratio = d.seconds.map(|s| crate::simulation::property(TIME_RATIO, s / unit));
             d.metrics.extend(ratio);

@@ -20,6 +20,7 @@ pub fn short(metric: &str) -> &str {
         "eps_ratio" => "ε₁/ε₂",
         "kkt_iterations" => "iterations to KKT < 1e-6",
         "time_ratio" => "time ratio",
+        "frame_ms" => "ms per frame",
         other => other,
     }
 }
