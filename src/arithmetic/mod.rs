@@ -4,5 +4,6 @@
 pub(crate) mod hermitian;
 pub(crate) mod inverse;
 pub(crate) mod kernels;
+pub(crate) mod lanes;
 pub(crate) mod planes;
 pub(crate) mod real;

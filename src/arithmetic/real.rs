@@ -27,6 +27,8 @@ pub(crate) trait Real:
 {
     /// Scalars in one 256-bit vector; rows of planes are padded to a multiple of `2 * LANES`.
     const LANES: usize;
+    /// Single precision.
+    const SINGLE: bool;
     /// Zero.
     const ZERO: Self;
     /// One.
@@ -62,6 +64,7 @@ macro_rules! real {
     ($type:ident, $lanes:literal) => {
         impl Real for $type {
             const LANES: usize = $lanes;
+            const SINGLE: bool = size_of::<$type>() == 4;
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
             const EPSILON: Self = $type::EPSILON;

@@ -13,10 +13,14 @@
 //! Assumptions: large i.i.d. pilots; on small systems the matrix Onsager term is needed, the scalar one diverges in
 //! 9-94 % of frames at N = 100, M = 16. When the iterate overflows, the last finite one decides.
 
+use rayon::prelude::*;
+
+use super::amp_lanes;
 use super::amp_steps::{Gain, Jacobians, PackedPilots, effective_noise, matched_filter, posterior, residual};
 use super::decide::{decide, log_prior_odds, row_threshold, safe_prob};
-use super::frames::{FrameDetector, FrameOut, detect_frames};
-use crate::arithmetic::kernels::energy;
+use super::frames::{FrameDetector, FrameOut, check_batch, decisions, detect_frames};
+use crate::arithmetic::kernels::{dispatch, energy};
+use crate::arithmetic::lanes::LANES;
 use crate::arithmetic::planes::{Planes, pack};
 use crate::arithmetic::real::{Real, TILE_ROWS};
 use crate::config::{Onsager, Threshold};
@@ -41,6 +45,21 @@ pub struct AmpOptions {
 impl Default for AmpOptions {
     fn default() -> Self {
         Self { iterations: 50, damping: 1.0, threshold: Threshold::MAP, onsager: Onsager::Matrix, section: false }
+    }
+}
+
+impl AmpOptions {
+    /// Logit of the posterior of a row without an observation, per device.
+    fn log_odds(&self, activity_prob: &[f64], q: usize) -> Vec<f64> {
+        let of = |&eps: &f64| {
+            if self.section { log_prior_odds(eps, q) } else { -row_threshold(Threshold::MAP, eps, q) }
+        };
+        activity_prob.iter().map(of).collect()
+    }
+
+    /// Threshold on the likelihood ratio, per device.
+    fn thresholds(&self, activity_prob: &[f64], q: usize) -> Vec<f64> {
+        activity_prob.iter().map(|&eps| row_threshold(self.threshold, safe_prob(eps), q)).collect()
     }
 }
 
@@ -93,24 +112,8 @@ impl<T: Real> FrameDetector for Amp<T> {
                 columns,
             },
             scale,
-            log_odds: model
-                .activity_prob
-                .iter()
-                .map(
-                    |&eps| {
-                        if self.options.section {
-                            log_prior_odds(eps, q)
-                        } else {
-                            -row_threshold(Threshold::MAP, eps, q)
-                        }
-                    },
-                )
-                .collect(),
-            thresholds: model
-                .activity_prob
-                .iter()
-                .map(|&eps| row_threshold(self.options.threshold, safe_prob(eps), q))
-                .collect(),
+            log_odds: self.options.log_odds(&model.activity_prob, q),
+            thresholds: self.options.thresholds(&model.activity_prob, q),
         })
     }
 
@@ -248,8 +251,31 @@ fn scale_row<T: Real>(fresh: &mut [T], x: &mut [T], z: &[T], shrink: T, damping:
     }
 }
 
+/// From this many frames on, single precision takes eight side by side; fewer leave most lanes empty.
+const FEWEST_SIDE_BY_SIDE: usize = 4;
+
+impl<T: Real> Amp<T> {
+    fn side_by_side(&self, batch: &FrameBatch) -> Result<Decisions, DetectError> {
+        check_batch(batch)?;
+        let (prob, q) = (&batch.model.activity_prob, batch.model.sequences());
+        let shared = amp_lanes::Shared::new(batch, self.options.log_odds(prob, q), self.options.thresholds(prob, q));
+        Ok(decisions(batch, true, false, |mut outs| {
+            outs.par_chunks_mut(LANES).enumerate().for_each_init(
+                || amp_lanes::Workspace::new(&self.options, batch),
+                |work, (group, outs)| {
+                    let (options, shared, first) = (&self.options, &shared, group * LANES);
+                    dispatch(amp_lanes::Task { options, shared, batch, first, outs, work });
+                },
+            );
+        }))
+    }
+}
+
 impl<T: Real> Detector for Amp<T> {
     fn detect(&self, frames: &FrameBatch) -> Result<Decisions, DetectError> {
+        if T::SINGLE && frames.frames >= FEWEST_SIDE_BY_SIDE {
+            return self.side_by_side(frames);
+        }
         detect_frames(self, frames)
     }
 }

@@ -67,15 +67,30 @@ impl<D: FrameDetector> Kernel for FrameTask<'_, D> {
 pub(crate) fn detect_frames<D: FrameDetector>(detector: &D, batch: &FrameBatch) -> Result<Decisions, DetectError> {
     check_batch(batch)?;
     let shared = detector.prepare(batch)?;
+    Ok(decisions(batch, D::ESTIMATES_X, D::ESTIMATES_GAMMA, |outs| {
+        outs.into_par_iter().enumerate().for_each_init(
+            || detector.workspace(&shared, batch),
+            |work, (f, out)| dispatch(FrameTask { detector, shared: &shared, batch, f, work, out }),
+        );
+    }))
+}
+
+/// Arrays of a batch, filled by `decide` frame by frame.
+pub(super) fn decisions(
+    batch: &FrameBatch,
+    estimates_x: bool,
+    estimates_gamma: bool,
+    decide: impl FnOnce(Vec<FrameOut<'_>>),
+) -> Decisions {
     let (n, columns, m) = (batch.model.devices(), batch.model.columns(), batch.model.antennas);
     let mut activity = vec![0; batch.frames * n];
     let mut score = vec![0.0; batch.frames * columns];
-    let mut x = D::ESTIMATES_X.then(|| vec![C64::default(); batch.frames * columns * m]);
-    let mut gamma = D::ESTIMATES_GAMMA.then(|| vec![0.0; batch.frames * columns]);
+    let mut x = estimates_x.then(|| vec![C64::default(); batch.frames * columns * m]);
+    let mut gamma = estimates_gamma.then(|| vec![0.0; batch.frames * columns]);
     {
         let mut x_frames = x.as_deref_mut().map(|v| v.chunks_exact_mut(columns * m));
         let mut gamma_frames = gamma.as_deref_mut().map(|v| v.chunks_exact_mut(columns));
-        let outs: Vec<FrameOut<'_>> = activity
+        let outs = activity
             .chunks_exact_mut(n)
             .zip(score.chunks_exact_mut(columns))
             .map(|(activity, score)| FrameOut {
@@ -85,12 +100,9 @@ pub(crate) fn detect_frames<D: FrameDetector>(detector: &D, batch: &FrameBatch) 
                 gamma: gamma_frames.as_mut().and_then(Iterator::next).unwrap_or_default(),
             })
             .collect();
-        outs.into_par_iter().enumerate().for_each_init(
-            || detector.workspace(&shared, batch),
-            |work, (f, out)| dispatch(FrameTask { detector, shared: &shared, batch, f, work, out }),
-        );
+        decide(outs);
     }
-    Ok(Decisions { activity, score, x, gamma })
+    Decisions { activity, score, x, gamma }
 }
 
 /// Lengths and ranges that every detector relies on.

@@ -20,6 +20,7 @@
 //! computed by one thread in a fixed order, so decisions do not depend on thread count or batch size, bitwise.
 
 mod amp;
+mod amp_lanes;
 mod amp_steps;
 pub(crate) mod columns;
 mod covariance;
