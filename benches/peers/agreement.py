@@ -1,0 +1,35 @@
+"""Do both sides compute the same?"""
+
+import numpy as np
+
+# Largest relative difference (L2) of an array; of the error of a sampler, in dB.
+LIMITS = {"gradient": 1e-2, "nmse": 1.0, "value": 1e-3}
+
+
+def differences(ours, theirs, inputs):
+    """Pairs (share of the limit, text), the largest share first."""
+    if missing := set(ours) ^ set(theirs):
+        raise RuntimeError(f"only one side has {', '.join(sorted(missing))}")
+    gradients = [v for k, v in ours.items() if k.startswith("grad.")]
+    count = max(sum(v.size for v in gradients), 1)
+    total = np.sqrt(sum(np.linalg.norm(v.ravel()) ** 2 for v in gradients) / count)
+    found = []
+    for name in ours:
+        a, b = (np.asarray(side[name]).ravel() for side in (ours, theirs))
+        if a.size != b.size:
+            raise RuntimeError(f"{name}: {a.size} and {b.size} entries")
+        kind, unit = ("gradient" if name.startswith("grad.") else "nmse" if name == "nmse" else "value"), ""
+        if kind == "nmse":
+            value, unit = float(np.max(np.abs(10 * np.log10(b / a)))), " dB"
+        else:
+            if name == "gamma" and "beta" in inputs:
+                beta = np.broadcast_to(inputs["beta"], np.shape(ours[name])).ravel()
+                a, b = a / beta, b / beta
+            # An array of gradients that (almost) vanish is judged by the size of the others.
+            floor = 1e-3 * total * np.sqrt(a.size) if kind == "gradient" else 0.0
+            norm = max(np.linalg.norm(a), floor)
+            value = float(np.linalg.norm(a - b) / norm) if norm > 0 else float(np.linalg.norm(b) > 0)
+        # What is no number is as wrong as can be.
+        share = value / LIMITS[kind] if np.isfinite(value) else float("inf")
+        found.append((share, f"{name} {value:.1e}{unit} (limit {LIMITS[kind]:g})"))
+    return sorted(found, reverse=True)
