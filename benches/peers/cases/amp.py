@@ -30,8 +30,8 @@ def swap(g: torch.Tensor) -> torch.Tensor:
 def onsager(z: torch.Tensor, curvature: torch.Tensor, trace: torch.Tensor, r: torch.Tensor, signs) -> torch.Tensor:
     """`(sum_k c_k z_k z_k^H + trace I) r` on real coordinates: `z [F, 2M, K]`, `r [F, 2M, L]`.
 
-    `G = sum_k c_k z_k z_k^T` over real coordinates; a quarter turn on both sides adds what makes it the real form of the
-    complex Jacobian.
+    `G = sum_k c_k z_k z_k^T` over real coordinates; a quarter turn on both sides adds what makes it the real form of
+    the complex Jacobian.
     """
     g = torch.bmm(z * curvature[:, None], z.mT)
     return torch.bmm(g + swap(g) * signs, r) + trace * r

@@ -25,7 +25,8 @@ class CovariancePeer:
         self.antennas = y.shape[0] // self.frames
         y = y.view(self.frames, self.antennas, 2, self.length) / self.antennas**0.5
         re, im = s[: self.length].T, s[self.length :].T
-        {"complex": self.prepare_complex, "planes": self.prepare_planes, "compile": self.prepare_last}[variant](re, im, y)
+        prepare = {"complex": self.prepare_complex, "planes": self.prepare_planes, "compile": self.prepare_last}
+        prepare[variant](re, im, y)
 
     def prepare_complex(self, re, im, y) -> None:
         """Complex columns, and `Y^H/sqrt(M)`."""

@@ -24,7 +24,7 @@ class MampPeer(TrainingPeer):
         self.beta, self.sent = tensor(inputs["beta"]), tensor(inputs["sent"])
         self.sequences = int(inputs["sequences"])
         self.synthesis = synthesis_matrix(tensor(inputs["pilots"]))
-        self.y = tensor(inputs["y"]) if "y" in inputs else tensor(inputs["x"]) @ self.synthesis + tensor(inputs["noise"])
+        self.y = tensor(inputs["y"])
         self.frames = self.beta.shape[0]
         self.antennas = self.y.shape[0] // self.frames
         self.compute = self.compile(self.graph)

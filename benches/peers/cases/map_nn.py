@@ -13,18 +13,18 @@ SWEEPS = 55
 class MapNnPeer(TrainingPeer):
     """55 sweeps over all devices, each step waiting for the one before it.
 
-    Device n has `v = P a_n`, `e = a_n^H v`, `q = ||Y^H v||^2/M` and moves by `(2q/(e + sqrt(e^2 - 4 q l/M)) - 1)/e` inside
-    [0, 1]. The root is that of a positive number as long as activity is less likely than not (l < 0), which is checked.
-    Twice q is what the steps need: Y is scaled by `sqrt(2/M)`.
+    Device n has `v = P a_n`, `e = a_n^H v`, `q = ||Y^H v||^2/M` and moves by `(2q/(e + sqrt(e^2 - 4 q l/M)) - 1)/e`
+    inside [0, 1]. The root is that of a positive number as long as activity is less likely than not (l < 0), which is
+    checked. Twice q is what the steps need: Y is scaled by `sqrt(2/M)`.
 
-    `complex` has one batched complex matrix per frame; `compile` compiles steps on real planes with the frames last, so that
-    every operation runs along frames (`planes` does the same without the compiler). Arithmetic is in double precision, as in
-    the worker: in single precision, which the other two variants try for speed, the gradient of the prior is several
-    per cent off after 5500 dependent steps.
+    `complex` has one batched complex matrix per frame; `compile` compiles steps on real planes with the frames last, so
+    that every operation runs along frames (`planes` does the same without the compiler). Arithmetic is in double
+    precision, as in the worker: in single precision, which the other two variants try for speed, the gradient of the
+    prior is several per cent off after 5500 dependent steps.
     """
 
     variants = ("complex", "compile", "complex-single", "compile-single")
-    CHUNK = 10
+    CHUNK = 5
 
     def __init__(self, inputs: dict[str, np.ndarray], variant: str):
         super().__init__(inputs, variant)
@@ -59,7 +59,7 @@ class MapNnPeer(TrainingPeer):
         return next(name for name, p in self.parameters.items() if p is parameter)
 
     def prepare_complex(self, columns: np.ndarray, y: np.ndarray) -> None:
-        """Columns `[N, L]`; what is multiplied by v, `[N, F, 1 + M, L]`: the column's and the observations' adjoints."""
+        """Columns `[N, L]`, and what multiplies v, `[N, F, 1 + M, L]`: adjoints of the column and the observations."""
         rows = np.broadcast_to(columns.T[:, None, None], (self.devices, self.frames, 1, columns.shape[0]))
         tests = np.concatenate([rows, np.broadcast_to(y, (self.devices, *y.shape))], 2).conj()
         self.columns = torch.tensor(columns.T, dtype=self.complex).unbind(0)
@@ -87,7 +87,7 @@ class MapNnPeer(TrainingPeer):
         return torch.stack(alphas, 1)
 
     def prepare_planes(self, columns: np.ndarray, y: np.ndarray) -> None:
-        """`A_n [2, 2L]` takes P (rows j in two planes) to v in two planes; tests `[1 + 2M, 2L, F]` as in `prepare_complex`."""
+        """`A_n [2, 2L]` takes P (rows j in two planes) to v in two planes; `[2M, 2L, F]` takes v to `Y^H v`."""
         re, im = columns.real.T, columns.imag.T
         forward = np.stack([np.concatenate([re, -im], 1), np.concatenate([im, re], 1)], 1)
         energy = np.concatenate([re, im], 1)[:, :, None].repeat(self.frames, 2)

@@ -1,8 +1,8 @@
 """What the peers of the access cases share: stacked layouts, rows over antennas, losses, one training step.
 
-A complex batch of F frames and M antennas is a real matrix `[F*M, 2K]`: row `f*M + m` holds K real parts, then K imaginary
-parts. Seen as `[F, 2M, K]` (a view) its rows are the real coordinates of the antennas, which turns sums over antennas
-into one reduction and Jacobians over antennas into one batched product.
+A complex batch of F frames and M antennas is a real matrix `[F*M, 2K]`: row `f*M + m` holds K real parts, then K
+imaginary parts. Seen as `[F, 2M, K]` (a view) its rows are the real coordinates of the antennas, which turns sums over
+antennas into one reduction and Jacobians over antennas into one batched product.
 """
 
 import numpy as np
