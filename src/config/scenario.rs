@@ -353,9 +353,13 @@ impl ScenarioConfig {
             let noma = NomaConfig { signatures: d.signatures, quantiser_levels: d.quantiser_levels, ..self.noma() };
             return serde_json::to_string(&(self.kind, noma)).expect("a plain struct of numbers serialises");
         }
+        serde_json::to_string(&self.named()).expect("a plain struct of numbers serialises")
+    }
+
+    /// The same with the channel file by its name alone: the folder it lies in differs between machines.
+    pub fn named(&self) -> Self {
         let name = |p: &String| std::path::Path::new(p).file_name().map(|n| n.to_string_lossy().into_owned());
-        let named = Self { channel_file: self.channel_file.as_ref().and_then(name), ..self.clone() };
-        serde_json::to_string(&named).expect("a plain struct of numbers serialises")
+        Self { channel_file: self.channel_file.as_ref().and_then(name), ..self.clone() }
     }
 
     /// Checks every range.

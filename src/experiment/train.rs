@@ -63,6 +63,10 @@ pub(super) struct Ready {
 /// Identity of a network: scenario, seed, architecture, schedule. Equal fingerprints train to equal weights on a CPU.
 pub fn training_fingerprint(config: &DetectorConfig, point: &Point, seed: u64) -> String {
     let schedule = config.training.clone().unwrap_or_default();
+    // A channel file counts by its content, wherever it lies; one that cannot be read is reported when training wants it.
+    let link = point.scenario.named();
+    let file = point.scenario.channel_file.as_ref().and_then(|p| std::fs::read(p).ok());
+    let file = file.map_or_else(String::new, |bytes| crate::io::sha256_hex(&bytes));
     let text = match config.kind {
         // One receiver serves all SNRs; its signatures may be its own and not the scenario's.
         DetectorKind::Sicnn => {
@@ -77,24 +81,24 @@ pub fn training_fingerprint(config: &DetectorConfig, point: &Point, seed: u64) -
             let given = decoder.pilots_file.as_ref().and_then(|p| std::fs::read(p).ok());
             let given = given.map(|bytes| crate::io::sha256_hex(&bytes));
             match given {
-                Some(sum) => serde_json::json!([point.scenario, seed, decoder, schedule, sum]),
-                None => serde_json::json!([point.scenario, seed, decoder, schedule]),
+                Some(sum) => serde_json::json!([link, seed, decoder, schedule, sum]),
+                None => serde_json::json!([link, seed, decoder, schedule]),
             }
         }
         DetectorKind::PcAdmmNet => {
             // Tested on many links, trained for one: the link it is trained for counts.
             let admm = config.admm.clone().unwrap_or_default();
-            let link = admm.training_scenario(&point.scenario);
+            let link = admm.training_scenario(&link);
             serde_json::json!([link, seed, AdmmConfig { trained_at: None, ..admm }, schedule])
         }
         // A prior of channels: noise and pilots do not enter, so one network serves all of them.
         DetectorKind::Score => {
-            let prior = config.prior_of(&point.scenario);
+            let prior = config.prior_of(&link);
             serde_json::json!([prior, seed, config.score.clone().unwrap_or_default(), schedule])
         }
-        _ => serde_json::json!([point.scenario, seed, config.model.clone().unwrap_or_default(), schedule]),
+        _ => serde_json::json!([link, seed, config.model.clone().unwrap_or_default(), schedule]),
     };
-    crate::io::sha256_hex(text.to_string().as_bytes())
+    crate::io::sha256_hex((text.to_string() + &file).as_bytes())
 }
 
 /// The signatures that a receiver is given; one that learns its own does not look at them.

@@ -15,7 +15,7 @@ use crate::config::{DetectorConfig, FrameSplit, Point, ScenarioConfig};
 struct Identity<'a> {
     crate_version: &'a str,
     seed: u64,
-    scenario: &'a ScenarioConfig,
+    scenario: ScenarioConfig,
     channel_file: Option<String>,
     block_frames: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -33,7 +33,7 @@ pub(super) fn fingerprint(point: &Point, detectors: &Detectors, ctx: &RunContext
     let identity = Identity {
         crate_version: env!("CARGO_PKG_VERSION"),
         seed: ctx.seed,
-        scenario: &point.scenario,
+        scenario: point.scenario.named(),
         channel_file,
         block_frames: point.engine.block_frames,
         // Test frames are what logs have always been about.
