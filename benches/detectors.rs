@@ -1,5 +1,5 @@
-//! Each detector on one batch of 32 frames (N = 100, M = 16, L = 40, one bit), those of system B on 16 of its own, and the
-//! frames themselves.
+//! Each detector on one batch of 32 frames (N = 100, M = 16, L = 40, one bit), those of systems B and E on frames of
+//! their own, and the frames themselves.
 
 mod support;
 
@@ -9,10 +9,14 @@ use std::sync::Arc;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use grantfree::classical::build;
-use grantfree::config::{DetectorConfig, DetectorKind, ModelConfig, Precision, kind_name};
+use grantfree::config::{
+    DetectorConfig, DetectorKind, ModelConfig, NomaConfig, Precision, ScenarioConfig, ScenarioKind, SignatureKind,
+    kind_name,
+};
 use grantfree::detection::Detector;
 use grantfree::io::read_frames;
 use grantfree::models::mampnet::{MampDetector, MampNet, side_of};
+use grantfree::scenario::signatures::signature_set;
 use grantfree::scenario::{FrameBatch, Scenario, Split};
 
 const FRAMES: usize = 32;
@@ -62,6 +66,27 @@ fn learned_pilots_baselines(c: &mut Criterion) {
     group.finish();
 }
 
+/// The receivers of system E (N = 6 users, H = 4 chips, QPSK, 20 dB, chip fading) on 1,000 frames.
+fn receivers(c: &mut Criterion) {
+    use DetectorKind as K;
+    let noma = NomaConfig { snr_db: 20.0, ..NomaConfig::default() };
+    let signatures = Arc::new(signature_set(SignatureKind::Wbe, &noma).expect("these signatures exist"));
+    let config = ScenarioConfig { kind: ScenarioKind::Noma, noma: Some(noma), ..ScenarioConfig::default() };
+    let scenario = Scenario::new(&config, 1, Split::Test).expect("no files");
+    let batch = scenario.realize(0, 1000).observe(&signatures).expect("the signatures fit");
+    let mut group = support::group(c, "receivers, N = 6, H = 4");
+    group.throughput(Throughput::Elements(batch.frames as u64));
+    let kinds =
+        [K::MatchedFilter, K::MmseSic, K::SoftSic, K::ExpectationPropagation, K::BeamSic, K::OracleLs, K::JointMap];
+    for kind in kinds {
+        let detector = build(&DetectorConfig::new(kind)).expect("default options");
+        group.bench_function(kind_name(kind), |b| {
+            b.iter(|| detector.detect(black_box(&batch)).expect("the frames fit"));
+        });
+    }
+    group.finish();
+}
+
 /// A network of eight layers on the same frames; its weights do not change its time.
 fn learned(c: &mut Criterion) {
     let batch = batch();
@@ -99,5 +124,5 @@ fn simulation(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, classical, learned_pilots_baselines, learned, simulation);
+criterion_group!(benches, classical, learned_pilots_baselines, receivers, learned, simulation);
 criterion_main!(benches);

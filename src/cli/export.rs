@@ -154,7 +154,37 @@ fn c_header(bundle: &Bundle, tensors: &[NamedTensor]) -> String {
         let _ = writeln!(text, "\n/* {} */", tensor.0.replace("*/", ""));
         let _ = writeln!(text, "static const float grantfree_{name}{dims} = {{\n{}\n}};", body.join(",\n"));
     }
+    if let Some(integers) = learned_integers(bundle, tensors) {
+        text += &integers;
+    }
     text + "\n#endif\n"
+}
+
+/// Signatures that a network has learned on an integer grid (system E): `int8_t [H][N][2]`, and the factor of each user
+/// that makes its column unit-norm. The quantiser is that of the network: nearest integer, at most `levels` in size.
+fn learned_integers(bundle: &Bundle, tensors: &[NamedTensor]) -> Option<String> {
+    let receiver = bundle.manifest().config.get("receiver")?;
+    if !receiver.get("learn_signatures")?.as_bool()? {
+        return None;
+    }
+    let levels = receiver.get("levels")?.as_u64().filter(|q| *q > 0)? as f32;
+    let (_, shape, raw) = tensors.iter().find(|(name, ..)| name.ends_with("encoder.raw"))?;
+    let &[two_h, n] = &shape[..] else { return None };
+    let entry = |row: usize, user: usize| ((raw[row * n + user] + 0.5).floor().clamp(-levels, levels)) as i32;
+    let (h, mut rows) = (two_h / 2, Vec::new());
+    for chip in 0..h {
+        let pairs: Vec<String> = (0..n).map(|u| format!("{{{}, {}}}", entry(chip, u), entry(h + chip, u))).collect();
+        rows.push(format!("  {{{}}}", pairs.join(", ")));
+    }
+    let norm = |u: usize| (0..two_h).map(|row| (entry(row, u) as f32).powi(2)).sum::<f32>().sqrt();
+    let scale: Vec<String> = (0..n).map(|u| c_float(if norm(u) > 0.0 { 1.0 / norm(u) } else { 0.0 })).collect();
+    Some(format!(
+        "\n#include <stdint.h>\n/* learned signatures on the grid of the quantiser: chip, user, (re, im); times the scale of the user */\n\
+         static const int8_t grantfree_signature_integers[{h}][{n}][2] = {{\n{}\n}};\n\
+         static const float grantfree_signature_scale[{n}] = {{\n  {}\n}};\n",
+        rows.join(",\n"),
+        scale.join(", ")
+    ))
 }
 
 /// A float literal that C reads back to the same bits.

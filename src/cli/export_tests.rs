@@ -96,3 +96,16 @@ fn a_score_network_is_exported_without_pilots_of_its_own() {
     npz(&want).write(&tmp.path().join("m.npz")).unwrap();
     assert!(csv(&want).contains("stages.1.0.shortcut.weight,0,0,"));
 }
+
+#[test]
+fn learned_signatures_are_integers_and_scales() {
+    let tmp = tempfile::tempdir().unwrap();
+    // One chip, two users: real parts, then imaginary parts.
+    let raw: NamedTensor = ("encoder.raw".into(), vec![2, 2], vec![2.7, -0.4, 1.6, -3.0]);
+    let config = |learned| json!({ "receiver": { "learn_signatures": learned, "levels": 2 } });
+    let text = c_header(&bundle(&tmp.path().join("a"), &[raw.clone()], config(true)), &[raw.clone()]);
+    assert!(text.contains("int8_t grantfree_signature_integers[1][2][2] = {\n  {{2, 2}, {0, -2}}\n};"), "{text}");
+    assert!(text.contains("grantfree_signature_scale[2] = {\n  3.5355") && text.contains("e-1f, 5e-1f\n};"), "{text}");
+    let given = c_header(&bundle(&tmp.path().join("b"), &[raw.clone()], config(false)), &[raw]);
+    assert!(!given.contains("integers"));
+}
