@@ -8,6 +8,7 @@ use burn_autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn_autodiff::grads::Gradients;
 use burn_autodiff::ops::{Backward, Ops, OpsKind};
 
+use super::iteration::AmpForm;
 use super::ops::Backend;
 
 /// Hands each tracked input its gradient.
@@ -112,6 +113,83 @@ impl<B: Backend, C: CheckpointStrategy> Backend for Autodiff<B, C> {
         _: FloatTensor<Self>,
         _: usize,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        unreachable!("a backward pass runs on the inner backend; second derivatives are not supported")
+    }
+
+    fn amp_iteration(
+        state: FloatTensor<Self>,
+        y: FloatTensor<Self>,
+        synthesis: FloatTensor<Self>,
+        analysis: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        factors: FloatTensor<Self>,
+        theta_1: FloatTensor<Self>,
+        form: AmpForm,
+    ) -> FloatTensor<Self> {
+        #[derive(Debug)]
+        struct AmpIteration;
+        impl<B: Backend> Backward<B, 7> for AmpIteration {
+            /// Inputs, the state after, the pseudo-observations.
+            type State = ([FloatTensor<B>; 7], FloatTensor<B>, FloatTensor<B>, AmpForm);
+            fn backward(self, ops: Ops<Self::State, 7>, grads: &mut Gradients, _: &mut Checkpointer) {
+                let g = grads.consume::<B>(&ops.node);
+                let ([state, y, s, a, beta, factors, theta], after, z, form) = ops.state;
+                let wanted = [ops.parents[2].is_some(), ops.parents[3].is_some()];
+                let (state, y, s, a, beta, factors, theta) =
+                    B::amp_iteration_backward(state, y, s, a, beta, factors, theta, after, z, g, form, wanted);
+                let gradients = [state, y, s, a, beta, factors, theta];
+                register::<B, _>(grads, ops.parents.map(|p| p.map(|node| node.id)), gradients);
+            }
+        }
+        let ((state, n0), (y, n1)) = (state.into_parts(), y.into_parts());
+        let ((s, n2), (a, n3)) = (synthesis.into_parts(), analysis.into_parts());
+        let ((beta, n4), (factors, n5)) = (beta.into_parts(), factors.into_parts());
+        let (theta, n6) = theta_1.into_parts();
+        match AmpIteration.prepare::<C>([n0, n1, n2, n3, n4, n5, n6]).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => {
+                let kept = [&state, &y, &s, &a, &beta, &factors, &theta].map(Clone::clone);
+                let (after, z) = B::amp_iteration_kept(state, y, s, a, beta, factors, theta, form);
+                prep.finish((kept, after.clone(), z, form), after)
+            }
+            OpsKind::UnTracked(prep) => prep.finish(B::amp_iteration(state, y, s, a, beta, factors, theta, form)),
+        }
+    }
+
+    fn amp_iteration_kept(
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: AmpForm,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        unreachable!("what gradients need is kept on the inner backend")
+    }
+
+    fn amp_iteration_backward(
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: AmpForm,
+        _: [bool; 2],
+    ) -> (
+        FloatTensor<Self>,
+        FloatTensor<Self>,
+        FloatTensor<Self>,
+        FloatTensor<Self>,
+        FloatTensor<Self>,
+        FloatTensor<Self>,
+        FloatTensor<Self>,
+    ) {
         unreachable!("a backward pass runs on the inner backend; second derivatives are not supported")
     }
 

@@ -5,8 +5,9 @@ use burn::backend::{Flex, TensorMetadata};
 use burn::tensor::{DType, TensorData};
 use burn_flex::FlexTensor;
 
-use super::cpu::{self, ConvShape, CovarianceShape, Element, NormShape, RowShape};
+use super::cpu::{self, AmpInputs, AmpOutputs, ConvShape, CovarianceShape, Element, NormShape, RowShape};
 use super::images::EPSILON;
+use super::iteration::AmpForm;
 use super::ops::Backend;
 use super::sweep;
 
@@ -56,6 +57,43 @@ fn onsager_backward<T: Element>(z: &F, t: &F, r: &F, g: &F, m: &usize) -> (F, F,
         tensor(gt, [shape.frames, shape.columns]),
         tensor(gr, [shape.frames * m, 2 * l]),
     )
+}
+
+fn amp_inputs<'a, T: Element>([state, y, synthesis, analysis, beta, factors, theta_1]: [&'a F; 7]) -> AmpInputs<'a, T> {
+    AmpInputs {
+        state: state.storage(),
+        y: y.storage(),
+        synthesis: synthesis.storage(),
+        analysis: analysis.storage(),
+        beta: beta.storage(),
+        factors: factors.storage(),
+        theta_1: theta_1.storage(),
+    }
+}
+
+fn amp<T: Element>(inputs: [&F; 7], form: &AmpForm) -> (F, F) {
+    let shape = form.shape(&inputs[4].shape(), &inputs[1].shape());
+    let (state, z) = cpu::amp_iteration::<T>(amp_inputs(inputs), shape);
+    (tensor(state, [shape.state()]), tensor(z, [shape.frames * shape.antennas, 2 * shape.columns]))
+}
+
+fn amp_backward<T: Element>(inputs: [&F; 7], outputs: [&F; 2], g: F, form: &AmpForm, wanted: &[bool; 2]) -> [F; 7] {
+    let shape = form.shape(&inputs[4].shape(), &inputs[1].shape());
+    let [state, z] = outputs.map(|t| t.storage());
+    // Without a copy where nobody else holds the gradient.
+    let gradient = g.into_data().try_into_vec().expect("the type was chosen by dtype");
+    let outputs = AmpOutputs { state, z };
+    let found = cpu::amp_iteration_backward::<T>(amp_inputs(inputs), outputs, gradient, shape, *wanted);
+    let of = |i: usize, data: Vec<T>| FlexTensor::from_data(TensorData::new(data, inputs[i].shape()));
+    [
+        of(0, found.state),
+        of(1, found.y),
+        of(2, found.synthesis),
+        of(3, found.analysis),
+        of(4, found.beta),
+        of(5, found.factors),
+        of(6, found.theta_1),
+    ]
 }
 
 fn covariance_shape(gamma: &F, s: &F, antennas: usize) -> CovarianceShape {
@@ -148,6 +186,39 @@ impl Backend for Flex {
 
     fn row_onsager_backward(z: F, t: F, r: F, g: F, antennas: usize) -> (F, F, F) {
         typed!(z, t, r, g; onsager_backward::<T>(z, t, r, g, antennas))
+    }
+
+    fn amp_iteration_kept(state: F, y: F, s: F, a: F, beta: F, factors: F, theta: F, form: AmpForm) -> (F, F) {
+        let inputs = [state, y, s, a, beta, factors, theta].map(|t| t.to_contiguous());
+        let inputs = inputs.each_ref();
+        match inputs[1].dtype() {
+            DType::F64 => amp::<f64>(inputs, &form),
+            _ => amp::<f32>(inputs, &form),
+        }
+    }
+
+    fn amp_iteration_backward(
+        state: F,
+        y: F,
+        s: F,
+        a: F,
+        beta: F,
+        factors: F,
+        theta: F,
+        after: F,
+        z: F,
+        g: F,
+        form: AmpForm,
+        wanted: [bool; 2],
+    ) -> (F, F, F, F, F, F, F) {
+        let inputs = [state, y, s, a, beta, factors, theta].map(|t| t.to_contiguous());
+        let outputs = [after, z].map(|t| t.to_contiguous());
+        let (inputs, outputs) = (inputs.each_ref(), outputs.each_ref());
+        let [state, y, s, a, beta, factors, theta] = match inputs[1].dtype() {
+            DType::F64 => amp_backward::<f64>(inputs, outputs, g, &form, &wanted),
+            _ => amp_backward::<f32>(inputs, outputs, g, &form, &wanted),
+        };
+        (state, y, s, a, beta, factors, theta)
     }
 
     fn covariance_score(gamma: F, s: F, y: F, antennas: usize, noise_var: f64) -> F {

@@ -8,15 +8,17 @@
 //! | [`row_dot`] | `Re <a_k, b_k>` over the antennas of every row k: row energies | one pass |
 //! | [`row_scale`] | `c_k z_k`: the shrink of every row | one pass |
 //! | [`row_onsager`] | `(sum_k t_k z_k z_k^H) r`: the matrix Onsager term, never forming the K Jacobians | `K M^2` |
+//! | [`amp_iteration`] | an iteration of unfolded AMP, from state to state | `K M (L + M)` |
 //! | [`covariance_score`] | leave-one-out covariance statistics of all K sequences | `L^2 K` |
 //! | [`conv_same`] | convolution of images, activation included | `C C' k^2 H W` |
 //! | [`norm_plus`] | instance normalisation "++" | one pass |
 //! | [`quantize_ste`] | uniform quantiser with the gradient of the identity | one pass |
 //!
-//! The first three make up the AMP denoiser ([`row_shrink`]): between them stand only tensors of `[frames, K]`, which
-//! stay burn primitives, so the posterior can be row-wise, section-wise or learned without touching a kernel.
-//! One fused kernel with one packed output was the alternative; burn's custom operations have a single output, and
-//! unpacking it costs a zero-filled buffer per part in the backward pass.
+//! The first three make up the AMP denoiser ([`row_shrink`]): between them stand only tensors of `[frames, K]`, so that the
+//! posterior can be row-wise, section-wise or learned without touching a kernel. [`amp_iteration`] is the whole iteration
+//! around it for the unfolded networks, whose graphs would otherwise cost more than their arithmetic. burn's custom
+//! operations have a single output: it is the packed state, which the next iteration takes as it is, because unpacking
+//! costs a zero-filled buffer per part in the backward pass.
 //!
 //! Each kernel has a default body of burn primitives (the specification), a fast CPU body (gemm, SIMD, rayon over
 //! frames) for Flex and NdArray, CubeCL kernels for GPUs and a hand-written backward for Autodiff. On a GPU the
@@ -31,6 +33,7 @@ mod device;
 #[cfg(feature = "flex")]
 mod flex;
 mod images;
+mod iteration;
 #[cfg(feature = "ndarray")]
 mod ndarray;
 mod ops;
@@ -40,8 +43,9 @@ mod spec;
 mod sweep;
 
 pub use device::{Adapter, BackendChoice, BackendError, Chosen, adapters, choose, compiled};
+pub use iteration::AmpForm;
 pub use ops::{
-    Backend, conv_same, coordinate_sweep, covariance_filter, covariance_score, group_shrink, norm_plus, quantize_ste,
-    row_dot, row_onsager, row_scale,
+    Backend, amp_iteration, conv_same, coordinate_sweep, covariance_filter, covariance_score, group_shrink, norm_plus,
+    quantize_ste, row_dot, row_onsager, row_scale,
 };
 pub use shrink::{RowShrink, ShrinkRule, row_shrink, section_posterior};

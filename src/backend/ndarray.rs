@@ -8,8 +8,9 @@ use burn::backend::tensor::FloatTensor;
 use burn::tensor::{DType, TensorData};
 use burn_ndarray::{NdArray, NdArrayTensor};
 
-use super::cpu::{self, ConvShape, Element, NormShape, RowShape};
+use super::cpu::{self, AmpInputs, AmpOutputs, ConvShape, Element, NormShape, RowShape};
 use super::images::EPSILON;
+use super::iteration::AmpForm;
 use super::ops::Backend;
 use super::sweep;
 
@@ -55,6 +56,41 @@ fn onsager_backward<T: Element>(z: &TensorData, t: &TensorData, r: &TensorData, 
         tensor(gt, [shape.frames, shape.columns]),
         tensor(gr, [shape.frames * m, 2 * l]),
     )
+}
+
+fn amp_inputs<T: Element>(inputs: &[TensorData; 7]) -> AmpInputs<'_, T> {
+    let [state, y, synthesis, analysis, beta, factors, theta_1] = inputs.each_ref().map(|t| slice::<T>(t));
+    AmpInputs { state, y, synthesis, analysis, beta, factors, theta_1 }
+}
+
+fn amp<T: Element>(inputs: &[TensorData; 7], form: AmpForm) -> (F, F) {
+    let shape = form.shape(inputs[4].shape(), inputs[1].shape());
+    let (state, z) = cpu::amp_iteration::<T>(amp_inputs(inputs), shape);
+    (tensor(state, [shape.state()]), tensor(z, [shape.frames * shape.antennas, 2 * shape.columns]))
+}
+
+fn amp_backward<T: Element>(
+    inputs: &[TensorData; 7],
+    outputs: &[TensorData; 2],
+    g: TensorData,
+    form: AmpForm,
+    wanted: [bool; 2],
+) -> [F; 7] {
+    let shape = form.shape(inputs[4].shape(), inputs[1].shape());
+    let [state, z] = outputs.each_ref().map(|t| slice::<T>(t));
+    let gradient = g.try_into_vec().expect("the type was chosen by dtype");
+    let outputs = AmpOutputs { state, z };
+    let found = cpu::amp_iteration_backward::<T>(amp_inputs(inputs), outputs, gradient, shape, wanted);
+    let of = |i: usize, data: Vec<T>| NdArrayTensor::from_data(TensorData::new(data, inputs[i].shape().clone()));
+    [
+        of(0, found.state),
+        of(1, found.y),
+        of(2, found.synthesis),
+        of(3, found.analysis),
+        of(4, found.beta),
+        of(5, found.factors),
+        of(6, found.theta_1),
+    ]
 }
 
 fn conv<T: Element>(x: &TensorData, w: &TensorData, b: &TensorData, shape: ConvShape) -> F {
@@ -154,6 +190,37 @@ impl Backend for NdArray {
             DType::F64 => onsager_backward::<f64>(&z, &t, &r, &g, antennas),
             _ => onsager_backward::<f32>(&z, &t, &r, &g, antennas),
         }
+    }
+
+    fn amp_iteration_kept(state: F, y: F, s: F, a: F, beta: F, factors: F, theta: F, form: AmpForm) -> (F, F) {
+        let inputs = [state, y, s, a, beta, factors, theta].map(read);
+        match inputs[1].dtype() {
+            DType::F64 => amp::<f64>(&inputs, form),
+            _ => amp::<f32>(&inputs, form),
+        }
+    }
+
+    fn amp_iteration_backward(
+        state: F,
+        y: F,
+        s: F,
+        a: F,
+        beta: F,
+        factors: F,
+        theta: F,
+        after: F,
+        z: F,
+        g: F,
+        form: AmpForm,
+        wanted: [bool; 2],
+    ) -> (F, F, F, F, F, F, F) {
+        let inputs = [state, y, s, a, beta, factors, theta].map(read);
+        let (outputs, g) = ([after, z].map(read), read(g));
+        let [state, y, s, a, beta, factors, theta] = match inputs[1].dtype() {
+            DType::F64 => amp_backward::<f64>(&inputs, &outputs, g, form, wanted),
+            _ => amp_backward::<f32>(&inputs, &outputs, g, form, wanted),
+        };
+        (state, y, s, a, beta, factors, theta)
     }
 
     fn quantize_ste(x: F, levels: f64) -> F {

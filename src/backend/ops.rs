@@ -8,6 +8,7 @@ use burn::backend::{Dispatch, backend_extension};
 use burn::tensor::Tensor;
 
 use super::covariance::{self, Primitives};
+use super::iteration::{self, AmpForm, Inputs};
 use super::{images, shrink_rows, spec, sweep};
 
 /// burn's backend plus the project's fused kernels.
@@ -50,6 +51,68 @@ pub trait Backend: burn::backend::Backend {
         antennas: usize,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
         spec::row_onsager_backward::<Self>(z, t, r, g, antennas)
+    }
+
+    /// See [`amp_iteration`].
+    #[allow(clippy::too_many_arguments)]
+    fn amp_iteration(
+        state: FloatTensor<Self>,
+        y: FloatTensor<Self>,
+        synthesis: FloatTensor<Self>,
+        analysis: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        factors: FloatTensor<Self>,
+        theta_1: FloatTensor<Self>,
+        form: AmpForm,
+    ) -> FloatTensor<Self> {
+        Self::amp_iteration_kept(state, y, synthesis, analysis, beta, factors, theta_1, form).0
+    }
+
+    /// [`Backend::amp_iteration`] with the pseudo-observations `[F*M, 2K]` that its gradients start from.
+    #[allow(clippy::too_many_arguments)]
+    fn amp_iteration_kept(
+        state: FloatTensor<Self>,
+        y: FloatTensor<Self>,
+        synthesis: FloatTensor<Self>,
+        analysis: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        factors: FloatTensor<Self>,
+        theta_1: FloatTensor<Self>,
+        form: AmpForm,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        iteration::forward::<Self>(Inputs { state, y, synthesis, analysis, beta, factors, theta_1 }, form)
+    }
+
+    /// Gradients of [`Backend::amp_iteration`] with respect to its seven tensors, for the gradient `g` of the state
+    /// `after`; z as from [`Backend::amp_iteration_kept`]. Those of synthesis and analysis may be left at zero where they
+    /// are not `wanted`.
+    #[allow(clippy::too_many_arguments, clippy::type_complexity)]
+    fn amp_iteration_backward(
+        state: FloatTensor<Self>,
+        y: FloatTensor<Self>,
+        synthesis: FloatTensor<Self>,
+        analysis: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        factors: FloatTensor<Self>,
+        theta_1: FloatTensor<Self>,
+        after: FloatTensor<Self>,
+        z: FloatTensor<Self>,
+        g: FloatTensor<Self>,
+        form: AmpForm,
+        _wanted: [bool; 2],
+    ) -> (
+        FloatTensor<Self>,
+        FloatTensor<Self>,
+        FloatTensor<Self>,
+        FloatTensor<Self>,
+        FloatTensor<Self>,
+        FloatTensor<Self>,
+        FloatTensor<Self>,
+    ) {
+        let inputs = Inputs { state, y, synthesis, analysis, beta, factors, theta_1 };
+        let [state, y, synthesis, analysis, beta, factors, theta_1] =
+            iteration::backward::<Self>(inputs, (after, z), g, form);
+        (state, y, synthesis, analysis, beta, factors, theta_1)
     }
 
     /// See [`covariance_score`]; `gamma [F, K]`, `s [2L, K]`, `y [F*M, 2L]` -> `[F, 2K]`.
@@ -218,6 +281,46 @@ pub fn row_scale(z: Tensor<2>, c: Tensor<2>, antennas: usize) -> Tensor<2> {
 /// Theorem 1 (paper A): `R (sum_i J_i)^T` in the layout with one antenna a row.
 pub fn row_onsager(z: Tensor<2>, t: Tensor<2>, r: Tensor<2>, antennas: usize) -> Tensor<2> {
     Tensor::from_dispatch(Dispatch::row_onsager(z.into_dispatch(), t.into_dispatch(), r.into_dispatch(), antennas))
+}
+
+/// An iteration of unfolded AMP (Theorem 1 of paper A) at unit noise and unit pilots, from state to state.
+///
+/// A state is one row of numbers: the estimate X `[F*M, 2K]`, the residual R `[F*M, 2L]` and the likelihood ratios
+/// `[F, K]` one after the other (the last are not read). With `A^T` the matrix `analysis [2K, 2L]`:
+///
+/// - `Z = X + R A`, `tau2 = e^tau ||R||^2/(L M)`, `b = e^theta_2 beta`, `omega = b/(b + tau2)`,
+/// - `llr = (omega/tau2) ||z_k||^2 - M ln(1 + b/tau2)`, `w` the posterior of the logits `llr - theta_1`,
+/// - `X' = v omega w Z`, `R' = Y - X' S + (onsager/L) (sum_k J_k) R` with the Jacobians of
+///   [`row_shrink`](super::row_shrink).
+///
+/// `y [F*M, 2L]`, `synthesis [2K, 2L]` is S as [`synthesis_matrix`](crate::complex::synthesis_matrix) has it, and
+/// `analysis` the same of the filter's adjoint (for `B~ = S^H` it is S too); `beta [F, K]`; `factors [1, 4]` are v,
+/// theta_2, tau and onsager; `theta_1 [1, 1]` or `[1, K]`.
+///
+/// One operation, because an iteration of small frames is a few microseconds of arithmetic: as some forty nodes of a
+/// graph it costs several times as much. The state goes on to the next iteration as it is, so that nothing is unpacked
+/// between two of them.
+#[allow(clippy::too_many_arguments)]
+pub fn amp_iteration(
+    state: Tensor<1>,
+    y: Tensor<2>,
+    synthesis: Tensor<2>,
+    analysis: Tensor<2>,
+    beta: Tensor<2>,
+    factors: Tensor<2>,
+    theta_1: Tensor<2>,
+    form: AmpForm,
+) -> Tensor<1> {
+    Tensor::from_dispatch(Dispatch::amp_iteration(
+        state.into_dispatch(),
+        y.into_dispatch(),
+        synthesis.into_dispatch(),
+        analysis.into_dispatch(),
+        beta.into_dispatch(),
+        factors.into_dispatch(),
+        theta_1.into_dispatch(),
+        form,
+    ))
 }
 
 /// Leave-one-out statistics of the covariance method.

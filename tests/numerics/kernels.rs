@@ -2,8 +2,8 @@
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use grantfree::backend::{
-    conv_same, coordinate_sweep, covariance_filter, covariance_score, group_shrink, norm_plus, row_dot, row_onsager,
-    row_scale, section_posterior,
+    AmpForm, ShrinkRule, amp_iteration, conv_same, coordinate_sweep, covariance_filter, covariance_score, group_shrink,
+    norm_plus, row_dot, row_onsager, row_scale, row_shrink, section_posterior,
 };
 use num_complex::Complex64;
 
@@ -495,5 +495,127 @@ fn convolutions_are_the_plain_sums_on_every_backend() {
         let bias = Tensor::<1>::from_data(TensorData::new(put(&b), [o]), &device);
         let got = values(conv_same(image, weight, bias, d as usize, true));
         assert!(relative(&got, &want) < 1e-5, "{name}");
+    }
+}
+
+/// Sizes of a step of AMP: frames, antennas, sequences, pilot length.
+type AmpSizes = [usize; 4];
+
+/// State, y, synthesis, analysis, beta, factors and theta_1 with their shapes; `per_device` chooses the prior's.
+fn amp_inputs([f, m, k, l]: AmpSizes, per_device: bool) -> Vec<(Vec<f64>, [usize; 2])> {
+    let scaled = |seed: u64, shape: [usize; 2], scale: f64, mean: f64| {
+        let numbers = normals(seed, shape[0] * shape[1]);
+        (numbers.iter().map(|v| mean + scale * v).collect::<Vec<f64>>(), shape)
+    };
+    let pilots = (0.5 / l as f64).sqrt();
+    let (beta, shape) = scaled(64, [f, k], 1.0, 0.0);
+    vec![
+        scaled(60, [1, f * m * 2 * (k + l) + f * k], 0.8, 0.0),
+        scaled(61, [f * m, 2 * l], 1.0, 0.0),
+        scaled(62, [2 * k, 2 * l], pilots, 0.0),
+        scaled(63, [2 * k, 2 * l], pilots, 0.0),
+        (beta.iter().map(|b| 0.3 + b * b).collect(), shape),
+        (vec![0.9, 0.2, -0.1, 0.8], [1, 4]),
+        scaled(65, [1, if per_device { k } else { 1 }], 0.3, 0.7),
+    ]
+}
+
+fn amp_fused(t: &[Tensor<2>], form: AmpForm) -> Tensor<2> {
+    let state = t[0].clone();
+    let n = state.dims()[1];
+    let [y, s, a, beta, factors, theta] = [1, 2, 3, 4, 5, 6].map(|i| t[i].clone());
+    amp_iteration(state.reshape([n]), y, s, a, beta, factors, theta, form).reshape([1, n])
+}
+
+/// The same from the row kernels and burn's operations.
+fn amp_composed(t: &[Tensor<2>], form: AmpForm) -> Tensor<2> {
+    let ([rows, width], [f, k], m) = (t[1].dims(), t[4].dims(), form.antennas);
+    let part = |first: usize, shape: [usize; 2]| t[0].clone().narrow(1, first, shape[0] * shape[1]).reshape(shape);
+    let (x, r) = (part(0, [rows, 2 * k]), part(rows * 2 * k, [rows, width]));
+    let [v, theta_2, tau, onsager] = [0, 1, 2, 3].map(|i| t[5].clone().narrow(1, i, 1));
+    let z = x + r.clone().matmul(t[3].clone().transpose());
+    let power = r.clone().powi_scalar(2).reshape([f, m * width]).sum_dim(1) / (m * width / 2) as f64;
+    let tau2 = (power * tau.exp()).expand([f, k]);
+    let beta = t[4].clone() * theta_2.exp();
+    let omega = beta.clone() / (beta.clone() + tau2.clone());
+    let rule = ShrinkRule {
+        gain: omega.clone() * v,
+        slope: omega / tau2.clone(),
+        offset: (beta / tau2).log1p() * m as f64,
+        log_prior: t[6].clone().neg(),
+        section: form.section,
+        matrix_onsager: form.matrix_onsager,
+    };
+    let out = row_shrink(z, r, rule, m);
+    let r = t[1].clone() - out.x.clone().matmul(t[2].clone()) + out.onsager * (onsager / (width / 2) as f64);
+    Tensor::cat(vec![out.x.reshape([1, rows * 2 * k]), r.reshape([1, rows * width]), out.llr.reshape([1, f * k])], 1)
+}
+
+fn amp_forms(antennas: usize) -> [AmpForm; 4] {
+    [(1, true), (1, false), (2, true), (3, false)].map(|(section, matrix_onsager)| AmpForm {
+        antennas,
+        section,
+        matrix_onsager,
+    })
+}
+
+#[test]
+fn gradients_of_an_amp_iteration_match_finite_differences() {
+    let mut devices = devices();
+    devices.retain(|(name, _)| *name != "wgpu");
+    for (i, form) in amp_forms(ANTENNAS).into_iter().enumerate() {
+        let inputs = amp_inputs([FRAMES, ANTENNAS, COLUMNS, LENGTH], i % 2 == 0);
+        let inputs: Vec<(&[f64], [usize; 2])> = inputs.iter().map(|(d, s)| (&d[..], *s)).collect();
+        check_gradients_on(&devices, "amp_iteration", &inputs, |t| amp_fused(t, form));
+    }
+}
+
+/// Result and all gradients of a weighted sum of it, one after the other.
+fn amp_pass(
+    device: &Device,
+    dtype: DType,
+    sizes: AmpSizes,
+    per_device: bool,
+    f: impl Fn(&[Tensor<2>]) -> Tensor<2>,
+) -> Vec<Vec<f64>> {
+    let device = device.clone().autodiff();
+    let inputs: Vec<Tensor<2>> = amp_inputs(sizes, per_device)
+        .iter()
+        .map(|(data, shape)| tensor(data, *shape, &device, dtype).require_grad())
+        .collect();
+    let out = f(&inputs);
+    let shape = out.dims();
+    let grads = (out.clone() * tensor(&normals(99, shape[1]), shape, &device, dtype)).sum().backward();
+    let gradients = inputs.iter().map(|t| values(t.grad(&grads).expect("every input has a gradient")));
+    std::iter::once(values(out)).chain(gradients).collect()
+}
+
+#[test]
+fn an_amp_iteration_is_the_composition_of_row_kernels_on_every_backend() {
+    // A few frames; many, with an odd rest; pilots too large for a cache.
+    for sizes in [[2, 3, 6, 5], [37, 5, 12, 7], [3, 2, 300, 240]] {
+        for (i, form) in amp_forms(sizes[1]).into_iter().enumerate() {
+            let want = amp_pass(&super::cpu(), DType::F64, sizes, i % 2 == 0, |t| amp_composed(t, form));
+            for (name, device) in devices() {
+                let got = amp_pass(&device, DType::F32, sizes, i % 2 == 0, |t| amp_fused(t, form));
+                for (n, (got, want)) in got.iter().zip(&want).enumerate() {
+                    let error = relative(got, want);
+                    assert!(error < 1e-4, "{name}, {sizes:?}, {form:?}, array {n}: {error:.1e}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn an_amp_iteration_does_not_depend_on_the_number_of_threads() {
+    let form = AmpForm { antennas: 4, section: 2, matrix_onsager: true };
+    for sizes in [[50, 4, 30, 9], [40, 4, 300, 240]] {
+        let pass = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| amp_pass(&super::cpu(), DType::F32, sizes, true, |t| amp_fused(t, form)))
+        };
+        let one = pass(1);
+        assert!(pass(2) == one && pass(5) == one, "{sizes:?}");
     }
 }

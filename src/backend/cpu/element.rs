@@ -13,11 +13,15 @@ pub trait Element:
     fn narrow(value: f64) -> Self;
     /// `exp(self)` for `self <= 0`.
     fn exp_of_negative(self) -> Self;
+    /// `ln(1 + self)` for `self >= 0`.
+    fn log1p_of_positive(self) -> Self;
 
     /// A SIMD register.
     type Lanes<S: Simd>: Copy;
     /// A slice as registers, and the rest that fills none.
     fn lanes<S: Simd>(values: &[Self]) -> (&[Self::Lanes<S>], &[Self]);
+    /// The same to write to.
+    fn lanes_mut<S: Simd>(values: &mut [Self]) -> (&mut [Self::Lanes<S>], &mut [Self]);
     /// One value in all lanes.
     fn splat<S: Simd>(simd: S, value: Self) -> Self::Lanes<S>;
     /// `-a`.
@@ -39,7 +43,8 @@ impl Element for f32 {
     #[inline(always)]
     #[allow(clippy::excessive_precision)]
     fn exp_of_negative(self) -> Self {
-        let x = self.max(-87.0);
+        // A comparison, unlike `max`, keeps NaN.
+        let x = if self < -87.0 { -87.0 } else { self };
         let n = (x * std::f32::consts::LOG2_E + 0.5).floor();
         // ln 2 in two parts, the first of which is short enough to be multiplied without an error.
         let r = (x - n * 0.693_359_375) - n * -2.121_944_4e-4;
@@ -52,11 +57,36 @@ impl Element for f32 {
         let p = (p * r + 1.0) * r + 1.0;
         p * f32::from_bits((((n as i32) + 127) << 23) as u32)
     }
+    /// Exponent and series of the mantissa `m` in `[root(1/2), root(2))`: `ln m = 2 atanh((m - 1)/(m + 1))`. What `1 + x`
+    /// loses by rounding is added again. Error below 2e-7 relative, without branches.
+    #[inline(always)]
+    #[allow(clippy::excessive_precision)]
+    fn log1p_of_positive(self) -> Self {
+        const ROOT_HALF: u32 = 0x3f35_04f3;
+        let u = 1.0 + self;
+        let lost = (self - (u - 1.0)) / u;
+        let shifted = u.to_bits().wrapping_sub(ROOT_HALF);
+        let n = ((shifted as i32) >> 23) as f32;
+        let f = f32::from_bits((shifted & 0x007f_ffff).wrapping_add(ROOT_HALF)) - 1.0;
+        let s = f / (2.0 + f);
+        let z = s * s;
+        let p = 1.0 / 9.0;
+        let p = p * z + 1.0 / 7.0;
+        let p = p * z + 0.2;
+        let p = p * z + 1.0 / 3.0;
+        let series = 2.0 * s + 2.0 * s * z * p;
+        // ln 2 in two parts, as in the exponential.
+        n * 0.693_359_375 + (series + (lost - n * 2.121_944_4e-4))
+    }
 
     type Lanes<S: Simd> = S::f32s;
     #[inline(always)]
     fn lanes<S: Simd>(values: &[Self]) -> (&[S::f32s], &[Self]) {
         S::as_simd_f32s(values)
+    }
+    #[inline(always)]
+    fn lanes_mut<S: Simd>(values: &mut [Self]) -> (&mut [S::f32s], &mut [Self]) {
+        S::as_mut_simd_f32s(values)
     }
     #[inline(always)]
     fn splat<S: Simd>(simd: S, value: Self) -> S::f32s {
@@ -87,11 +117,19 @@ impl Element for f64 {
     fn exp_of_negative(self) -> Self {
         self.exp()
     }
+    #[inline(always)]
+    fn log1p_of_positive(self) -> Self {
+        self.ln_1p()
+    }
 
     type Lanes<S: Simd> = S::f64s;
     #[inline(always)]
     fn lanes<S: Simd>(values: &[Self]) -> (&[S::f64s], &[Self]) {
         S::as_simd_f64s(values)
+    }
+    #[inline(always)]
+    fn lanes_mut<S: Simd>(values: &mut [Self]) -> (&mut [S::f64s], &mut [Self]) {
+        S::as_mut_simd_f64s(values)
     }
     #[inline(always)]
     fn splat<S: Simd>(simd: S, value: Self) -> S::f64s {
@@ -155,8 +193,16 @@ impl<'a, T> View<'a, T> {
     }
 }
 
-/// `out = keep * out + a b` with rows of `out` `stride` apart, single-threaded.
-fn product<T: Copy + 'static>(out: &mut [T], stride: usize, a: View<T>, b: View<T>, one: T, keep: bool) {
+/// `out = keep * out + factor a b` with rows of `out` `stride` apart.
+fn product<T: Copy + 'static>(
+    out: &mut [T],
+    stride: usize,
+    [a, b]: [View<T>; 2],
+    one: T,
+    factor: T,
+    keep: bool,
+    parallelism: gemm::Parallelism,
+) {
     a.check();
     b.check();
     assert_eq!(a.columns, b.rows, "inner dimensions differ");
@@ -180,26 +226,52 @@ fn product<T: Copy + 'static>(out: &mut [T], stride: usize, a: View<T>, b: View<
             b.column_stride as isize,
             b.row_stride as isize,
             one,
-            one,
+            factor,
             false,
             a.conj,
             b.conj,
-            gemm::Parallelism::None,
+            parallelism,
         );
     }
 }
 
-/// Real `out (+)= a b`.
-pub fn matmul<T: Element>(out: &mut [T], a: View<T>, b: View<T>, keep: bool) {
-    product(out, b.columns, a, b, T::one(), keep);
-}
-
 /// Real `out (+)= a b`, rows of `out` `stride` apart.
 pub fn matmul_into<T: Element>(out: &mut [T], stride: usize, a: View<T>, b: View<T>, keep: bool) {
-    product(out, stride, a, b, T::one(), keep);
+    product(out, stride, [a, b], T::one(), T::one(), keep, gemm::Parallelism::None);
+}
+
+/// Real `out += factor a b`, by all threads where `parallel`: every entry is summed in the same order for any number.
+pub fn matmul_add<T: Element>(out: &mut [T], a: View<T>, b: View<T>, factor: T, parallel: bool) {
+    let parallelism = if parallel { gemm::Parallelism::Rayon(0) } else { gemm::Parallelism::None };
+    product(out, b.columns, [a, b], T::one(), factor, true, parallelism);
+}
+
+/// Real `out = factor a b` by all threads; every entry is summed in the same order for any number of them.
+pub fn matmul_parallel<T: Element>(out: &mut [T], a: View<T>, b: View<T>, factor: T) {
+    product(out, b.columns, [a, b], T::one(), factor, false, gemm::Parallelism::Rayon(0));
 }
 
 /// Complex `out (+)= a b`.
 pub fn cmatmul<T: Element>(out: &mut [Complex<T>], a: View<Complex<T>>, b: View<Complex<T>>, keep: bool) {
-    product(out, b.columns, a, b, Complex::new(T::one(), T::zero()), keep);
+    let one = Complex::new(T::one(), T::zero());
+    product(out, b.columns, [a, b], one, one, keep, gemm::Parallelism::None);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Element;
+
+    #[test]
+    fn logarithms_and_exponentials_in_single_precision_are_right_to_the_last_bits() {
+        for i in 0..200_000 {
+            let x = 10_f32.powf(i as f32 / 5000.0 - 20.0);
+            let error = (f64::from(x.log1p_of_positive()) / f64::from(x).ln_1p() - 1.0).abs();
+            assert!(error < 3e-7, "log1p({x}): {error:.1e}");
+            let x = -(i as f32) / 2500.0;
+            let error = (f64::from(x.exp_of_negative()) / f64::from(x).exp() - 1.0).abs();
+            assert!(error < 3e-7, "exp({x}): {error:.1e}");
+        }
+        assert_eq!(0.0_f32.log1p_of_positive(), 0.0);
+        assert!(f32::NAN.exp_of_negative().is_nan());
+    }
 }

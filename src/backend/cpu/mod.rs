@@ -1,7 +1,10 @@
 //! CPU bodies on plain slices: one frame is one task, rayon runs the frames, gemm and SIMD do the inner loops.
 
+mod amp;
+mod antennas;
 mod conv;
 mod covariance;
+mod denoise;
 mod element;
 mod norm;
 #[cfg(feature = "ndarray")]
@@ -10,6 +13,7 @@ mod quantize;
 mod rows;
 mod sweep;
 
+pub(super) use amp::{AmpInputs, AmpOutputs, AmpShape, amp_iteration, amp_iteration_backward};
 pub(super) use conv::{ConvShape, conv_same, conv_same_backward};
 pub(super) use covariance::{
     CovarianceShape, SMALLEST_RATIO, covariance_filter, covariance_filter_backward, covariance_score,

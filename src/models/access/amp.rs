@@ -4,9 +4,9 @@ use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 
 use super::inputs::FrameTensors;
-use super::scalar::{residual_power, scalar};
-use crate::backend::{ShrinkRule, row_shrink};
-use crate::complex::{analysis_matrix, stack_pilots, synthesis_matrix};
+use super::scalar::scalar;
+use crate::backend::{AmpForm, amp_iteration};
+use crate::complex::{stack_pilots, synthesis_matrix};
 use crate::scenario::Pilots;
 
 /// What an iteration works with; pilots are those the frames were made with.
@@ -15,84 +15,86 @@ pub(in crate::models) struct AmpStep<'a> {
     pub frames: &'a FrameTensors,
     /// `X -> S X`, `[2K, 2L]`.
     pub synthesis: Tensor<2>,
-    /// Rows that exclude each other: Q, or 1.
-    pub section: usize,
-    /// Matrix Onsager term (else the mean of the traces).
-    pub matrix_onsager: bool,
+    /// Antennas, section, Onsager term.
+    pub form: AmpForm,
 }
 
-/// Parameters of an iteration, each `[1, 1]` unless said otherwise; the classical algorithm is in brackets.
+/// Parameters of an iteration.
+#[derive(Debug, Clone)]
 pub struct AmpScalars {
-    /// Factor on the shrink of the denoiser (1).
-    pub v: Tensor<2>,
+    /// Factor on the shrink of the denoiser (v), log of the factor on the received power (theta_2), log of the factor on
+    /// the residual power (tau), factor on the Onsager term; `[1, 4]`.
+    pub factors: Tensor<2>,
     /// The posterior's logit is `llr - theta_1`; `[1, 1]` or `[1, K]`.
     pub theta_1: Tensor<2>,
-    /// Log of the factor on the received power (0).
-    pub theta_2: Tensor<2>,
-    /// Log of the factor on the residual power (0).
-    pub tau: Tensor<2>,
-    /// Factor on the Onsager term (1).
-    pub onsager: Tensor<2>,
 }
 
-/// State between iterations.
+impl AmpScalars {
+    /// Those of the classical algorithm.
+    pub fn classical(theta_1: Tensor<2>) -> Self {
+        Self { factors: Tensor::from_floats([[1.0, 0.0, 0.0, 1.0]], &theta_1.device()), theta_1 }
+    }
+}
+
+/// State between iterations: estimate, residual and likelihood ratios in one row, as
+/// [`amp_iteration`] packs them.
+#[derive(Debug, Clone)]
 pub(in crate::models) struct AmpState {
-    /// Residual R, `[F*M, 2L]`; starts at Y.
-    pub r: Tensor<2>,
-    /// Estimate X, `[F*M, 2K]`; `None` is zero.
-    pub x: Option<Tensor<2>>,
+    packed: Tensor<1>,
+    frames: usize,
+    antennas: usize,
+    columns: usize,
 }
 
 impl AmpState {
     /// `X = 0`, `R = Y`.
     pub fn start(frames: &FrameTensors) -> Self {
-        Self { r: frames.y.clone(), x: None }
+        let ([f, k], [rows, width]) = (frames.beta.dims(), frames.y.dims());
+        let zeros = |count: usize| Tensor::<1>::zeros([count], (&frames.y.device(), frames.y.dtype()));
+        let parts = vec![zeros(rows * 2 * k), frames.y.clone().reshape([rows * width]), zeros(f * k)];
+        Self { packed: Tensor::cat(parts, 0), frames: f, antennas: frames.antennas, columns: k }
     }
 
     /// Cuts the state from the graph.
     pub fn detach(self) -> Self {
-        Self { r: self.r.detach(), x: self.x.map(Tensor::detach) }
+        Self { packed: self.packed.detach(), ..self }
+    }
+
+    /// Estimate X, `[F*M, 2K]`.
+    pub fn x(&self) -> Tensor<2> {
+        let [rows, width] = [self.frames * self.antennas, 2 * self.columns];
+        self.packed.clone().narrow(0, 0, rows * width).reshape([rows, width])
+    }
+
+    /// Likelihood ratios of the last iteration, `[F, K]`.
+    pub fn llr(&self) -> Tensor<2> {
+        let count = self.frames * self.columns;
+        let first = self.packed.dims()[0] - count;
+        self.packed.clone().narrow(0, first, count).reshape([self.frames, self.columns])
     }
 }
 
 impl<'a> AmpStep<'a> {
     /// For pilots `s [2L, K]`.
     pub fn new(frames: &'a FrameTensors, s: Tensor<2>, section: usize, matrix_onsager: bool) -> Self {
-        Self { frames, synthesis: synthesis_matrix(s), section, matrix_onsager }
+        let form = AmpForm { antennas: frames.antennas, section, matrix_onsager };
+        Self { frames, synthesis: synthesis_matrix(s), form }
     }
 
     /// `Z = X + B~ R`, denoise, Onsager-corrected residual. `b [2L, K]` is `B~^H` in the layout of the pilots, or `None`
-    /// for `B~ = S^H`. Returns the new state (with an estimate) and the likelihood ratios `[F, K]`.
-    pub fn run(&self, state: AmpState, b: Option<Tensor<2>>, p: AmpScalars) -> (AmpState, Tensor<2>) {
-        let m = self.frames.antennas;
-        let [batch, k] = self.frames.beta.dims();
-        let l = self.frames.y.dims()[1] / 2;
-        let analysis = match b {
-            Some(b) => analysis_matrix(b),
-            None => self.synthesis.clone().transpose(),
-        };
-        let correlated = state.r.clone().matmul(analysis);
-        let z = match state.x {
-            Some(x) => x + correlated,
-            None => correlated,
-        };
-        let tau2 = residual_power(state.r.clone(), m) * p.tau.exp();
-        let tau2 = tau2.expand([batch, k]);
-        let beta = self.frames.beta.clone() * p.theta_2.exp();
-        // omega = beta/(beta + tau2); llr = (omega/tau2) ||z||^2 - M ln(1 + beta/tau2).
-        let omega = beta.clone() / (beta.clone() + tau2.clone());
-        let rule = ShrinkRule {
-            gain: omega.clone() * p.v,
-            slope: omega / tau2.clone(),
-            offset: (beta / tau2).log1p() * m as f64,
-            log_prior: p.theta_1.neg(),
-            section: self.section,
-            matrix_onsager: self.matrix_onsager,
-        };
-        let out = row_shrink(z, state.r, rule, m);
-        let r =
-            self.frames.y.clone() - out.x.clone().matmul(self.synthesis.clone()) + out.onsager * (p.onsager / l as f64);
-        (AmpState { r, x: Some(out.x) }, out.llr)
+    /// for `B~ = S^H`.
+    pub fn run(&self, state: &AmpState, b: Option<Tensor<2>>, p: AmpScalars) -> AmpState {
+        let packed = amp_iteration(
+            state.packed.clone(),
+            self.frames.y.clone(),
+            self.synthesis.clone(),
+            b.map_or_else(|| self.synthesis.clone(), synthesis_matrix),
+            self.frames.beta.clone(),
+            p.factors,
+            p.theta_1,
+            self.form,
+        );
+        AmpState { packed, ..state.clone() }
     }
 }
 
@@ -130,12 +132,7 @@ impl AmpLayer {
 
     /// The layer's parameters for one iteration.
     pub fn scalars(&self) -> AmpScalars {
-        AmpScalars {
-            v: self.v.val(),
-            theta_1: self.theta_1.val(),
-            theta_2: self.theta_2.val(),
-            tau: self.tau.val(),
-            onsager: self.onsager.val(),
-        }
+        let factors = vec![self.v.val(), self.theta_2.val(), self.tau.val(), self.onsager.val()];
+        AmpScalars { factors: Tensor::cat(factors, 1), theta_1: self.theta_1.val() }
     }
 }

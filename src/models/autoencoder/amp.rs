@@ -43,34 +43,22 @@ impl AmpDecoder {
 
     /// `s [2L, K]`: the pilots the frames were made with.
     pub(super) fn forward(&self, frames: &FrameTensors, s: Tensor<2>) -> AmpPass {
-        let device = s.device();
         let step = AmpStep::new(frames, s, 1, true);
         let mut state = AmpState::start(frames);
         let mut pass = AmpPass { x: Vec::new(), logits: Vec::new() };
-        let constant = |v: f64| Tensor::from_floats([[v as f32]], &device);
-        let (zero, one) = (constant(0.0), constant(1.0));
+        let tied = AmpScalars::classical(self.theta_1.val());
         for t in 0..self.iterations {
             let layer = self.layers.get(t);
-            let theta_1 = match layer {
-                Some(l) => self.theta_1.val() + l.theta_1.val(),
-                None => self.theta_1.val(),
-            };
             let scalars = match layer {
-                Some(l) => AmpScalars { theta_1: theta_1.clone(), ..l.scalars() },
-                None => AmpScalars {
-                    v: one.clone(),
-                    theta_1: theta_1.clone(),
-                    theta_2: zero.clone(),
-                    tau: zero.clone(),
-                    onsager: one.clone(),
-                },
+                Some(l) => AmpScalars { theta_1: tied.theta_1.clone() + l.theta_1.val(), ..l.scalars() },
+                None => tied.clone(),
             };
-            let (next, llr) = step.run(state, layer.map(|l| l.b.val()), scalars);
+            let theta_1 = scalars.theta_1.clone();
+            state = step.run(&state, layer.map(|l| l.b.val()), scalars);
             if layer.is_some() || t + 1 == self.iterations {
-                pass.x.extend(next.x.clone());
-                pass.logits.push(llr - theta_1);
+                pass.x.push(state.x());
+                pass.logits.push(state.llr() - theta_1);
             }
-            state = next;
         }
         pass
     }

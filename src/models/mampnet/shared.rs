@@ -81,11 +81,11 @@ impl SharedNet {
             if detach_before == Some(t) {
                 state = state.detach();
             }
-            let (next, llr) = step.run(state, Some(layer.b.val()), layer.scalars());
+            state = step.run(&state, Some(layer.b.val()), layer.scalars());
+            let llr = state.llr();
             pass.logits.push(llr.clone() - layer.theta_1.val());
             pass.llr = llr;
-            pass.x.extend(next.x.clone());
-            state = next;
+            pass.x.push(state.x());
         }
         if depth > self.layers.len() && !self.covariance.is_empty() {
             self.covariance_layers(frames, s, detach_before == Some(self.layers.len()), &mut pass);
