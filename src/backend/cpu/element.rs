@@ -15,7 +15,7 @@ pub trait Element:
     fn exp_of_negative(self) -> Self;
 
     /// A SIMD register.
-    type Lanes<S: Simd>: Copy;
+    type Lanes<S: Simd>: bytemuck::Pod;
     /// A slice as registers, and the rest that fills none.
     fn lanes<S: Simd>(values: &[Self]) -> (&[Self::Lanes<S>], &[Self]);
     /// One value in all lanes.
@@ -40,7 +40,11 @@ impl Element for f32 {
     #[allow(clippy::excessive_precision)]
     fn exp_of_negative(self) -> Self {
         let x = self.max(-87.0);
-        let n = (x * std::f32::consts::LOG2_E + 0.5).floor();
+        // Beyond 2^23 a float has no room for a fraction: the sum rounds to the nearest integer n, and its last bits are
+        // those of n + 127, the exponent of 2^n. A conversion to an integer would not become vector code.
+        const SHIFT: f32 = 12_582_912.0 + 127.0;
+        let shifted = x * std::f32::consts::LOG2_E + SHIFT;
+        let n = shifted - SHIFT;
         // ln 2 in two parts, the first of which is short enough to be multiplied without an error.
         let r = (x - n * 0.693_359_375) - n * -2.121_944_4e-4;
         let p = 1.0 / 5040.0;
@@ -50,7 +54,7 @@ impl Element for f32 {
         let p = p * r + 1.0 / 6.0;
         let p = p * r + 0.5;
         let p = (p * r + 1.0) * r + 1.0;
-        p * f32::from_bits((((n as i32) + 127) << 23) as u32)
+        p * f32::from_bits(shifted.to_bits() << 23)
     }
 
     type Lanes<S: Simd> = S::f32s;
