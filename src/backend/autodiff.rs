@@ -383,6 +383,51 @@ impl<B: Backend, C: CheckpointStrategy> Backend for Autodiff<B, C> {
         unreachable!("a backward pass runs on the inner backend; second derivatives are not supported")
     }
 
+    fn exp_linear(x: FloatTensor<Self>) -> FloatTensor<Self> {
+        #[derive(Debug)]
+        struct ExpLinear;
+        impl<B: Backend> Backward<B, 1> for ExpLinear {
+            type State = FloatTensor<B>;
+            fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+                let g = grads.consume::<B>(&ops.node);
+                let gx = B::exp_linear_backward(ops.state, g);
+                register::<B, _>(grads, ops.parents.map(|p| p.map(|node| node.id)), [gx]);
+            }
+        }
+        let (x, nx) = x.into_parts();
+        match ExpLinear.prepare::<C>([nx]).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish(x.clone(), B::exp_linear(x)),
+            OpsKind::UnTracked(prep) => prep.finish(B::exp_linear(x)),
+        }
+    }
+
+    fn exp_linear_backward(_: FloatTensor<Self>, _: FloatTensor<Self>) -> FloatTensor<Self> {
+        unreachable!("a backward pass runs on the inner backend; second derivatives are not supported")
+    }
+
+    fn max_pool_same(x: FloatTensor<Self>, side: usize) -> FloatTensor<Self> {
+        #[derive(Debug)]
+        struct MaxPoolSame;
+        impl<B: Backend> Backward<B, 1> for MaxPoolSame {
+            type State = (FloatTensor<B>, usize);
+            fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+                let g = grads.consume::<B>(&ops.node);
+                let (x, side) = ops.state;
+                let gx = B::max_pool_same_backward(x, g, side);
+                register::<B, _>(grads, ops.parents.map(|p| p.map(|node| node.id)), [gx]);
+            }
+        }
+        let (x, nx) = x.into_parts();
+        match MaxPoolSame.prepare::<C>([nx]).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish((x.clone(), side), B::max_pool_same(x, side)),
+            OpsKind::UnTracked(prep) => prep.finish(B::max_pool_same(x, side)),
+        }
+    }
+
+    fn max_pool_same_backward(_: FloatTensor<Self>, _: FloatTensor<Self>, _: usize) -> FloatTensor<Self> {
+        unreachable!("a backward pass runs on the inner backend; second derivatives are not supported")
+    }
+
     fn norm_plus(
         x: FloatTensor<Self>,
         alpha: FloatTensor<Self>,

@@ -5,7 +5,7 @@ use burn::backend::{Flex, TensorMetadata};
 use burn::tensor::{DType, TensorData};
 use burn_flex::FlexTensor;
 
-use super::cpu::{self, AmpInputs, AmpOutputs, ConvShape, CovarianceShape, Element, NormShape, RowShape};
+use super::cpu::{self, AmpInputs, AmpOutputs, ConvShape, CovarianceShape, Element, NormShape, PoolShape, RowShape};
 use super::images::EPSILON;
 use super::iteration::AmpForm;
 use super::ops::Backend;
@@ -152,6 +152,28 @@ fn conv_backward<T: Element>(x: &F, w: &F, g: &F, dilation: &usize, activate: &b
     )
 }
 
+/// A batch of the shape of `like`.
+fn image<T: Element>(data: Vec<T>, like: &F) -> F {
+    let s = like.shape();
+    tensor(data, [s[0], s[1], s[2], s[3]])
+}
+
+fn elu<T: Element>(x: &F) -> F {
+    image(cpu::exp_linear::<T>(x.storage()), x)
+}
+
+fn elu_backward<T: Element>(x: &F, g: &F) -> F {
+    image(cpu::exp_linear_backward::<T>(x.storage(), g.storage()), x)
+}
+
+fn pool<T: Element>(x: &F, side: &usize) -> F {
+    image(cpu::max_pool_same::<T>(x.storage(), PoolShape::of(&x.shape(), *side)), x)
+}
+
+fn pool_backward<T: Element>(x: &F, g: &F, side: &usize) -> F {
+    image(cpu::max_pool_same_backward::<T>(x.storage(), g.storage(), PoolShape::of(&x.shape(), *side)), x)
+}
+
 fn norm<T: Element>(x: &F, alpha: &F, gamma: &F, beta: &F) -> F {
     let weights = [alpha.storage(), gamma.storage(), beta.storage()];
     let s = x.shape();
@@ -247,6 +269,22 @@ impl Backend for Flex {
 
     fn conv_same_backward(x: F, weight: F, g: F, dilation: usize, activate: bool) -> (F, F, F) {
         typed!(x, weight, g; conv_backward::<T>(x, weight, g, dilation, activate))
+    }
+
+    fn exp_linear(x: F) -> F {
+        typed!(x; elu::<T>(x))
+    }
+
+    fn exp_linear_backward(x: F, g: F) -> F {
+        typed!(x, g; elu_backward::<T>(x, g))
+    }
+
+    fn max_pool_same(x: F, side: usize) -> F {
+        typed!(x; pool::<T>(x, side))
+    }
+
+    fn max_pool_same_backward(x: F, g: F, side: usize) -> F {
+        typed!(x, g; pool_backward::<T>(x, g, side))
     }
 
     fn norm_plus(x: F, alpha: F, gamma: F, beta: F) -> F {

@@ -1,10 +1,10 @@
-//! Default bodies of the image kernels: convolution and normalisation in burn primitives. They are the specification of the
+//! Default bodies of the image kernels: convolution, pooling and normalisation in burn primitives. They are the specification of the
 //! fast ones, and what runs on GPUs.
 
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, TensorMetadata};
-use burn::tensor::Shape;
 use burn::tensor::ops::ConvOptions;
+use burn::tensor::{IntDType, Shape};
 
 /// Added to the variances of instance normalisation, as in the published networks.
 pub(super) const EPSILON: f64 = 1e-5;
@@ -54,6 +54,24 @@ pub(super) fn conv_same_backward<B: Backend>(
     let gx = B::conv2d_x_backward(seen, weight, g, options);
     let gx = if activate { B::float_mul(gx, slope::<B>(x)) } else { gx };
     (gx, gw, gb)
+}
+
+pub(super) fn exp_linear<B: Backend>(x: FloatTensor<B>) -> FloatTensor<B> {
+    elu::<B>(x)
+}
+
+pub(super) fn exp_linear_backward<B: Backend>(x: FloatTensor<B>, g: FloatTensor<B>) -> FloatTensor<B> {
+    B::float_mul(g, slope::<B>(x))
+}
+
+pub(super) fn max_pool_same<B: Backend>(x: FloatTensor<B>, side: usize) -> FloatTensor<B> {
+    B::max_pool2d(x, [side; 2], [1; 2], [side / 2; 2], [1; 2], false)
+}
+
+pub(super) fn max_pool_same_backward<B: Backend>(x: FloatTensor<B>, g: FloatTensor<B>, side: usize) -> FloatTensor<B> {
+    let ([kernel, stride, padding, dilation], dtype) = ([[side; 2], [1; 2], [side / 2; 2], [1; 2]], IntDType::I32);
+    let indices = B::max_pool2d_with_indices(x.clone(), kernel, stride, padding, dilation, false, dtype).indices;
+    B::max_pool2d_with_indices_backward(x, kernel, stride, padding, dilation, false, g, indices).x_grad
 }
 
 /// Everything a batch `[B, C, P]` is normalised by; `[B, C, 1]` but for the last.
@@ -212,6 +230,29 @@ mod tests {
                     assert_same(&format!("{name} x"), fast.0, spec.0, tolerance);
                     assert_same(&format!("{name} weight"), fast.1, spec.1, tolerance);
                     assert_same(&format!("{name} bias"), fast.2, spec.2, tolerance);
+                }
+            }
+        }
+    }
+
+    /// Windows larger than the image, and numbers that repeat within a window.
+    #[test]
+    fn fast_pooling_and_activation_are_the_specification() {
+        let few = |shape: [usize; 4], dtype| {
+            let data: Vec<f64> = (0..shape.iter().product()).map(|i| (i * 7919 % 5) as f64 - 2.5).collect();
+            FloatTensor::<Flex>::from_data(TensorData::new(data, shape).convert_dtype(dtype))
+        };
+        for dtype in [DType::F64, DType::F32] {
+            for (shape, side) in [([2, 3, 4, 6], 5), ([3, 1, 7, 9], 3), ([1, 2, 1, 2], 5), ([2, 2, 16, 32], 5)] {
+                for x in [numbers(1, shape, dtype), few(shape, dtype)] {
+                    let (x, g) = (|| x.clone(), || numbers(2, shape, dtype));
+                    let name = format!("{shape:?} {dtype:?}");
+                    assert_same(&name, Flex::max_pool_same(x(), side), max_pool_same::<Flex>(x(), side), 1e-6);
+                    let spec = max_pool_same_backward::<Flex>(x(), g(), side);
+                    assert_same(&name, Flex::max_pool_same_backward(x(), g(), side), spec, 1e-6);
+                    assert_same(&name, Flex::exp_linear(x()), exp_linear::<Flex>(x()), 1e-6);
+                    let spec = exp_linear_backward::<Flex>(x(), g());
+                    assert_same(&name, Flex::exp_linear_backward(x(), g()), spec, 1e-6);
                 }
             }
         }

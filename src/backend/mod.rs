@@ -11,6 +11,8 @@
 //! | [`amp_iteration`] | an iteration of unfolded AMP, from state to state | `K M (L + M)` |
 //! | [`covariance_score`] | leave-one-out covariance statistics of all K sequences | `L^2 K` |
 //! | [`conv_same`] | convolution of images, activation included | `C C' k^2 H W` |
+//! | [`max_pool_same`] | maximum over the window around every pixel | one pass |
+//! | [`exp_linear`] | exponential linear unit | one pass |
 //! | [`norm_plus`] | instance normalisation "++" | one pass |
 //! | [`quantize_ste`] | uniform quantiser with the gradient of the identity | one pass |
 //!
@@ -45,7 +47,7 @@ mod sweep;
 pub use device::{Adapter, BackendChoice, BackendError, Chosen, adapters, choose, compiled};
 pub use iteration::AmpForm;
 pub use ops::{
-    Backend, amp_iteration, conv_same, coordinate_sweep, covariance_filter, covariance_score, group_shrink, norm_plus,
-    quantize_ste, row_dot, row_onsager, row_scale,
+    Backend, amp_iteration, conv_same, coordinate_sweep, covariance_filter, covariance_score, exp_linear, group_shrink,
+    max_pool_same, norm_plus, quantize_ste, row_dot, row_onsager, row_scale,
 };
 pub use shrink::{RowShrink, ShrinkRule, row_shrink, section_posterior};

@@ -8,7 +8,7 @@ use burn::backend::tensor::FloatTensor;
 use burn::tensor::{DType, TensorData};
 use burn_ndarray::{NdArray, NdArrayTensor};
 
-use super::cpu::{self, AmpInputs, AmpOutputs, ConvShape, Element, NormShape, RowShape};
+use super::cpu::{self, AmpInputs, AmpOutputs, ConvShape, Element, NormShape, PoolShape, RowShape};
 use super::images::EPSILON;
 use super::iteration::AmpForm;
 use super::ops::Backend;
@@ -108,6 +108,11 @@ fn conv_backward<T: Element>(x: &TensorData, w: &TensorData, g: &TensorData, sha
     )
 }
 
+/// A batch of the shape of `like`.
+fn image<T: Element>(data: Vec<T>, like: &TensorData) -> F {
+    NdArrayTensor::from_data(TensorData::new(data, like.shape().clone()))
+}
+
 fn norm<T: Element>(x: &TensorData, [a, g, b]: [&TensorData; 3]) -> F {
     let out = cpu::norm_plus::<T>(slice(x), [slice(a), slice(g), slice(b)], NormShape::of(x.shape(), EPSILON));
     NdArrayTensor::from_data(TensorData::new(out, x.shape().clone()))
@@ -141,6 +146,40 @@ impl Backend for NdArray {
         match x.dtype() {
             DType::F64 => conv_backward::<f64>(&x, &w, &g, shape),
             _ => conv_backward::<f32>(&x, &w, &g, shape),
+        }
+    }
+
+    fn exp_linear(x: F) -> F {
+        let x = read(x);
+        match x.dtype() {
+            DType::F64 => image(cpu::exp_linear::<f64>(slice(&x)), &x),
+            _ => image(cpu::exp_linear::<f32>(slice(&x)), &x),
+        }
+    }
+
+    fn exp_linear_backward(x: F, g: F) -> F {
+        let (x, g) = (read(x), read(g));
+        match x.dtype() {
+            DType::F64 => image(cpu::exp_linear_backward::<f64>(slice(&x), slice(&g)), &x),
+            _ => image(cpu::exp_linear_backward::<f32>(slice(&x), slice(&g)), &x),
+        }
+    }
+
+    fn max_pool_same(x: F, side: usize) -> F {
+        let x = read(x);
+        let shape = PoolShape::of(x.shape(), side);
+        match x.dtype() {
+            DType::F64 => image(cpu::max_pool_same::<f64>(slice(&x), shape), &x),
+            _ => image(cpu::max_pool_same::<f32>(slice(&x), shape), &x),
+        }
+    }
+
+    fn max_pool_same_backward(x: F, g: F, side: usize) -> F {
+        let (x, g) = (read(x), read(g));
+        let shape = PoolShape::of(x.shape(), side);
+        match x.dtype() {
+            DType::F64 => image(cpu::max_pool_same_backward::<f64>(slice(&x), slice(&g), shape), &x),
+            _ => image(cpu::max_pool_same_backward::<f32>(slice(&x), slice(&g), shape), &x),
         }
     }
 

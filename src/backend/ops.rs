@@ -227,6 +227,26 @@ pub trait Backend: burn::backend::Backend {
         images::conv_same_backward::<Self>(x, weight, g, dilation, activate)
     }
 
+    /// See [`exp_linear`]; `x [B, C, H, W]` -> `[B, C, H, W]`.
+    fn exp_linear(x: FloatTensor<Self>) -> FloatTensor<Self> {
+        images::exp_linear::<Self>(x)
+    }
+
+    /// Gradient of [`Backend::exp_linear`] for the gradient `g [B, C, H, W]`.
+    fn exp_linear_backward(x: FloatTensor<Self>, g: FloatTensor<Self>) -> FloatTensor<Self> {
+        images::exp_linear_backward::<Self>(x, g)
+    }
+
+    /// See [`max_pool_same`]; `x [B, C, H, W]` -> `[B, C, H, W]`.
+    fn max_pool_same(x: FloatTensor<Self>, side: usize) -> FloatTensor<Self> {
+        images::max_pool_same::<Self>(x, side)
+    }
+
+    /// Gradient of [`Backend::max_pool_same`] for the gradient `g [B, C, H, W]`.
+    fn max_pool_same_backward(x: FloatTensor<Self>, g: FloatTensor<Self>, side: usize) -> FloatTensor<Self> {
+        images::max_pool_same_backward::<Self>(x, g, side)
+    }
+
     /// See [`norm_plus`]; `x [B, C, H, W]`, the others `[C]` -> `[B, C, H, W]`.
     fn norm_plus(
         x: FloatTensor<Self>,
@@ -404,6 +424,20 @@ pub fn conv_same(x: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>, dilation: usi
         dilation,
         activate,
     ))
+}
+
+/// Exponential linear unit, `max(x, 0) + exp(min(x, 0)) - 1`, as one node of the graph.
+///
+/// `x [B, C, H, W]` -> `[B, C, H, W]`.
+pub fn exp_linear(x: Tensor<4>) -> Tensor<4> {
+    Tensor::from_dispatch(Dispatch::exp_linear(x.into_dispatch()))
+}
+
+/// Maximum over the `side x side` pixels around every pixel, as far as they lie in the image.
+///
+/// `x [B, C, H, W]` -> `[B, C, H, W]`, `side` odd. The gradient goes to the first maximum, row by row.
+pub fn max_pool_same(x: Tensor<4>, side: usize) -> Tensor<4> {
+    Tensor::from_dispatch(Dispatch::max_pool_same(x.into_dispatch(), side))
 }
 
 /// Instance normalisation "++": `gamma (norm(x) + alpha m') + beta`.

@@ -103,9 +103,10 @@ fn learned_signatures_are_integers_and_scales() {
     // One chip, two users: real parts, then imaginary parts.
     let raw: NamedTensor = ("encoder.raw".into(), vec![2, 2], vec![2.7, -0.4, 1.6, -3.0]);
     let config = |learned| json!({ "receiver": { "learn_signatures": learned, "levels": 2 } });
-    let text = c_header(&bundle(&tmp.path().join("a"), &[raw.clone()], config(true)), &[raw.clone()]);
+    let raw = [raw];
+    let text = c_header(&bundle(&tmp.path().join("a"), &raw, config(true)), &raw);
     assert!(text.contains("int8_t grantfree_signature_integers[1][2][2] = {\n  {{2, 2}, {0, -2}}\n};"), "{text}");
     assert!(text.contains("grantfree_signature_scale[2] = {\n  3.5355") && text.contains("e-1f, 5e-1f\n};"), "{text}");
-    let given = c_header(&bundle(&tmp.path().join("b"), &[raw.clone()], config(false)), &[raw]);
+    let given = c_header(&bundle(&tmp.path().join("b"), &raw, config(false)), &raw);
     assert!(!given.contains("integers"));
 }

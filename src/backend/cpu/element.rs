@@ -17,7 +17,7 @@ pub trait Element:
     fn log1p_of_positive(self) -> Self;
 
     /// A SIMD register.
-    type Lanes<S: Simd>: Copy;
+    type Lanes<S: Simd>: bytemuck::Pod;
     /// A slice as registers, and the rest that fills none.
     fn lanes<S: Simd>(values: &[Self]) -> (&[Self::Lanes<S>], &[Self]);
     /// The same to write to.
@@ -45,7 +45,11 @@ impl Element for f32 {
     fn exp_of_negative(self) -> Self {
         // A comparison, unlike `max`, keeps NaN.
         let x = if self < -87.0 { -87.0 } else { self };
-        let n = (x * std::f32::consts::LOG2_E + 0.5).floor();
+        // Beyond 2^23 a float has no room for a fraction: the sum rounds to the nearest integer n, and its last bits are
+        // those of n + 127, the exponent of 2^n. A conversion to an integer would not become vector code.
+        const SHIFT: f32 = 12_582_912.0 + 127.0;
+        let shifted = x * std::f32::consts::LOG2_E + SHIFT;
+        let n = shifted - SHIFT;
         // ln 2 in two parts, the first of which is short enough to be multiplied without an error.
         let r = (x - n * 0.693_359_375) - n * -2.121_944_4e-4;
         let p = 1.0 / 5040.0;
@@ -55,7 +59,7 @@ impl Element for f32 {
         let p = p * r + 1.0 / 6.0;
         let p = p * r + 0.5;
         let p = (p * r + 1.0) * r + 1.0;
-        p * f32::from_bits((((n as i32) + 127) << 23) as u32)
+        p * f32::from_bits(shifted.to_bits() << 23)
     }
     /// Exponent and series of the mantissa `m` in `[root(1/2), root(2))`: `ln m = 2 atanh((m - 1)/(m + 1))`. What `1 + x`
     /// loses by rounding is added again. Error below 2e-7 relative, without branches.
@@ -233,11 +237,6 @@ fn product<T: Copy + 'static>(
             parallelism,
         );
     }
-}
-
-/// Real `out (+)= a b`, rows of `out` `stride` apart.
-pub fn matmul_into<T: Element>(out: &mut [T], stride: usize, a: View<T>, b: View<T>, keep: bool) {
-    product(out, stride, [a, b], T::one(), T::one(), keep, gemm::Parallelism::None);
 }
 
 /// Real `out += factor a b`, by all threads where `parallel`: every entry is summed in the same order for any number.

@@ -1,28 +1,35 @@
 //! CPU bodies on plain slices: one frame is one task, rayon runs the frames, gemm and SIMD do the inner loops.
 
+mod activation;
 mod amp;
 mod antennas;
 mod conv;
 mod covariance;
 mod denoise;
 mod element;
+mod geometry;
 mod norm;
 #[cfg(feature = "ndarray")]
 mod on_data;
+mod pool;
 mod quantize;
 mod rows;
 mod sweep;
+mod tiles;
 
+pub(super) use activation::{exp_linear, exp_linear_backward};
 pub(super) use amp::{AmpInputs, AmpOutputs, AmpShape, amp_iteration, amp_iteration_backward};
-pub(super) use conv::{ConvShape, conv_same, conv_same_backward};
+pub(super) use conv::{conv_same, conv_same_backward};
 pub(super) use covariance::{
     CovarianceShape, SMALLEST_RATIO, covariance_filter, covariance_filter_backward, covariance_score,
     covariance_score_backward,
 };
 pub(super) use element::Element;
+pub(super) use geometry::ConvShape;
 pub(super) use norm::{NormShape, norm_plus, norm_plus_backward};
 #[cfg(feature = "ndarray")]
 pub(super) use on_data::{backward_on_data, filter_backward_on_data, filter_on_data, on_data};
+pub(super) use pool::{PoolShape, max_pool_same, max_pool_same_backward};
 pub(super) use quantize::quantize;
 pub(super) use rows::{RowShape, row_dot, row_onsager, row_onsager_backward, row_scale};
 pub(super) use sweep::{SweepShape, coordinate_sweep, coordinate_sweep_backward};

@@ -52,7 +52,7 @@ struct Moments<T> {
 
 /// Sum of `f` over a slice, in eight partial sums that fit the registers.
 #[inline(always)]
-fn sum<T: Element>(values: &[T], f: impl Fn(T) -> T) -> T {
+pub(super) fn sum<T: Element>(values: &[T], f: impl Fn(T) -> T) -> T {
     let mut sums = [T::zero(); 8];
     let chunks = values.chunks_exact(8);
     let rest: T = chunks.remainder().iter().map(|&v| f(v)).sum();

@@ -8,12 +8,6 @@ use burn::tensor::ops::AvgPoolOptions;
 use super::conv::{Conv, Init};
 use super::norm::InstanceNormPlus;
 
-/// Exponential linear unit.
-pub(super) fn elu(x: Tensor<4>) -> Tensor<4> {
-    let negative = x.clone().clamp_max(0.0).exp() - 1.0;
-    x.clamp_min(0.0) + negative
-}
-
 /// What a residual block does to the size of the image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resample {
@@ -77,6 +71,7 @@ impl ResidualBlock {
             Some(conv) => conv.forward(x),
             None => x,
         };
-        if self.halves { halve(y) + halve(around) } else { y + around }
+        let y = y + around;
+        if self.halves { halve(y) } else { y }
     }
 }

@@ -2,12 +2,10 @@
 
 use burn::module::Module;
 use burn::tensor::Tensor;
-use burn::tensor::module::max_pool2d;
-use burn::tensor::ops::MaxPoolOptions;
 
-use super::blocks::elu;
 use super::conv::{Conv, Init};
 use super::resize::resize;
+use crate::backend::{exp_linear, max_pool_same};
 
 /// Blocks of two convolutions (activation first, no bias), each block with a way around it.
 #[derive(Module, Debug)]
@@ -42,10 +40,9 @@ impl ChainedPooling {
 
     /// Keeps the shape.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let start = elu(x);
-        let pool = |x| max_pool2d(x, MaxPoolOptions::new([5, 5]).with_stride([1, 1]).with_padding([2, 2]));
+        let start = exp_linear(x);
         let (sum, _) = self.convs.iter().fold((start.clone(), start), |(sum, path), conv| {
-            let path = conv.forward(pool(path));
+            let path = conv.forward(max_pool_same(path, 5));
             (sum + path.clone(), path)
         });
         sum
