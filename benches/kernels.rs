@@ -4,7 +4,6 @@
 //! The baseline is what a model would be written with if the kernels did not exist. Both are compared before they are
 //! measured; the last line of a pair is their ratio.
 
-#[allow(dead_code)] // the other benches use the rest
 mod support;
 
 use std::cell::Cell;

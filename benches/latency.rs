@@ -4,18 +4,21 @@
 //! Frames follow the law that each network was trained for; inputs are in memory as the receiver has them, decisions are
 //! complete when the clock stops. `cargo bench --bench latency -- --threads 1` measures with one worker.
 
+mod support;
+
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use grantfree::backend::{BackendChoice, Chosen, choose};
 use grantfree::classical::build;
 use grantfree::config::{
-    DetectorConfig, DetectorKind, NomaConfig, PilotKind, Precision, ScenarioConfig, ScenarioKind, SignatureKind,
+    DetectorConfig, DetectorKind, NomaConfig, Precision, ScenarioConfig, ScenarioKind, SignatureKind,
 };
 use grantfree::detection::Detector;
 use grantfree::experiment::load_detector;
 use grantfree::scenario::signatures::signature_set;
 use grantfree::scenario::{FrameBatch, Scenario, Split};
+use support::{coherent, gaussian_pilots, unit_gain};
 
 /// Frames of a row at least, and seconds after which a row ends.
 const FRAMES: usize = 400;
@@ -25,35 +28,6 @@ const WARM_UP: usize = 10;
 /// Slots of 5G NR in milliseconds: 15 kHz and 30 kHz subcarriers.
 const SLOTS: [f64; 2] = [1.0, 0.5];
 
-fn non_coherent(length: usize) -> ScenarioConfig {
-    ScenarioConfig { pilot_length: length, pilots: PilotKind::Gaussian, ..ScenarioConfig::default() }
-}
-
-fn unit_gain(length: usize) -> ScenarioConfig {
-    ScenarioConfig {
-        kind: ScenarioKind::UnitGain,
-        antennas: 4,
-        pilot_length: length,
-        bits: 0,
-        pilots: PilotKind::Gaussian,
-        ..ScenarioConfig::default()
-    }
-}
-
-fn coherent(antennas: usize, length: usize) -> ScenarioConfig {
-    ScenarioConfig {
-        kind: ScenarioKind::Coherent,
-        devices: 32,
-        antennas,
-        pilot_length: length,
-        bits: 0,
-        active_devices: Some(8),
-        pilots: PilotKind::Qpsk,
-        snr_db: Some(20.0),
-        ..ScenarioConfig::default()
-    }
-}
-
 fn spreading(users: usize, length: usize) -> ScenarioConfig {
     let noma = NomaConfig { users, signature_length: length, snr_db: 20.0, ..NomaConfig::default() };
     ScenarioConfig { kind: ScenarioKind::Noma, noma: Some(noma), ..ScenarioConfig::default() }
@@ -62,13 +36,13 @@ fn spreading(users: usize, length: usize) -> ScenarioConfig {
 /// Committed networks with the law of their frames.
 fn networks() -> Vec<(&'static str, ScenarioConfig)> {
     vec![
-        ("mampnet-n100-m16-l20-learned-pilots", non_coherent(20)),
-        ("mampnet-n100-m16-l40-fixed-pilots", non_coherent(40)),
-        ("mampnet-n100-m16-l40-learned-pilots", non_coherent(40)),
-        ("autoencoder-n100-m4-l12-amp-nn", unit_gain(12)),
-        ("autoencoder-n100-m4-l12-gl-nn", unit_gain(12)),
-        ("autoencoder-n100-m4-l12-map-nn", unit_gain(12)),
-        ("pc-net-n100-m4-l20", unit_gain(20)),
+        ("mampnet-n100-m16-l20-learned-pilots", gaussian_pilots(20)),
+        ("mampnet-n100-m16-l40-fixed-pilots", gaussian_pilots(40)),
+        ("mampnet-n100-m16-l40-learned-pilots", gaussian_pilots(40)),
+        ("autoencoder-n100-m4-l12-amp-nn", unit_gain(100, 4, 12)),
+        ("autoencoder-n100-m4-l12-gl-nn", unit_gain(100, 4, 12)),
+        ("autoencoder-n100-m4-l12-map-nn", unit_gain(100, 4, 12)),
+        ("pc-net-n100-m4-l20", unit_gain(100, 4, 20)),
         ("score-n32-m8-refine", coherent(8, 20)),
         ("score-n32-m8-set", coherent(8, 20)),
         ("score-n32-m16-umi", coherent(16, 19)),
@@ -84,10 +58,10 @@ fn classical() -> Vec<(&'static str, DetectorConfig, ScenarioConfig)> {
     let of = DetectorConfig::new;
     let single = DetectorConfig { precision: Some(Precision::F32), ..of(DetectorKind::Amp) };
     vec![
-        ("amp, f32, N = 100 Q = 2 M = 16 L = 40", single, non_coherent(40)),
-        ("covariance, N = 100 Q = 2 M = 16 L = 40", of(DetectorKind::Covariance), non_coherent(40)),
-        ("amp, N = 100 M = 4 L = 20", of(DetectorKind::Amp), unit_gain(20)),
-        ("pc-admm, N = 100 M = 4 L = 20", of(DetectorKind::PcAdmm), unit_gain(20)),
+        ("amp, f32, N = 100 Q = 2 M = 16 L = 40", single, gaussian_pilots(40)),
+        ("covariance, N = 100 Q = 2 M = 16 L = 40", of(DetectorKind::Covariance), gaussian_pilots(40)),
+        ("amp, N = 100 M = 4 L = 20", of(DetectorKind::Amp), unit_gain(100, 4, 20)),
+        ("pc-admm, N = 100 M = 4 L = 20", of(DetectorKind::PcAdmm), unit_gain(100, 4, 20)),
         ("lmmse, N = 32 M = 8 L = 20", of(DetectorKind::Lmmse), coherent(8, 20)),
         ("mmse-sic, N = 6 H = 4", of(DetectorKind::MmseSic), spreading(6, 4)),
         ("beam-sic, N = 6 H = 4", of(DetectorKind::BeamSic), spreading(6, 4)),

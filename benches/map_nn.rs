@@ -1,16 +1,15 @@
 //! One MAP-NN training step (batch 32, U = 55 sweeps, N = 100, L = 12, M = 4): the fused coordinate descent with its
 //! hand-written backward pass beside the same written step by step in burn operations, in one run.
 //!
-//! `benches/peers/map_nn_step.py` is the same step in PyTorch. A naive step takes seconds: plain timing, best of a few.
+//! `benches/peers/compare.py --cases map-nn` has the whole step beside PyTorch's. A naive step takes seconds: plain timing, best of a few.
 
-#[allow(dead_code)] // the other benches use the rest
 mod support;
 
 use std::time::Instant;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use grantfree::backend::coordinate_sweep;
-use grantfree::config::{DecoderConfig, DecoderForm, PilotKind, ScenarioConfig, ScenarioKind, TrainingConfig};
+use grantfree::config::{DecoderConfig, DecoderForm, ScenarioConfig, TrainingConfig};
 use grantfree::models::access::{FrameTensors, Labels, cross_entropy};
 use grantfree::models::autoencoder::AutoEncoderTask;
 use grantfree::scenario::{Scenario, Split};
@@ -95,14 +94,7 @@ fn best(times: usize, mut call: impl FnMut()) -> f64 {
 }
 
 fn main() {
-    let scenario = ScenarioConfig {
-        kind: ScenarioKind::UnitGain,
-        antennas: 4,
-        pilot_length: 12,
-        bits: 0,
-        pilots: PilotKind::Gaussian,
-        ..ScenarioConfig::default()
-    };
+    let scenario = support::unit_gain(100, 4, 12);
     let (name, device) = support::devices().into_iter().next().expect("a build has at least one CPU backend");
     let i = inputs(&scenario, &device);
     let fused: Sweep = |o, s, y, m, u| coordinate_sweep(o, s, y, m, u, 1.0);

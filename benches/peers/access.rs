@@ -3,8 +3,7 @@
 use grantfree::classical::build;
 use grantfree::complex::stack_pilots;
 use grantfree::config::{
-    DecoderConfig, DecoderForm, DetectorConfig, DetectorKind, ModelConfig, ModelForm, PilotKind, Precision,
-    ScenarioConfig, ScenarioKind,
+    DecoderConfig, DecoderForm, DetectorConfig, DetectorKind, ModelConfig, ModelForm, Precision, ScenarioConfig,
 };
 use grantfree::models::access::{DrawTensors, FrameTensors};
 use grantfree::models::autoencoder::AutoEncoderTask;
@@ -14,6 +13,7 @@ use grantfree::training::TrainTask;
 
 use crate::case::{Arrays, Case, device};
 use crate::step;
+use crate::support::{gaussian_pilots, unit_gain};
 
 /// Sizes of a link with one pilot per device.
 pub struct Size {
@@ -26,22 +26,8 @@ pub const SMALL: Size = Size { devices: 100, length: 20, antennas: 4 };
 pub const LARGE: Size = Size { devices: 1000, length: 150, antennas: 16 };
 const BATCH: usize = 32;
 
-/// Unit gains, activity 0.1, 10 dB.
 fn link(size: &Size) -> ScenarioConfig {
-    ScenarioConfig {
-        kind: ScenarioKind::UnitGain,
-        devices: size.devices,
-        antennas: size.antennas,
-        pilot_length: size.length,
-        bits: 0,
-        pilots: PilotKind::Gaussian,
-        ..ScenarioConfig::default()
-    }
-}
-
-/// Figure 7 of system A at L = 40.
-fn figure_7() -> ScenarioConfig {
-    ScenarioConfig { pilot_length: 40, pilots: PilotKind::Gaussian, ..ScenarioConfig::default() }
+    unit_gain(size.devices, size.antennas, size.length)
 }
 
 /// Test frames with the arrays that describe them.
@@ -90,7 +76,7 @@ pub fn amp(size: &Size) -> Case {
 
 /// Covariance detection, ten sweeps in single precision.
 pub fn covariance() -> Case {
-    let (batch, inputs) = frames(&figure_7(), BATCH);
+    let (batch, inputs) = frames(&gaussian_pilots(40), BATCH);
     let options = DetectorConfig {
         iterations: Some(10),
         precision: Some(Precision::F32),
@@ -140,7 +126,7 @@ pub fn map_nn() -> Case {
 
 fn mampnet(batch: usize, model: ModelConfig) -> Case {
     let training = step::schedule(batch, 0.1);
-    let task = MampTask::new("peer", &figure_7(), 1, &model, &training, &device()).expect("no files");
+    let task = MampTask::new("peer", &gaussian_pilots(40), 1, &model, &training, &device()).expect("no files");
     let batch = task.batch(0, &task.phases()[0]).expect("no files");
     let StepBatch::Frames(frames, labels) = &batch else { unreachable!("the pilots are given") };
     let inputs = Arrays::default()

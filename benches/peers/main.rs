@@ -10,6 +10,8 @@ mod gemm;
 mod score;
 mod spreading;
 mod step;
+#[path = "../support/mod.rs"]
+mod support;
 
 use std::io::{BufRead, Write};
 use std::path::Path;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use burn::tensor::{Tensor, TensorData};
-use grantfree::config::{LangevinConfig, PilotKind, ScenarioConfig, ScenarioKind, ScoreConfig};
+use grantfree::config::{LangevinConfig, ScoreConfig};
 use grantfree::detection::Detector;
 use grantfree::io::tensors;
 use grantfree::models::score::{NoisyImages, ScoreDetector, ScoreNet, ScoreTask, load_score};
@@ -12,27 +12,14 @@ use grantfree::training::TrainTask;
 
 use crate::case::{Arrays, Case, device};
 use crate::step;
-
-/// 32 users, 8 of them active, at 20 dB.
-fn link(antennas: usize) -> ScenarioConfig {
-    ScenarioConfig {
-        kind: ScenarioKind::Coherent,
-        devices: 32,
-        antennas,
-        pilot_length: 20,
-        bits: 0,
-        active_devices: Some(8),
-        pilots: PilotKind::Qpsk,
-        snr_db: Some(20.0),
-        ..ScenarioConfig::default()
-    }
-}
+use crate::support::coherent;
 
 /// Denoising score matching on 32 images of 16 x 32.
 pub fn step() -> Case {
     let training = step::schedule(32, 0.0);
     let score = ScoreConfig::default();
-    let task = ScoreTask::<ScoreNet>::new("peer", &link(16), 1, &score, &training, &device()).expect("no files");
+    let task =
+        ScoreTask::<ScoreNet>::new("peer", &coherent(16, 20), 1, &score, &training, &device()).expect("no files");
     let batch = task.batch(0, &task.phases()[0]).expect("no files");
     let NoisyImages { x, z, sigma } = &batch;
     let inputs = Arrays::default().tensor("x", x).tensor("z", z).tensor("sigma", sigma);
@@ -42,7 +29,7 @@ pub fn step() -> Case {
 /// Annealed Langevin sampling of 16 frames with the committed RefineNet.
 pub fn langevin() -> Case {
     let (frames, n, m) = (16, 32, 8);
-    let scenario = Scenario::new(&link(m), 1, Split::Test).expect("no files");
+    let scenario = Scenario::new(&coherent(m, 20), 1, Split::Test).expect("no files");
     let batch = scenario.realize(0, frames).observe(&scenario.pilots(0)).expect("the pilots are its own");
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("artifacts/models/score-n32-m8-refine");
     let loaded = load_score(&folder, &device()).expect("a committed model");

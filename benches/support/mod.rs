@@ -1,15 +1,49 @@
-//! What the benches share.
+//! What the benches share; each uses a part of it.
+#![allow(dead_code)]
 
 use std::time::Duration;
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion};
 use grantfree::backend::{BackendChoice, choose};
-use grantfree::config::ScenarioConfig;
+use grantfree::config::{PilotKind, ScenarioConfig, ScenarioKind};
 
 /// Figure 7 at L = 40: 100 devices, 16 antennas, one bit. The defaults of a scenario, named so that they stay.
 pub fn scenario() -> ScenarioConfig {
     ScenarioConfig { devices: 100, antennas: 16, pilot_length: 40, bits: 1, ..ScenarioConfig::default() }
+}
+
+/// The same with CN(0, 1/L) pilots of any length, as the networks of the figures were trained for.
+pub fn gaussian_pilots(length: usize) -> ScenarioConfig {
+    ScenarioConfig { pilot_length: length, pilots: PilotKind::Gaussian, ..scenario() }
+}
+
+/// One pilot per device, unit gains, activity 0.1, 10 dB.
+pub fn unit_gain(devices: usize, antennas: usize, length: usize) -> ScenarioConfig {
+    ScenarioConfig {
+        kind: ScenarioKind::UnitGain,
+        devices,
+        antennas,
+        pilot_length: length,
+        bits: 0,
+        pilots: PilotKind::Gaussian,
+        ..ScenarioConfig::default()
+    }
+}
+
+/// System D at 20 dB: 32 users, 8 of them active, QPSK pilots.
+pub fn coherent(antennas: usize, length: usize) -> ScenarioConfig {
+    ScenarioConfig {
+        kind: ScenarioKind::Coherent,
+        devices: 32,
+        antennas,
+        pilot_length: length,
+        bits: 0,
+        active_devices: Some(8),
+        pilots: PilotKind::Qpsk,
+        snr_db: Some(20.0),
+        ..ScenarioConfig::default()
+    }
 }
 
 /// The CPU backends of this build by name.

@@ -7,7 +7,7 @@
 #   sbatch                configs/cluster/slurm.sh merge     # once all shards are done: OUT/merged
 #
 # Further arguments go to grantfree (--set KEY=VALUE, --seed, --backend); give all steps the same ones.
-# Environment: CONFIG   experiment file; the same path in all steps (paths of channel files are part of a run's identity)
+# Environment: CONFIG   experiment file; the same path in all steps (merge compares the paths of channel files)
 #              OUT      folder on a file system that all nodes see
 #              SHARDS   number of shards; the array is 1-SHARDS
 #              GRANTFREE  the program [grantfree]

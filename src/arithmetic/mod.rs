@@ -1,6 +1,7 @@
 //! Complex arithmetic of one frame on split planes, compiled for the processor's vector instructions; the inner loops of
 //! the classical detectors and of the coordinate-descent kernel.
 
+pub(crate) mod elementary;
 pub(crate) mod hermitian;
 pub(crate) mod inverse;
 pub(crate) mod kernels;

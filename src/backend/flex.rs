@@ -59,16 +59,9 @@ fn onsager_backward<T: Element>(z: &F, t: &F, r: &F, g: &F, m: &usize) -> (F, F,
     )
 }
 
-fn amp_inputs<'a, T: Element>([state, y, synthesis, analysis, beta, factors, theta_1]: [&'a F; 7]) -> AmpInputs<'a, T> {
-    AmpInputs {
-        state: state.storage(),
-        y: y.storage(),
-        synthesis: synthesis.storage(),
-        analysis: analysis.storage(),
-        beta: beta.storage(),
-        factors: factors.storage(),
-        theta_1: theta_1.storage(),
-    }
+fn amp_inputs<'a, T: Element>(inputs: [&'a F; 7]) -> AmpInputs<'a, T> {
+    let [state, y, synthesis, analysis, beta, factors, theta_1] = inputs.map(|t| t.storage());
+    AmpInputs { state, y, synthesis, analysis, beta, factors, theta_1 }
 }
 
 fn amp<T: Element>(inputs: [&F; 7], form: &AmpForm) -> (F, F) {

@@ -20,7 +20,7 @@ fn slope<B: Backend>(x: FloatTensor<B>) -> FloatTensor<B> {
     B::float_exp(B::float_clamp_max(x, 0.0.into()))
 }
 
-fn elu<B: Backend>(x: FloatTensor<B>) -> FloatTensor<B> {
+pub(super) fn exp_linear<B: Backend>(x: FloatTensor<B>) -> FloatTensor<B> {
     let negative = B::float_add_scalar(slope::<B>(x.clone()), (-1.0).into());
     B::float_add(B::float_clamp_min(x, 0.0.into()), negative)
 }
@@ -33,7 +33,7 @@ pub(super) fn conv_same<B: Backend>(
     activate: bool,
 ) -> FloatTensor<B> {
     let options = options::<B>(&weight, dilation);
-    let x = if activate { elu::<B>(x) } else { x };
+    let x = if activate { exp_linear::<B>(x) } else { x };
     B::conv2d(x, weight, Some(bias), options)
 }
 
@@ -44,7 +44,7 @@ pub(super) fn conv_same_backward<B: Backend>(
     dilation: usize,
     activate: bool,
 ) -> (FloatTensor<B>, FloatTensor<B>, FloatTensor<B>) {
-    let seen = if activate { elu::<B>(x.clone()) } else { x.clone() };
+    let seen = if activate { exp_linear::<B>(x.clone()) } else { x.clone() };
     let options = options::<B>(&weight, dilation);
     let gw = B::conv2d_weight_backward(seen.clone(), weight.clone(), g.clone(), options.clone());
     let shape = g.shape();
@@ -54,10 +54,6 @@ pub(super) fn conv_same_backward<B: Backend>(
     let gx = B::conv2d_x_backward(seen, weight, g, options);
     let gx = if activate { B::float_mul(gx, slope::<B>(x)) } else { gx };
     (gx, gw, gb)
-}
-
-pub(super) fn exp_linear<B: Backend>(x: FloatTensor<B>) -> FloatTensor<B> {
-    elu::<B>(x)
 }
 
 pub(super) fn exp_linear_backward<B: Backend>(x: FloatTensor<B>, g: FloatTensor<B>) -> FloatTensor<B> {

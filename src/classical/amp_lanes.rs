@@ -14,6 +14,7 @@
 use super::amp::AmpOptions;
 use super::decide::decide;
 use super::frames::FrameOut;
+use crate::arithmetic::elementary::{exp_of_negative, log1p_of_positive};
 use crate::arithmetic::kernels::Kernel;
 use crate::arithmetic::lanes::{F8, LANES};
 use crate::config::Onsager;
@@ -187,14 +188,14 @@ fn load(batch: &FrameBatch, first: usize, count: usize, work: &mut Workspace) {
 
 fn store(shared: &Shared, batch: &FrameBatch, outs: &mut [FrameOut<'_>], work: &Workspace) {
     let model = &batch.model;
-    let (k, m, q) = (model.columns(), model.antennas, model.sequences());
+    let (m, q) = (model.antennas, model.sequences());
     let scale = (model.noise_var / model.pilots.energy).sqrt();
     let x = work.x.as_ref().unwrap_or(&work.fresh);
     for (lane, out) in outs.iter_mut().enumerate() {
         for (score, llr) in out.score.iter_mut().zip(&work.llr) {
             *score = f64::from(llr.0[lane]);
         }
-        for (i, row) in out.x.chunks_exact_mut(m).enumerate().take(k) {
+        for (i, row) in out.x.chunks_exact_mut(m).enumerate() {
             for (antenna, v) in row.iter_mut().enumerate() {
                 let at = x.at(antenna / TILE, i) + antenna % TILE;
                 *v = C64::new(f64::from(x.re[at].0[lane]) * scale, f64::from(x.im[at].0[lane]) * scale);
@@ -328,7 +329,7 @@ fn denoise<const FMA: bool>(
         let beta = work.beta[n];
         let omega = beta.zip(tau2, |b, t| b / (b + t));
         let slope = omega.zip(inverse, |o, i| o * i);
-        let offset = beta.zip(inverse, |b, i| 1.0 + b * i).ln::<FMA>().map(|v| v * m as f32);
+        let offset = beta.zip(inverse, |b, i| m as f32 * log1p_of_positive(b * i));
         for k in 0..q {
             let i = n * q + k;
             let mut energy = F8::ZERO;
@@ -346,7 +347,7 @@ fn denoise<const FMA: bool>(
             work.energies[k] = energy;
             work.weights[k] = llr.map(|v| v + shared.log_odds[n] as f32);
         }
-        posterior::<FMA>(options.section, &mut work.weights);
+        posterior(options.section, &mut work.weights);
         for k in 0..q {
             let (i, w) = (n * q + k, work.weights[k]);
             let share = w.zip(omega, |w, o| w * o);
@@ -372,17 +373,18 @@ fn denoise<const FMA: bool>(
 
 /// Logits to weights: each row on its own, or softmax over the rows of a device and idle.
 #[inline(always)]
-fn posterior<const FMA: bool>(section: bool, weights: &mut [F8]) {
+fn posterior(section: bool, weights: &mut [F8]) {
     if !section {
         for w in weights {
-            *w = w.map(|v| -v).exp::<FMA>().map(|e| 1.0 / (1.0 + e));
+            let small = w.map(|v| exp_of_negative(-v.abs()));
+            *w = w.zip(small, |v, e| (if v < 0.0 { e } else { 1.0 }) / (1.0 + e));
         }
         return;
     }
     let top = weights.iter().fold(F8::ZERO, |top, w| top.zip(*w, f32::max));
-    let mut sum = top.map(|v| -v).exp::<FMA>();
+    let mut sum = top.map(|v| exp_of_negative(-v));
     for w in weights.iter_mut() {
-        *w = w.zip(top, |v, t| v - t).exp::<FMA>();
+        *w = w.zip(top, |v, t| exp_of_negative(v - t));
         sum = sum.zip(*w, |a, b| a + b);
     }
     for w in weights {

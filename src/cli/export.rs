@@ -9,6 +9,7 @@ use crate::config::ScenarioConfig;
 use crate::io::npz::NpzWriter;
 use crate::io::tensors::{self, NamedTensor};
 use crate::io::{Bundle, IoError, atomic_write};
+use crate::scenario::signatures::IntegerSet;
 use crate::scenario::{C64, Scenario, Split};
 
 /// Verifies the bundle and writes its pilots and weights.
@@ -167,17 +168,19 @@ fn learned_integers(bundle: &Bundle, tensors: &[NamedTensor]) -> Option<String> 
     if !receiver.get("learn_signatures")?.as_bool()? {
         return None;
     }
-    let levels = receiver.get("levels")?.as_u64().filter(|q| *q > 0)? as f32;
+    let levels = u32::try_from(receiver.get("levels")?.as_u64()?).ok().filter(|q| (1..=16).contains(q))?;
     let (_, shape, raw) = tensors.iter().find(|(name, ..)| name.ends_with("encoder.raw"))?;
-    let &[two_h, n] = &shape[..] else { return None };
-    let entry = |row: usize, user: usize| ((raw[row * n + user] + 0.5).floor().clamp(-levels, levels)) as i32;
-    let (h, mut rows) = (two_h / 2, Vec::new());
-    for chip in 0..h {
-        let pairs: Vec<String> = (0..n).map(|u| format!("{{{}, {}}}", entry(chip, u), entry(h + chip, u))).collect();
-        rows.push(format!("  {{{}}}", pairs.join(", ")));
+    let &[_, n] = &shape[..] else { return None };
+    if n == 0 {
+        return None;
     }
-    let norm = |u: usize| (0..two_h).map(|row| (entry(row, u) as f32).powi(2)).sum::<f32>().sqrt();
-    let scale: Vec<String> = (0..n).map(|u| c_float(if norm(u) > 0.0 { 1.0 / norm(u) } else { 0.0 })).collect();
+    let set = IntegerSet::nearest(raw, n, levels);
+    let h = set.length;
+    let row = |chip: &[(i8, i8)]| chip.iter().map(|(re, im)| format!("{{{re}, {im}}}")).collect::<Vec<_>>().join(", ");
+    let rows: Vec<String> = set.data.chunks_exact(n).map(|chip| format!("  {{{}}}", row(chip))).collect();
+    // A column of zeros stays zero.
+    let scale: Vec<String> =
+        set.energies().iter().map(|&e| c_float(if e > 0 { (e as f32).sqrt().recip() } else { 0.0 })).collect();
     Some(format!(
         "\n#include <stdint.h>\n/* learned signatures on the grid of the quantiser: chip, user, (re, im); times the scale of the user */\n\
          static const int8_t grantfree_signature_integers[{h}][{n}][2] = {{\n{}\n}};\n\

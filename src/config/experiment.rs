@@ -492,3 +492,27 @@ impl Experiment {
         self.points().map(|_| ())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn further_keys_of_a_sweep_change_with_it() {
+        let file = |also: &str| {
+            format!(
+                "name = \"n\"\n[sweep]\nkey = \"scenario.devices\"\nvalues = [10, 20]\n\
+                 also = {{ \"scenario.pilot_length\" = {also} }}\n[detectors.amp]\nkind = \"amp\"\n"
+            )
+        };
+        let experiment = Experiment::parse(&file("[4, 8]"), "f.toml", &[]).unwrap();
+        let sizes: Vec<_> =
+            experiment.points().unwrap().iter().map(|p| (p.scenario.devices, p.scenario.pilot_length, p.x)).collect();
+        assert_eq!(sizes, [(10, 4, 10.0), (20, 8, 20.0)]);
+        for wrong in ["[4]", "[4, 8, 12]", "4"] {
+            let error = Experiment::parse(&file(wrong), "f.toml", &[]).unwrap_err().to_string();
+            assert!(error.contains("scenario.pilot_length") && error.contains("array of 2 values"), "{error}");
+        }
+        assert!(Experiment::parse(&file("[4, 5000]"), "f.toml", &[]).unwrap_err().to_string().contains("1..=4096"));
+    }
+}

@@ -13,6 +13,7 @@ use crate::config::{
     SignatureKind, Threshold,
 };
 use crate::detection::Detector;
+use crate::io::{file_sha256, sha256_hex};
 use crate::models::autoencoder::{
     self, AutoEncoderDetector, AutoEncoderInfo, AutoEncoderTask, load_autoencoder, save_autoencoder,
 };
@@ -63,10 +64,10 @@ pub(super) struct Ready {
 /// Identity of a network: scenario, seed, architecture, schedule. Equal fingerprints train to equal weights on a CPU.
 pub fn training_fingerprint(config: &DetectorConfig, point: &Point, seed: u64) -> String {
     let schedule = config.training.clone().unwrap_or_default();
-    // A channel file counts by its content, wherever it lies; one that cannot be read is reported when training wants it.
+    // Channel files count by their content, wherever they lie; a file that cannot be read is reported when training wants it.
     let link = point.scenario.named();
-    let file = point.scenario.channel_file.as_ref().and_then(|p| std::fs::read(p).ok());
-    let file = file.map_or_else(String::new, |bytes| crate::io::sha256_hex(&bytes));
+    let sum = |path: &Option<String>| path.as_ref().and_then(|p| file_sha256(Path::new(p)).ok());
+    let file = sum(&point.scenario.channel_file).unwrap_or_default();
     let text = match config.kind {
         // One receiver serves all SNRs; its signatures may be its own and not the scenario's.
         DetectorKind::Sicnn => {
@@ -77,10 +78,7 @@ pub fn training_fingerprint(config: &DetectorConfig, point: &Point, seed: u64) -
         }
         DetectorKind::Autoencoder => {
             let decoder = config.decoder.clone().unwrap_or_default();
-            // A file that cannot be read is reported when training wants it.
-            let given = decoder.pilots_file.as_ref().and_then(|p| std::fs::read(p).ok());
-            let given = given.map(|bytes| crate::io::sha256_hex(&bytes));
-            match given {
+            match sum(&decoder.pilots_file) {
                 Some(sum) => serde_json::json!([link, seed, decoder, schedule, sum]),
                 None => serde_json::json!([link, seed, decoder, schedule]),
             }
@@ -98,7 +96,7 @@ pub fn training_fingerprint(config: &DetectorConfig, point: &Point, seed: u64) -
         }
         _ => serde_json::json!([link, seed, config.model.clone().unwrap_or_default(), schedule]),
     };
-    crate::io::sha256_hex((text.to_string() + &file).as_bytes())
+    sha256_hex((text.to_string() + &file).as_bytes())
 }
 
 /// The signatures that a receiver is given; one that learns its own does not look at them.

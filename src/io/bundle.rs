@@ -5,9 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::atomic::{folder_of, sibling, sync_folder, write_synced};
+use super::hash::sha256_hex;
 use super::{IoError, tensors};
 
 /// Version of the layout of a bundle; other versions are refused.
@@ -254,10 +254,6 @@ fn check_name(dir: &Path, name: &str) -> Result<(), IoError> {
         ));
     }
     Ok(())
-}
-
-pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
 }
 
 #[cfg(test)]

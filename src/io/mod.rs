@@ -8,6 +8,7 @@ mod atomic;
 mod bundle;
 mod error;
 mod frames;
+mod hash;
 mod npy_header;
 pub mod npz;
 mod npz_writer;
@@ -17,9 +18,9 @@ pub mod tensors;
 pub mod torch;
 
 pub use atomic::{atomic_write, create_parent};
-pub(crate) use bundle::sha256_hex;
 pub use bundle::{BUNDLE_SCHEMA_VERSION, Bundle, BundleFile, Manifest, ManifestParts, write_bundle};
 pub use error::IoError;
 pub use frames::{
     Layout, read_frames, read_frames_as, write_decisions, write_decisions_as, write_frames, write_frames_as,
 };
+pub(crate) use hash::{file_sha256, hex, sha256_hex};

@@ -140,6 +140,24 @@ mod tests {
     }
 
     #[test]
+    fn times_are_added_where_a_figure_asks_for_them() {
+        let mut results = fixture::results();
+        results.config.figures[0].metrics = vec![FRAME_MS.into(), TIME_RATIO.into()];
+        let (id, before) = (results.config.figures[0].id.clone(), results.clone());
+        let timed = with_times(&results);
+        let find = |d: &crate::simulation::DetectorResult, name: &str| {
+            d.metrics.iter().find(|m| m.metric == name).and_then(|m| m.value)
+        };
+        for (point, old) in timed.points.iter().zip(&before.points) {
+            for d in &point.detectors {
+                let want = d.seconds.filter(|_| point.figure == id).map(|s| 1e3 * s / point.frames as f64);
+                assert_eq!(find(d, FRAME_MS), want, "{} {}", point.id, d.id);
+            }
+            assert_eq!(old.detectors[0].metrics.len() < point.detectors[0].metrics.len(), point.figure == id);
+        }
+    }
+
+    #[test]
     fn odd_values_still_give_a_report() {
         let values =
             [None, Some(0.0), Some(1e-320), Some(1.0), Some(1e300), Some(-1.0), Some(f64::NAN), Some(f64::INFINITY)];

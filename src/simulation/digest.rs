@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use super::Results;
-use super::fingerprint::hex;
+use crate::io::hex;
 
 /// SHA-256 in hexadecimal over everything that reproducible runs must agree on: per point and detector the frames,
 /// events, sums, values and intervals, bit by bit. Times, machine and configuration stay outside.

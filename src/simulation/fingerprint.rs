@@ -1,14 +1,13 @@
 //! The fingerprint of a log: equal fingerprints mean that blocks may be joined.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::path::Path;
 
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
 use super::{Detectors, RunContext, SimulationError};
 use crate::config::{DetectorConfig, FrameSplit, Point, ScenarioConfig};
+use crate::io::{file_sha256, sha256_hex};
 
 /// What is hashed. Structs and sorted maps have one text, whatever the order of the legend.
 #[derive(Serialize)]
@@ -29,7 +28,12 @@ struct Identity<'a> {
 /// Inside: version, seed, scenario (with the content of its channel file), `engine.block_frames`, the configuration of
 /// each detector without its label, and the checksums of the context. Outside: stop rules, batches, threads, shards.
 pub(super) fn fingerprint(point: &Point, detectors: &Detectors, ctx: &RunContext) -> Result<String, SimulationError> {
-    let channel_file = point.scenario.channel_file.as_deref().map(|f| file_sha256(Path::new(f))).transpose()?;
+    let channel_file = point
+        .scenario
+        .channel_file
+        .as_deref()
+        .map(|f| file_sha256(Path::new(f)).map_err(SimulationError::io("read", Path::new(f))))
+        .transpose()?;
     let identity = Identity {
         crate_version: env!("CARGO_PKG_VERSION"),
         seed: ctx.seed,
@@ -49,21 +53,5 @@ pub(super) fn fingerprint(point: &Point, detectors: &Detectors, ctx: &RunContext
     };
     // Numbers, texts and maps with text keys: this cannot fail.
     let text = serde_json::to_string(&identity).unwrap_or_default();
-    Ok(hex(&Sha256::digest(text.as_bytes())))
-}
-
-fn file_sha256(path: &Path) -> Result<String, SimulationError> {
-    let mut file = std::fs::File::open(path).map_err(SimulationError::io("read", path))?;
-    let mut hash = Sha256::new();
-    std::io::copy(&mut file, &mut hash).map_err(SimulationError::io("read", path))?;
-    Ok(hex(&hash.finalize()))
-}
-
-/// Bytes as lower-case hexadecimal.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, b| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{b:02x}");
-        text
-    })
+    Ok(sha256_hex(text.as_bytes()))
 }

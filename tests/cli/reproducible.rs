@@ -208,3 +208,57 @@ fn evaluate_asks_for_training_and_train_provides_it() {
     call("evaluate").assert().success();
     assert_eq!(digest(&out), digest(&bench.run("whole", &[])));
 }
+
+/// A channel file whose channels all have the phase `turn`.
+fn channels(path: &Path, turn: f64) {
+    let value = num_complex::Complex64::from_polar(1.0, turn);
+    let gains: Vec<f64> = (0..80).map(|i| -100.0 - f64::from(i % 7)).collect();
+    let file = grantfree::io::npz::NpzWriter::new();
+    file.complex("channel", &[10, 8, 2], &[value; 160]).real("gain_db", &[10, 8], &gains).write(path).unwrap();
+}
+
+#[cfg(feature = "flex")]
+#[test]
+fn a_run_goes_on_in_another_folder_with_the_same_channel_file_only() {
+    const FILE: &str = r#"
+name = "moved"
+[scenario]
+kind = "channel-file"
+channel_file = "c.npz"
+devices = 8
+antennas = 2
+pilot_length = 8
+[engine]
+min_frames = 16
+max_frames = 16
+block_frames = 8
+[detectors.net]
+kind = "mampnet"
+model = { layers = 1 }
+training = { batch = 4, validation_frames = 8, phases = [{ kind = "joint", steps = 2 }] }
+"#;
+    let dir = tempfile::tempdir().unwrap();
+    let run = |folder: &str, out: &str, frames: u32| {
+        let folder = dir.path().join(folder);
+        let mut command = grantfree();
+        command.args(["run", "--backend", "flex", "--set", &format!("engine.max_frames={frames}")]);
+        command.arg("--out").arg(folder.join(out)).arg(folder.join("moved.toml"));
+        command.assert()
+    };
+    std::fs::create_dir(dir.path().join("here")).unwrap();
+    std::fs::write(dir.path().join("here/moved.toml"), FILE).unwrap();
+    channels(&dir.path().join("here/c.npz"), 0.0);
+    run("here", "out", 16).success();
+    std::fs::rename(dir.path().join("here"), dir.path().join("there")).unwrap();
+    run("there", "out", 32).success();
+    run("there", "whole", 32).success();
+    let there = dir.path().join("there");
+    assert_eq!(digest(&there.join("out")), digest(&there.join("whole")));
+    let networks = || std::fs::read_dir(there.join("out/models")).unwrap().count();
+    assert_eq!(networks(), 1, "trained again after the folder moved");
+    // Another file of the same name is another experiment.
+    channels(&there.join("c.npz"), 1.0);
+    let text = String::from_utf8(run("there", "out", 32).failure().get_output().stderr.clone()).unwrap();
+    assert!(text.contains("another configuration"), "{text}");
+    assert_eq!(networks(), 2, "another file trains another network");
+}

@@ -2,8 +2,8 @@
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use grantfree::backend::{
-    AmpForm, ShrinkRule, amp_iteration, conv_same, coordinate_sweep, covariance_filter, covariance_score, group_shrink,
-    norm_plus, row_dot, row_onsager, row_scale, row_shrink, section_posterior,
+    AmpForm, ShrinkRule, amp_iteration, conv_same, coordinate_sweep, covariance_filter, covariance_score, exp_linear,
+    group_shrink, max_pool_same, norm_plus, row_dot, row_onsager, row_scale, row_shrink, section_posterior,
 };
 use num_complex::Complex64;
 
@@ -430,6 +430,13 @@ fn gradients_of_the_image_kernels_match_finite_differences() {
     let weights = [normals(44, 3), normals(45, 3), normals(46, 3)];
     let inputs: [(&[f64], _); 4] = [(&x, [6, 20]), (&weights[0], [1, 3]), (&weights[1], [1, 3]), (&weights[2], [1, 3])];
     check_gradients_on(&devices, "norm_plus", &inputs, norm_of);
+    check_gradients_on(&devices, "max_pool_same", &[(&x, [6, 20])], |t| image_of(t, |x| max_pool_same(x, 3)));
+    check_gradients_on(&devices, "exp_linear", &[(&x, [6, 20])], |t| image_of(t, exp_linear));
+}
+
+/// An operation that keeps the shape of images.
+fn image_of(t: &[Tensor<2>], f: impl Fn(Tensor<4>) -> Tensor<4>) -> Tensor<2> {
+    f(t[0].clone().reshape([2, 3, 4, 5])).reshape([6, 20])
 }
 
 /// Images and weights folded to matrices.
@@ -466,6 +473,8 @@ fn gradients_of_the_image_kernels_agree_on_every_backend() {
             same("conv_same", &[0, 1, 2], &[[6, 20], [2, 27], [1, 2]], &|t| conv_of(t, dilation, activate));
         }
         same("norm_plus", &[0, 3, 4, 5], &[[6, 20], [1, 3], [1, 3], [1, 3]], &norm_of);
+        same("max_pool_same", &[0], &[[6, 20]], &|t| image_of(t, |x| max_pool_same(x, 5)));
+        same("exp_linear", &[0], &[[6, 20]], &|t| image_of(t, exp_linear));
     }
 }
 

@@ -4,10 +4,10 @@ import numpy as np
 import torch
 
 from .amp import CLASSICAL, iteration, quarter_turns
-from .stacked import TrainingPeer, synthesis_matrix, tensor, unit_columns
+from .stacked import StackedPeer, synthesis_matrix, tensor, unit_columns
 
 
-class AmpNnPeer(TrainingPeer):
+class AmpNnPeer(StackedPeer):
     """50 iterations; `compile` compiles chunks of them, since one graph of all would take minutes."""
 
     ITERATIONS = 50

@@ -3,13 +3,13 @@
 import numpy as np
 import torch
 
-from .stacked import TrainingPeer, coordinates, row_energy, row_scale, synthesis_matrix, tensor, unit_columns
+from .stacked import StackedPeer, coordinates, row_energy, row_scale, synthesis_matrix, tensor, unit_columns
 
 #: Rows of less energy count as zero.
 TINY = 1e-30
 
 
-class GroupLassoNnPeer(TrainingPeer):
+class GroupLassoNnPeer(StackedPeer):
     """200 iterations on the rows scaled by their pilots' energies.
 
     With the average P, the dual C and `H = P + C`, the printed updates are `C' = (1 - rho w) H - w Y` and

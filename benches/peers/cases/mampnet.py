@@ -5,7 +5,7 @@ import torch
 
 from .amp import iteration, quarter_turns
 from .stacked import (
-    TrainingPeer,
+    StackedPeer,
     coordinates,
     cross_entropy,
     residual_power,
@@ -16,7 +16,7 @@ from .stacked import (
 AUXILIARY = 0.1
 
 
-class MampPeer(TrainingPeer):
+class MampPeer(StackedPeer):
     """The batch with given pilots: their matrix and the frames are constants."""
 
     def __init__(self, inputs: dict[str, np.ndarray], variant: str):

@@ -5,12 +5,12 @@ import math
 import numpy as np
 import torch
 
-from .stacked import TrainingPeer, cross_entropy, tensor
+from .stacked import StackedPeer, cross_entropy, tensor
 
 SWEEPS = 55
 
 
-class MapNnPeer(TrainingPeer):
+class MapNnPeer(StackedPeer):
     """55 sweeps over all devices, each step waiting for the one before it.
 
     Device n has `v = P a_n`, `e = a_n^H v`, `q = ||Y^H v||^2/M` and moves by `(2q/(e + sqrt(e^2 - 4 q l/M)) - 1)/e`

@@ -3,7 +3,7 @@
 import torch
 
 from .refinenet import RefineNet
-from .training import TrainingPeer
+from .training import ModulePeer
 
 
 class DenoisingLoss(RefineNet):
@@ -14,7 +14,7 @@ class DenoisingLoss(RefineNet):
         return (score * sigma + z).square().mean() * 0.5
 
 
-class ScorePeer(TrainingPeer):
+class ScorePeer(ModulePeer):
     """Two memory formats, each run by the interpreter and compiled."""
 
     variants = ("contiguous", "channels-last", "contiguous-compile", "channels-last-compile")

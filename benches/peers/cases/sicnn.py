@@ -6,7 +6,7 @@ Two layouts of the batch: the frame last, where a layer is `W x + b`, and the fr
 import torch
 from torch import nn
 
-from .training import TrainingPeer
+from .training import ModulePeer
 
 
 def product(a, b):
@@ -65,7 +65,7 @@ class Sicnn(nn.Module):
         return errors / self.users
 
 
-class SicnnPeer(TrainingPeer):
+class SicnnPeer(ModulePeer):
     """Weights 1, fairness 0."""
 
     variants = ("frame-last", "frame-first", "frame-last-compile", "frame-first-compile")

@@ -1,4 +1,4 @@
-"""What the peers of the access cases share: stacked layouts, rows over antennas, losses, one training step.
+"""What the peers of the access cases share: stacked layouts, rows over antennas, losses, parameters by name.
 
 A complex batch of F frames and M antennas is a real matrix `[F*M, 2K]`: row `f*M + m` holds K real parts, then K
 imaginary parts. Seen as `[F, 2M, K]` (a view) its rows are the real coordinates of the antennas, which turns sums over
@@ -8,7 +8,8 @@ antennas into one reduction and Jacobians over antennas into one batched product
 import numpy as np
 import torch
 
-RATE = 1e-4
+from .training import PREFIX, TrainingPeer
+
 BOUND = 16.0
 
 
@@ -61,17 +62,15 @@ def cross_entropy(logits: torch.Tensor, sent: torch.Tensor, section: int) -> tor
     return total.log() + (top.squeeze(-1) - picked)
 
 
-class TrainingPeer:
-    """A training step on one batch: loss, backward pass, Adam. `loss` is the subclass's; it may compile its parts."""
+class StackedPeer(TrainingPeer):
+    """A training step whose parameters are found by the end of their path; the subclass may compile parts of its loss."""
 
     variants = ("eager", "compile")
 
     def __init__(self, inputs: dict[str, np.ndarray], variant: str):
-        self.inputs = inputs
+        names = [name for name in inputs if name.startswith(PREFIX)]
+        super().__init__({n.removeprefix(PREFIX): tensor(inputs[n]).requires_grad_() for n in names}, inputs)
         self.compiled = variant.startswith("compile")
-        names = [name for name in inputs if name.startswith("param.")]
-        self.parameters = {name[len("param."):]: tensor(inputs[name]).requires_grad_() for name in names}
-        self.optimizer = torch.optim.Adam(self.parameters.values(), lr=RATE, betas=(0.9, 0.999), eps=1e-8, fused=True)
 
     def find(self, suffix: str) -> torch.Tensor | None:
         """The parameter whose path ends in these components, if there is exactly one."""
@@ -97,24 +96,3 @@ class TrainingPeer:
     def compile(self, function):
         """The function, compiled in the variant that compiles."""
         return torch.compile(function, fullgraph=True, dynamic=False) if self.compiled else function
-
-    def loss(self) -> torch.Tensor:
-        """The loss of the batch."""
-        raise NotImplementedError
-
-    def outputs(self) -> dict[str, np.ndarray]:
-        """Loss and gradients at the initial parameters, which this restores."""
-        with torch.no_grad():
-            for name, p in self.parameters.items():
-                p.copy_(torch.from_numpy(self.inputs[f"param.{name}"]))
-                p.grad = None
-        loss = self.loss()
-        loss.backward()
-        found = {name: torch.zeros_like(p) if p.grad is None else p.grad for name, p in self.parameters.items()}
-        return {"loss": loss.detach().reshape(1).numpy()} | {f"grad.{n}": g.numpy().copy() for n, g in found.items()}
-
-    def run(self) -> None:
-        """One training step."""
-        self.optimizer.zero_grad(set_to_none=True)
-        self.loss().backward()
-        self.optimizer.step()

@@ -1,8 +1,42 @@
-"""Training peers built from modules: weights by name, and the step (loss, backward pass, Adam)."""
+"""The training step of a peer: loss, backward pass, Adam; and weights of modules by name."""
 
+import numpy as np
 import torch
 
 PREFIX = "param."
+RATE = 1e-4
+
+
+class TrainingPeer:
+    """Steps on one batch; `loss` is the subclass's. `parameters` are leaves by their path in the inputs."""
+
+    def __init__(self, parameters, inputs):
+        self.parameters, self.inputs = parameters, inputs
+        self.optimizer = torch.optim.Adam(parameters.values(), lr=RATE, betas=(0.9, 0.999), eps=1e-8, fused=True)
+
+    def loss(self) -> torch.Tensor:
+        """The loss of the batch."""
+        raise NotImplementedError
+
+    def outputs(self) -> dict[str, np.ndarray]:
+        """Loss and gradients at the initial parameters, which this restores."""
+        with torch.no_grad():
+            for path, p in self.parameters.items():
+                p.copy_(torch.from_numpy(self.inputs[PREFIX + path]).reshape(p.shape))
+                p.grad = None
+        loss = self.loss()
+        loss.backward()
+        found = {"loss": loss.detach().reshape(1).numpy()}
+        for path, p in self.parameters.items():
+            gradient = torch.zeros_like(p) if p.grad is None else p.grad
+            found["grad." + path] = gradient.reshape(self.inputs[PREFIX + path].shape).numpy().copy()
+        return found
+
+    def run(self) -> None:
+        """One training step."""
+        self.optimizer.zero_grad(set_to_none=True)
+        self.loss().backward()
+        self.optimizer.step()
 
 
 def load(module, inputs):
@@ -24,29 +58,14 @@ def load(module, inputs):
     return found
 
 
-class TrainingPeer:
-    """Loss, backward pass and one Adam step of `module`, whose value for `batch` is the loss.
-
-    `outputs` speaks of the initial weights as long as `run` has not changed them.
-    """
+class ModulePeer(TrainingPeer):
+    """A module whose value for `batch` is the loss."""
 
     def __init__(self, module, batch, inputs, compiled):
-        self.module, self.batch = module, batch
-        self.paths = load(module, inputs)
-        self.shapes = {name: inputs[PREFIX + path].shape for name, path in self.paths.items()}
-        self.loss = torch.compile(module, fullgraph=True, dynamic=False) if compiled else module
-        self.adam = torch.optim.Adam(module.parameters(), lr=1e-4, betas=(0.9, 0.999), eps=1e-8, fused=True)
+        paths = load(module, inputs)
+        super().__init__({paths[name]: p for name, p in module.named_parameters()}, inputs)
+        self.batch = batch
+        self.module = torch.compile(module, fullgraph=True, dynamic=False) if compiled else module
 
-    def outputs(self):
-        self.adam.zero_grad()
-        loss = self.loss(*self.batch)
-        loss.backward()
-        found = {"loss": loss.detach().reshape(1).numpy()}
-        for name, parameter in self.module.named_parameters():
-            found["grad." + self.paths[name]] = parameter.grad.reshape(self.shapes[name]).numpy().copy()
-        return found
-
-    def run(self):
-        self.adam.zero_grad()
-        self.loss(*self.batch).backward()
-        self.adam.step()
+    def loss(self) -> torch.Tensor:
+        return self.module(*self.batch)

@@ -6,6 +6,7 @@ use rayon::prelude::*;
 use super::activation::{elu, scale_by_slope};
 use super::element::Element;
 use super::geometry::{ConvShape, Geometry};
+use super::sums::sum;
 use super::tiles::{Correlate, WeightGradient, pack};
 
 /// Images of one task of the backward pass. The partial sums of the weights belong to these groups, so gradients do not
@@ -125,8 +126,8 @@ impl<T: Element> WithSimd for Backward<'_, T> {
                 fill(inner, px, x, shape.activate);
                 fill(outer, pg, g, false);
                 Correlate { out: gx, weight, bias: &[], x: pg, geometry: outer }.simd(simd);
-                for (sum, g) in gb.iter_mut().zip(g.chunks_exact(pixels)) {
-                    *sum += super::norm::sum(g, |v| v);
+                for (total, g) in gb.iter_mut().zip(g.chunks_exact(pixels)) {
+                    *total += sum::<8, T>(g, |v| v);
                 }
                 if shape.activate {
                     scale_by_slope(gx, x);

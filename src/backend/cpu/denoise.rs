@@ -7,7 +7,8 @@ use pulp::{Simd, WithSimd};
 
 use super::antennas::{Apply, Outer, twice_hermitian_part};
 use super::element::Element;
-use super::rows::scale_frame;
+use super::rows::{row_dots, scale_frame};
+use super::sums;
 
 /// What the denoisers of all frames share.
 pub struct Rule<T> {
@@ -71,44 +72,17 @@ pub struct Denoiser<T> {
     h: [Vec<T>; 2],
 }
 
-/// Independent partial sums: the order is fixed, and a register holds them.
+/// Partial sums of a frame.
 const SUMS: usize = 16;
 
 #[inline(always)]
 fn dot<T: Element>(a: &[T], b: &[T]) -> T {
-    let mut sums = [T::zero(); SUMS];
-    let whole = a.len() / SUMS * SUMS;
-    for (a, b) in a.chunks_exact(SUMS).zip(b.chunks_exact(SUMS)) {
-        for i in 0..SUMS {
-            sums[i] += a[i] * b[i];
-        }
-    }
-    let rest: T = a[whole..].iter().zip(&b[whole..]).map(|(&a, &b)| a * b).sum();
-    sums.into_iter().sum::<T>() + rest
+    sums::dot::<SUMS, T>(a, b, |v| v)
 }
 
 #[inline(always)]
 fn sum<T: Element>(a: &[T]) -> T {
-    let mut sums = [T::zero(); SUMS];
-    let parts = a.chunks_exact(SUMS);
-    let rest: T = parts.remainder().iter().copied().sum();
-    for a in parts {
-        for i in 0..SUMS {
-            sums[i] += a[i];
-        }
-    }
-    sums.into_iter().sum::<T>() + rest
-}
-
-/// `out_k = sum_m a_re b_re + a_im b_im`.
-#[inline(always)]
-fn row_dots<T: Element>(out: &mut [T], a: &[T], b: &[T]) {
-    out.fill(T::zero());
-    for (a, b) in a.chunks_exact(out.len()).zip(b.chunks_exact(out.len())) {
-        for ((o, &a), &b) in out.iter_mut().zip(a).zip(b) {
-            *o += a * b;
-        }
-    }
+    sums::sum::<SUMS, T>(a, |v| v)
 }
 
 #[inline(always)]

@@ -3,6 +3,8 @@
 use num_complex::Complex;
 use pulp::Simd;
 
+use crate::arithmetic::elementary;
+
 /// `f32` or `f64`.
 pub trait Element:
     num_traits::Float + num_traits::NumAssign + std::iter::Sum + burn::tensor::Element + bytemuck::Pod + Send + Sync
@@ -39,48 +41,13 @@ impl Element for f32 {
     fn narrow(value: f64) -> Self {
         value as f32
     }
-    /// A power of two times a polynomial, without branches: loops over it become vector code. Error below 2e-7 relative.
     #[inline(always)]
-    #[allow(clippy::excessive_precision)]
     fn exp_of_negative(self) -> Self {
-        // A comparison, unlike `max`, keeps NaN.
-        let x = if self < -87.0 { -87.0 } else { self };
-        // Beyond 2^23 a float has no room for a fraction: the sum rounds to the nearest integer n, and its last bits are
-        // those of n + 127, the exponent of 2^n. A conversion to an integer would not become vector code.
-        const SHIFT: f32 = 12_582_912.0 + 127.0;
-        let shifted = x * std::f32::consts::LOG2_E + SHIFT;
-        let n = shifted - SHIFT;
-        // ln 2 in two parts, the first of which is short enough to be multiplied without an error.
-        let r = (x - n * 0.693_359_375) - n * -2.121_944_4e-4;
-        let p = 1.0 / 5040.0;
-        let p = p * r + 1.0 / 720.0;
-        let p = p * r + 1.0 / 120.0;
-        let p = p * r + 1.0 / 24.0;
-        let p = p * r + 1.0 / 6.0;
-        let p = p * r + 0.5;
-        let p = (p * r + 1.0) * r + 1.0;
-        p * f32::from_bits(shifted.to_bits() << 23)
+        elementary::exp_of_negative(self)
     }
-    /// Exponent and series of the mantissa `m` in `[root(1/2), root(2))`: `ln m = 2 atanh((m - 1)/(m + 1))`. What `1 + x`
-    /// loses by rounding is added again. Error below 2e-7 relative, without branches.
     #[inline(always)]
-    #[allow(clippy::excessive_precision)]
     fn log1p_of_positive(self) -> Self {
-        const ROOT_HALF: u32 = 0x3f35_04f3;
-        let u = 1.0 + self;
-        let lost = (self - (u - 1.0)) / u;
-        let shifted = u.to_bits().wrapping_sub(ROOT_HALF);
-        let n = ((shifted as i32) >> 23) as f32;
-        let f = f32::from_bits((shifted & 0x007f_ffff).wrapping_add(ROOT_HALF)) - 1.0;
-        let s = f / (2.0 + f);
-        let z = s * s;
-        let p = 1.0 / 9.0;
-        let p = p * z + 1.0 / 7.0;
-        let p = p * z + 0.2;
-        let p = p * z + 1.0 / 3.0;
-        let series = 2.0 * s + 2.0 * s * z * p;
-        // ln 2 in two parts, as in the exponential.
-        n * 0.693_359_375 + (series + (lost - n * 2.121_944_4e-4))
+        elementary::log1p_of_positive(self)
     }
 
     type Lanes<S: Simd> = S::f32s;

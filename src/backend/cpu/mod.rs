@@ -14,6 +14,7 @@ mod on_data;
 mod pool;
 mod quantize;
 mod rows;
+mod sums;
 mod sweep;
 mod tiles;
 

@@ -4,6 +4,7 @@ use burn::tensor::Shape;
 use rayon::prelude::*;
 
 use super::element::Element;
+use super::sums::{dot, sum};
 
 /// Images of one task of the backward pass; partial sums belong to these groups, not to threads.
 const GROUP: usize = 4;
@@ -50,40 +51,15 @@ struct Moments<T> {
     spread: T,
 }
 
-/// Sum of `f` over a slice, in eight partial sums that fit the registers.
-#[inline(always)]
-pub(super) fn sum<T: Element>(values: &[T], f: impl Fn(T) -> T) -> T {
-    let mut sums = [T::zero(); 8];
-    let chunks = values.chunks_exact(8);
-    let rest: T = chunks.remainder().iter().map(|&v| f(v)).sum();
-    for chunk in chunks {
-        for (s, &v) in sums.iter_mut().zip(chunk) {
-            *s += f(v);
-        }
-    }
-    rest + sums.into_iter().sum()
-}
-
-/// Sum of products of two slices.
-#[inline(always)]
-fn dot<T: Element>(a: &[T], b: &[T], f: impl Fn(T) -> T) -> T {
-    let mut sums = [T::zero(); 8];
-    let whole = a.len() / 8 * 8;
-    for (a, b) in a.chunks_exact(8).zip(b.chunks_exact(8)) {
-        for ((s, &a), &b) in sums.iter_mut().zip(a).zip(b) {
-            *s += a * f(b);
-        }
-    }
-    let rest: T = a[whole..].iter().zip(&b[whole..]).map(|(&a, &b)| a * f(b)).sum();
-    rest + sums.into_iter().sum()
-}
+/// Partial sums of a channel.
+const SUMS: usize = 8;
 
 #[inline(always)]
 fn moments<T: Element>(x: &[T], shape: &NormShape) -> Moments<T> {
     let (count, epsilon) = (T::narrow(shape.pixels as f64), T::narrow(shape.epsilon));
     let channels = x.chunks_exact(shape.pixels);
-    let mean: Vec<T> = channels.clone().map(|x| sum(x, |v| v) / count).collect();
-    let variance = |(x, &m): (&[T], &T)| sum(x, |v| (v - m) * (v - m)) / count;
+    let mean: Vec<T> = channels.clone().map(|x| sum::<SUMS, T>(x, |v| v) / count).collect();
+    let variance = |(x, &m): (&[T], &T)| sum::<SUMS, T>(x, |v| (v - m) * (v - m)) / count;
     let inverse = channels.zip(&mean).map(|c| (variance(c) + epsilon).sqrt().recip()).collect();
     let c = T::narrow(shape.channels as f64);
     let centre = mean.iter().copied().sum::<T>() / c;
@@ -173,8 +149,8 @@ fn image_backward<T: Element>(
     // Per channel: the sum of g, and of g times the normalised image.
     let (mut plain, mut normal) = (Vec::with_capacity(shape.channels), Vec::with_capacity(shape.channels));
     for (c, (x, g)) in planes.clone().enumerate() {
-        plain.push(sum(g, |v| v));
-        normal.push(dot(g, x, |v| v - m.mean[c]) * m.inverse[c]);
+        plain.push(sum::<SUMS, T>(g, |v| v));
+        normal.push(dot::<SUMS, T>(g, x, |v| v - m.mean[c]) * m.inverse[c]);
     }
     for c in 0..shape.channels {
         sums[0][c] += gamma[c] * m.relative[c] * plain[c];

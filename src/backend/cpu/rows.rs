@@ -31,17 +31,22 @@ pub fn row_dot<T: Element>(a: &[T], b: &[T], shape: RowShape) -> Vec<T> {
         |((out, a), b)| {
             arch.dispatch(
                 #[inline(always)]
-                || {
-                    for (a, b) in a.chunks_exact(k).zip(b.chunks_exact(k)) {
-                        for ((o, &a), &b) in out.iter_mut().zip(a).zip(b) {
-                            *o += a * b;
-                        }
-                    }
-                },
+                || row_dots(out, a, b),
             );
         },
     );
     out
+}
+
+/// [`row_dot`] of one frame, `[K]`.
+#[inline(always)]
+pub(super) fn row_dots<T: Element>(out: &mut [T], a: &[T], b: &[T]) {
+    out.fill(T::zero());
+    for (a, b) in a.chunks_exact(out.len()).zip(b.chunks_exact(out.len())) {
+        for ((o, &a), &b) in out.iter_mut().zip(a).zip(b) {
+            *o += a * b;
+        }
+    }
 }
 
 /// `out[f, m, :, k] = c[f, k] z[f, m, :, k]`.

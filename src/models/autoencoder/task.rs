@@ -132,7 +132,8 @@ impl TrainTask for AutoEncoderTask {
     fn fingerprint(&self) -> String {
         let given: Option<Vec<[f64; 2]>> =
             self.decoder.pilots_file.as_ref().map(|_| self.pilots.data.iter().map(|v| [v.re, v.im]).collect());
-        let text = serde_json::json!([self.train.config(), self.seed, self.decoder, self.training, given]).to_string();
+        let text =
+            serde_json::json!([self.train.config().named(), self.seed, self.decoder, self.training, given]).to_string();
         crate::io::sha256_hex(text.as_bytes())
     }
 

@@ -165,7 +165,7 @@ impl TrainTask for MampTask {
     }
 
     fn fingerprint(&self) -> String {
-        let text = serde_json::json!([self.train.config(), self.seed, self.model, self.training]).to_string();
+        let text = serde_json::json!([self.train.config().named(), self.seed, self.model, self.training]).to_string();
         crate::io::sha256_hex(text.as_bytes())
     }
 

@@ -141,7 +141,7 @@ impl<N: ScoreModel> TrainTask for ScoreTask<N> {
     }
 
     fn fingerprint(&self) -> String {
-        let text = serde_json::json!([self.train.config(), self.seed, self.score, self.training]).to_string();
+        let text = serde_json::json!([self.train.config().named(), self.seed, self.score, self.training]).to_string();
         crate::io::sha256_hex(text.as_bytes())
     }
 

@@ -12,7 +12,7 @@ pub struct IntegerSet {
     pub columns: usize,
     /// Largest magnitude of a part, 1..=16.
     pub levels: u32,
-    /// `(re, im)`, row-major `[H, N]`; no column is zero.
+    /// `(re, im)`, row-major `[H, N]`; constructed sets have no zero column.
     pub data: Vec<(i8, i8)>,
 }
 
@@ -22,6 +22,20 @@ impl IntegerSet {
         let (n, h) = (columns.len(), columns[0].len());
         let data = (0..h).flat_map(|chip| columns.iter().map(move |c| c[chip])).collect();
         Self { length: h, columns: n, levels, data }
+    }
+
+    /// From numbers `[2H, N]`, real parts of the chips before imaginary parts: the nearest integers of size `levels` at
+    /// most, as the quantiser of learned signatures takes them. A column may become zero.
+    ///
+    /// # Panics
+    /// When `raw` is not of that shape.
+    pub fn nearest(raw: &[f32], columns: usize, levels: u32) -> Self {
+        let length = raw.len() / (2 * columns);
+        assert_eq!(raw.len(), 2 * length * columns, "[2H, N]");
+        let limit = levels as f32;
+        let part = |i: usize| (raw[i] + 0.5).floor().clamp(-limit, limit) as i8;
+        let data = (0..length * columns).map(|i| (part(i), part(length * columns + i))).collect();
+        Self { length, columns, levels, data }
     }
 
     /// Squared norm of each integer column, `[N]`; the factor of column n is one over its root.
