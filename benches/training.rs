@@ -10,6 +10,8 @@ use grantfree::models::mampnet::MampTask;
 use grantfree::training::TrainTask;
 
 fn steps(c: &mut Criterion) {
+    // As the program does.
+    grantfree::backend::keep_freed_memory();
     let shared = ModelConfig { layers: 8, ..ModelConfig::default() };
     let rows = [
         ("shared form, 8 layers", 128, shared.clone()),

@@ -69,6 +69,8 @@ fn work(words: &[&str]) -> Result<(), Box<dyn std::error::Error>> {
 }
 
 fn main() -> ExitCode {
+    // As the program does.
+    grantfree::backend::keep_freed_memory();
     // Cargo adds `--bench` when it starts a bench itself.
     let args: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
     let mut words: Vec<&str> = args.iter().map(String::as_str).collect();

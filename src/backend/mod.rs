@@ -36,6 +36,7 @@ mod device;
 mod flex;
 mod images;
 mod iteration;
+mod memory;
 #[cfg(feature = "ndarray")]
 mod ndarray;
 mod ops;
@@ -46,6 +47,7 @@ mod sweep;
 
 pub use device::{Adapter, BackendChoice, BackendError, Chosen, adapters, choose, compiled};
 pub use iteration::AmpForm;
+pub use memory::keep_freed_memory;
 pub use ops::{
     Backend, amp_iteration, conv_same, coordinate_sweep, covariance_filter, covariance_score, exp_linear, group_shrink,
     max_pool_same, norm_plus, quantize_ste, row_dot, row_onsager, row_scale,

@@ -221,7 +221,9 @@ fn build_as<T: Real>(
         K::MmseSic => Box::new(noma::MmseSic { order: config.order.unwrap_or(Order::Sinr) }),
         K::OracleLs => Box::new(noma::OracleLs),
         K::JointMap => Box::new(noma::JointMap),
-        K::BeamSic => Box::new(noma::BeamSic { beam: config.beam.unwrap_or(4) }),
+        K::BeamSic => {
+            Box::new(noma::BeamSic { beam: config.beam.unwrap_or(4), window: config.window.unwrap_or(f64::INFINITY) })
+        }
         K::ExpectationPropagation => Box::new(noma::ExpectationPropagation {
             iterations: iterations(10),
             damping: config.damping.unwrap_or(0.5),

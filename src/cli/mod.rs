@@ -23,6 +23,8 @@ mod tune;
 
 use clap::Parser;
 
+use crate::backend::keep_freed_memory;
+
 pub use args::{
     Cli, Command, CommonArgs, DetectArgs, DoctorArgs, EvaluateArgs, ExportArgs, ExportFormat, ImportArgs, MergeArgs,
     ReplayArgs, ReportArgs, RunArgs, Shard, SignatureFormat, SignatureName, SignaturesArgs, SimulateArgs, TrainArgs,
@@ -32,6 +34,7 @@ pub use error::CliError;
 
 /// Parses the arguments, runs the command, prints an error chain once; returns the exit code.
 pub fn main() -> u8 {
+    keep_freed_memory();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

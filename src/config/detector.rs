@@ -253,6 +253,9 @@ pub struct DetectorConfig {
     /// beam-sic: hypotheses kept after each decision, 1..=4096. Default 4.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub beam: Option<usize>,
+    /// beam-sic: nats behind the best beyond which a hypothesis is dropped, > 0. Default: none is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window: Option<f64>,
     /// System E: signatures of this detector. Default: `scenario.noma.signatures`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signatures: Option<SignatureKind>,
@@ -304,6 +307,7 @@ impl DetectorConfig {
             precision: None,
             order: None,
             beam: None,
+            window: None,
             signatures: None,
             pilots_of: None,
             network_of: None,
@@ -468,6 +472,10 @@ impl DetectorConfig {
         )?;
         used(self.order.is_some(), "order", &[K::MmseSic])?;
         used(self.beam.is_some(), "beam", &[K::BeamSic])?;
+        used(self.window.is_some(), "window", &[K::BeamSic])?;
+        if let Some(w) = self.window {
+            check(w > 0.0, &key("window"), w, "> 0", "none")?;
+        }
         used(self.signatures.is_some(), "signatures", &K::SPREADING)?;
         if let Some(b) = self.beam {
             check((1..=4096).contains(&b), &key("beam"), b, "1..=4096", 4)?;

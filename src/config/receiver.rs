@@ -32,6 +32,10 @@ pub struct ReceiverConfig {
     pub hidden: Option<Vec<usize>>,
     /// beam-metric: hypotheses kept after each decision, 1..=64. Default 4.
     pub beam: usize,
+    /// beam-metric: nats behind the best beyond which a hypothesis is dropped, > 0; only what is left is corrected.
+    /// Default 15.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window: Option<f64>,
     /// Learn the signatures jointly with the receiver (QNN). Default false.
     pub learn_signatures: bool,
     /// Learned signatures: real and imaginary parts are integers in -levels..=levels, 0..=16; 0 is unquantised. Default 2.
@@ -55,6 +59,7 @@ impl Default for ReceiverConfig {
             rounds: 4,
             hidden: None,
             beam: 4,
+            window: None,
             learn_signatures: false,
             levels: 2,
             fairness: 0.0,
@@ -66,6 +71,11 @@ impl Default for ReceiverConfig {
 }
 
 impl ReceiverConfig {
+    /// beam-metric: nats behind the best beyond which a hypothesis is dropped.
+    pub fn window(&self) -> f64 {
+        self.window.unwrap_or(15.0)
+    }
+
     /// Weights of the users' errors in (12), `[N]`.
     pub fn weights(&self, users: usize) -> Vec<f64> {
         let paper = |i: usize| if i < users.div_ceil(2) { 1.0 } else { 2.0 };
@@ -104,6 +114,7 @@ impl ReceiverConfig {
         let key = |name: &str| format!("{prefix}.{name}");
         check((1..=16).contains(&self.rounds), &key("rounds"), self.rounds, "1..=16", d.rounds)?;
         check((1..=64).contains(&self.beam), &key("beam"), self.beam, "1..=64", d.beam)?;
+        check(self.window() > 0.0, &key("window"), self.window(), "> 0", d.window())?;
         check(self.levels <= 16, &key("levels"), self.levels, "0..=16 (0: unquantised)", d.levels)?;
         let fairness = self.fairness;
         check(fairness.is_finite() && fairness >= 0.0, &key("fairness"), fairness, ">= 0", d.fairness)?;

@@ -292,6 +292,25 @@ impl ScenarioConfig {
         Ok(())
     }
 
+    /// A key of the access links beside kind "noma" would change nothing.
+    fn only_noma(&self) -> Result<(), ConfigError> {
+        let keys = |s: &Self| match serde_json::to_value(s) {
+            Ok(serde_json::Value::Object(keys)) => keys,
+            _ => unreachable!("a struct serialises to a table"),
+        };
+        let defaults = keys(&Self::default());
+        for (key, value) in keys(self) {
+            let known = ["kind", "noma"].contains(&key.as_str());
+            if known || defaults.get(&key) == Some(&value) {
+                continue;
+            }
+            let default = defaults.get(&key).map_or("none".into(), ToString::to_string);
+            let range = "left out with scenario.kind = \"noma\", whose keys are those of [scenario.noma]";
+            check(false, &format!("scenario.{key}"), value, range, default)?;
+        }
+        Ok(())
+    }
+
     fn validate_activity(&self) -> Result<(), ConfigError> {
         let law = self.law();
         let only =
@@ -440,7 +459,10 @@ impl ScenarioConfig {
             d.bandwidth_hz,
         )?;
         match (self.kind, &self.noma) {
-            (ScenarioKind::Noma, _) => self.noma().validate()?,
+            (ScenarioKind::Noma, _) => {
+                self.only_noma()?;
+                self.noma().validate()?;
+            }
             (_, Some(_)) => {
                 return Err(ConfigError::Invalid(
                     "scenario.noma needs scenario.kind = \"noma\"; other kinds do not use it".into(),

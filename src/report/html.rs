@@ -6,6 +6,7 @@ use super::error::ReportError;
 use super::figures::Drawing;
 use super::format::{escape, integer};
 use super::panel::Panel;
+use super::training::is_race;
 use super::{headline, reference, svg, tables, warnings};
 
 /// The drawings of the whole report.
@@ -158,7 +159,7 @@ fn training_section(results: &Results, drawn: &[Drawing]) -> String {
     }
     let mut out = "<section id=\"training\"><h2>Training</h2>\n".to_owned();
     out += &tables::training(&results.training);
-    let (race, single): (Vec<&Drawing>, Vec<&Drawing>) = drawn.iter().partition(|d| d.name == "training-ser-seconds");
+    let (race, single): (Vec<&Drawing>, Vec<&Drawing>) = drawn.iter().partition(|d| is_race(d));
     out += &race.into_iter().map(embed).collect::<String>();
     let curves: String = single.iter().map(|d| embed(d)).collect();
     if !curves.is_empty() {

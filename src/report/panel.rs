@@ -52,7 +52,7 @@ pub struct Panel<'a> {
 fn role(d: &DetectorResult) -> Role {
     if d.predicted {
         Role::Predicted
-    } else if matches!(d.kind.as_str(), "single-user-bound" | "genie-mmse" | "oracle-ls") {
+    } else if matches!(d.kind.as_str(), "single-user-bound" | "genie-mmse") {
         Role::Bound
     } else if d.parameters > 0 || d.kind == "mampnet" {
         Role::Learned

@@ -7,14 +7,14 @@ use super::format::{duration, integer, scientific};
 use super::line_chart::{ChartPoint, LineChart, Series, Span};
 use super::style::{Dash, Ink, Marker, SeriesStyle};
 
-/// The drawings of all networks: the error rate of all against seconds, then loss and error rate of each against steps.
+/// The drawings of all networks: the error rates of all against seconds, then loss and error rate of each against steps.
 pub fn drawings(results: &Results) -> Vec<Drawing> {
     let mut all = Vec::new();
     let place = |r: &TrainingRecord| {
         results.config.detectors.get_index_of(&r.detector).unwrap_or(results.config.detectors.len())
     };
     let networks = networks(&results.training);
-    all.extend(race(&networks, place));
+    all.extend(RACES.iter().filter_map(|metric| race(metric, &networks, place)));
     for record in networks.into_iter().filter(|r| r.curve.len() > 1) {
         let name = file_name(&format!("training-{}-{}", record.point, record.detector));
         let spans = spans(&record.curve);
@@ -32,8 +32,41 @@ pub fn networks(records: &[TrainingRecord]) -> Vec<&TrainingRecord> {
     records.iter().filter(|r| r.bundle.is_empty() || seen.insert(&r.bundle)).collect()
 }
 
+/// An error rate on validation frames that networks are compared by.
+struct Race {
+    drawing: &'static str,
+    title: &'static str,
+    y_name: &'static str,
+    value: fn(&TrainingPoint) -> Option<f64>,
+}
+
+const RACES: [Race; 2] = [
+    Race {
+        drawing: "training-ser-seconds",
+        title: "Validation symbol error rate against training time",
+        y_name: "Validation symbol error rate (SER)",
+        value: usable_ser,
+    },
+    Race {
+        drawing: "training-ber-seconds",
+        title: "Validation bit error rate against training time",
+        y_name: "Validation bit error rate (BER)",
+        value: |p| drawable(p.validation_ber),
+    },
+];
+
+/// Whether a drawing shows all networks side by side.
+pub fn is_race(drawing: &Drawing) -> bool {
+    RACES.iter().any(|r| r.drawing == drawing.name)
+}
+
+/// What a logarithmic axis can show.
+fn drawable(value: Option<f64>) -> Option<f64> {
+    value.filter(|v| v.is_finite() && *v > 0.0)
+}
+
 fn usable_ser(p: &TrainingPoint) -> Option<f64> {
-    p.validation_ser.filter(|v| v.is_finite() && *v > 0.0)
+    drawable(p.validation_ser)
 }
 
 fn name(record: &TrainingRecord) -> String {
@@ -47,14 +80,14 @@ fn curve_style(colour: usize, marker: usize, many: bool) -> SeriesStyle {
 
 /// Seconds to a given error rate are the honest comparison of networks of different size. A network has its colour of
 /// the other figures (`place`), and the same network at another point has another marker.
-fn race(records: &[&TrainingRecord], place: impl Fn(&TrainingRecord) -> usize) -> Option<Drawing> {
+fn race(metric: &Race, records: &[&TrainingRecord], place: impl Fn(&TrainingRecord) -> usize) -> Option<Drawing> {
     let mut series: Vec<Series> = Vec::new();
     for record in records {
         let points: Vec<ChartPoint> = record
             .curve
             .iter()
             .filter_map(|p| {
-                let y = usable_ser(p)?;
+                let y = (metric.value)(p)?;
                 let tip = format!("{}: {} after {}", record.label, scientific(y), duration(p.seconds));
                 Some(ChartPoint { x: p.seconds, y: Some(y), interval: None, bound: None, tip })
             })
@@ -67,8 +100,8 @@ fn race(records: &[&TrainingRecord], place: impl Fn(&TrainingRecord) -> usize) -
         }
     }
     let chart = LineChart {
-        title: "Validation symbol error rate against training time".into(),
-        y_name: "Validation symbol error rate (SER)".into(),
+        title: metric.title.into(),
+        y_name: metric.y_name.into(),
         x_name: "Seconds of training".into(),
         y_log: true,
         x_log: false,
@@ -81,7 +114,7 @@ fn race(records: &[&TrainingRecord], place: impl Fn(&TrainingRecord) -> usize) -
         ],
         plot_height: 300.0,
     };
-    (!chart.series.is_empty()).then(|| Drawing { name: "training-ser-seconds".into(), scene: chart.scene() })
+    (!chart.series.is_empty()).then(|| Drawing { name: metric.drawing.into(), scene: chart.scene() })
 }
 
 /// A phase is the run of rows with one name; it reaches from the last step of the phase before to its own last step.
@@ -208,6 +241,30 @@ mod tests {
         };
         let chart = loss(&record, &spans(&record.curve));
         assert_eq!(chart.series[1].points.iter().filter(|p| p.y.is_none()).count(), 1);
-        assert!(race(&[&record], |_| 0).is_none(), "no error rate, no race");
+        for metric in &RACES {
+            assert!(race(metric, &[&record], |_| 0).is_none(), "no error rate, no race");
+        }
+    }
+
+    #[test]
+    fn networks_race_in_each_error_rate_that_was_measured() {
+        let mut curve = vec![row(10, "a", Some(0.2)), row(20, "a", Some(0.1))];
+        let record = |curve: &[TrainingPoint]| TrainingRecord {
+            point: "f/0".into(),
+            detector: "net".into(),
+            label: "net".into(),
+            parameters: 1,
+            seconds: 20.0,
+            steps: 20,
+            bundle: String::new(),
+            curve: curve.to_vec(),
+            termination: String::new(),
+        };
+        let drawn = |r: TrainingRecord| -> Vec<String> {
+            RACES.iter().filter_map(|m| race(m, &[&r], |_| 0)).map(|d| d.name).collect()
+        };
+        assert_eq!(drawn(record(&curve)), ["training-ser-seconds"]);
+        curve.iter_mut().for_each(|p| p.validation_ber = Some(0.3));
+        assert_eq!(drawn(record(&curve)), ["training-ser-seconds", "training-ber-seconds"]);
     }
 }

@@ -109,6 +109,8 @@ fn decoder(keys: &str) -> String {
     EXPERIMENT.replace("kind = \"amp\"\niterations = 10", &format!("kind = \"autoencoder\"\ndecoder = {{ {keys} }}"))
 }
 
+const NOMA: &str = "name = \"noma\"\n[scenario]\nkind = \"noma\"\n[detectors.sic]\nkind = \"mmse-sic\"\n";
+
 #[rustfmt::skip]
 const CASES: &[(&str, i32, &[&str], Arrange)] = &[
     // Frames.
@@ -258,6 +260,9 @@ const CASES: &[(&str, i32, &[&str], Arrange)] = &[
         NpzWriter::new().real("channel", &[2, 2], &[1.0; 4]).real("gain_db", &[2, 2], &[1.0; 4]).write(&path).unwrap();
         let set = format!("scenario.channel_file={}", text(path));
         simulate(d, EXPERIMENT, &["--set", "scenario.kind=channel-file", "--set", &set])
+    }),
+    ("keys of other kinds beside noma", 2, &["scenario.pilot_length", "left out with scenario.kind = \"noma\"", "default: 40"], |d| {
+        simulate(d, NOMA, &["--set", "scenario.pilot_length=12"])
     }),
     ("noma keys of another kind", 2, &["scenario.noma"], |d| simulate(d, EXPERIMENT, &["--set", "scenario.noma.users=4"])),
     ("bad shard", 2, &["--shard", "1 <= i <= n"], |d| simulate(d, EXPERIMENT, &["--shard", "3/2"])),

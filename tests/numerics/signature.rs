@@ -261,16 +261,21 @@ fn an_untrained_beam_metric_is_beam_sic_and_its_bundle_keeps_what_it_learned() {
     let key = StreamKey::new(1, Split::Train, "test");
     let net = BeamNet::init(&key, 6, &[], &cpu());
     let signatures = batch.model.pilots.clone();
-    let untrained = BeamDetector::new(&net, 3).detect(&batch).unwrap();
-    let classical = DetectorConfig { beam: Some(3), ..DetectorConfig::new(DetectorKind::BeamSic) };
-    assert_eq!(untrained, build(&classical).unwrap().detect(&batch).unwrap());
+    let receiver =
+        ReceiverConfig { form: ReceiverForm::BeamMetric, beam: 3, hidden: Some(Vec::new()), ..Default::default() };
+    let untrained = BeamDetector::new(&net, &receiver).detect(&batch).unwrap();
+    let classical = |window: f64| {
+        let config =
+            DetectorConfig { beam: Some(3), window: Some(window), ..DetectorConfig::new(DetectorKind::BeamSic) };
+        build(&config).unwrap().detect(&batch).unwrap()
+    };
+    assert_eq!(untrained, classical(receiver.window()));
+    assert_ne!(untrained, classical(0.5), "a narrow window drops hypotheses that matter");
 
     // Another metric decides otherwise, and its bundle decides like it.
     let net = net.map(&mut Fill(-0.5));
-    let learned = BeamDetector::new(&net, 3).detect(&batch).unwrap();
+    let learned = BeamDetector::new(&net, &receiver).detect(&batch).unwrap();
     assert_ne!(learned.activity, untrained.activity);
-    let receiver =
-        ReceiverConfig { form: ReceiverForm::BeamMetric, beam: 3, hidden: Some(Vec::new()), ..Default::default() };
     let info = ReceiverInfo { receiver, sizes: Sizes::of(&config), parameters: 30, label: "test".into() };
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("bundle");

@@ -27,39 +27,46 @@ pub struct AmpShape {
 
 impl AmpShape {
     /// Real values of the rows of X of all frames.
+    #[inline]
     fn x(&self) -> usize {
         self.frames * self.antennas * 2 * self.columns
     }
 
     /// Real values of the residuals of all frames.
+    #[inline]
     fn r(&self) -> usize {
         self.frames * self.antennas * 2 * self.length
     }
 
     /// Length of a state.
+    #[inline]
     pub fn state(&self) -> usize {
         self.x() + self.r() + self.frames * self.columns
     }
 
     /// The pilots stay in the second-level cache of a core, so that every group can read them anew.
+    #[inline]
     fn small<T>(&self) -> bool {
         4 * self.columns * self.length * size_of::<T>() <= 1 << 18
     }
 
     /// Frames of a task. Few rows make products inefficient, many leave the cache; the number of threads has no say, so
     /// that it changes no result.
+    #[inline]
     fn group(&self) -> usize {
         let rows = (self.frames * self.antennas / 16).clamp(32, 128);
         rows.div_ceil(self.antennas)
     }
 
     /// Rows of X, residuals and likelihood ratios of a state.
+    #[inline]
     fn split<'a, T>(&self, state: &'a [T]) -> (&'a [T], &'a [T], &'a [T]) {
         let (x, rest) = state.split_at(self.x());
         let (r, llr) = rest.split_at(self.r());
         (x, r, llr)
     }
 
+    #[inline]
     fn split_mut<'a, T>(&self, state: &'a mut [T]) -> (&'a mut [T], &'a mut [T], &'a mut [T]) {
         let (x, rest) = state.split_at_mut(self.x());
         let (r, llr) = rest.split_at_mut(self.r());
@@ -87,6 +94,7 @@ pub struct AmpInputs<'a, T> {
 }
 
 impl<T: Element> AmpInputs<'_, T> {
+    #[inline]
     fn rule(&self, shape: AmpShape) -> Rule<T> {
         let theta_1 = match self.theta_1 {
             [one] => vec![*one; shape.columns],

@@ -28,6 +28,7 @@ pub struct ConvGradients<T> {
 }
 
 /// Numbers of a register on this processor.
+#[inline]
 fn lanes<T: Element>() -> usize {
     struct Lanes<T>(std::marker::PhantomData<T>);
     impl<T: Element> WithSimd for Lanes<T> {
@@ -140,6 +141,7 @@ impl<T: Element> WithSimd for Backward<'_, T> {
 }
 
 /// Images whose gradients of the weights are summed in registers before they are added to the others.
+#[inline]
 fn together<T>(planes: usize) -> usize {
     [4, 2].into_iter().find(|n| n * planes * size_of::<T>() <= CACHE).unwrap_or(1)
 }

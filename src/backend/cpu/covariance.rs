@@ -204,6 +204,7 @@ pub fn covariance_score<T: Element>(gamma: &[T], s: &[T], y: &[T], shape: Covari
     out
 }
 
+#[inline]
 fn ratio<T: Element>(gamma: T, c: f64) -> f64 {
     (1.0 - gamma.wide() * c).max(SMALLEST_RATIO)
 }
@@ -274,6 +275,7 @@ fn backward_over_frames<T: Element>(
 }
 
 /// `H <- H + H^H`, `[l, l]`.
+#[inline]
 fn add_adjoint<T: Element>(h: &mut [C<T>], l: usize) {
     for i in 0..l {
         for j in 0..=i {

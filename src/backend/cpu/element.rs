@@ -35,9 +35,11 @@ pub trait Element:
 }
 
 impl Element for f32 {
+    #[inline]
     fn wide(self) -> f64 {
         f64::from(self)
     }
+    #[inline]
     fn narrow(value: f64) -> Self {
         value as f32
     }
@@ -78,9 +80,11 @@ impl Element for f32 {
 }
 
 impl Element for f64 {
+    #[inline]
     fn wide(self) -> f64 {
         self
     }
+    #[inline]
     fn narrow(value: f64) -> Self {
         value
     }
@@ -143,6 +147,7 @@ impl<'a, T> View<'a, T> {
         Self { data, rows, columns, row_stride: columns, column_stride: 1, conj: false }
     }
     /// Transposed.
+    #[inline]
     pub fn t(self) -> Self {
         Self {
             rows: self.columns,
@@ -153,6 +158,7 @@ impl<'a, T> View<'a, T> {
         }
     }
     /// Conjugate transposed.
+    #[inline]
     pub fn h(self) -> Self {
         Self { conj: !self.conj, ..self.t() }
     }
@@ -165,6 +171,7 @@ impl<'a, T> View<'a, T> {
 }
 
 /// `out = keep * out + factor a b` with rows of `out` `stride` apart.
+#[inline]
 fn product<T: Copy + 'static>(
     out: &mut [T],
     stride: usize,
@@ -207,6 +214,7 @@ fn product<T: Copy + 'static>(
 }
 
 /// Real `out += factor a b`, by all threads where `parallel`: every entry is summed in the same order for any number.
+#[inline]
 pub fn matmul_add<T: Element>(out: &mut [T], a: View<T>, b: View<T>, factor: T, parallel: bool) {
     let parallelism = if parallel { gemm::Parallelism::Rayon(0) } else { gemm::Parallelism::None };
     product(out, b.columns, [a, b], T::one(), factor, true, parallelism);
@@ -218,6 +226,7 @@ pub fn matmul_parallel<T: Element>(out: &mut [T], a: View<T>, b: View<T>, factor
 }
 
 /// Complex `out (+)= a b`.
+#[inline]
 pub fn cmatmul<T: Element>(out: &mut [Complex<T>], a: View<Complex<T>>, b: View<Complex<T>>, keep: bool) {
     let one = Complex::new(T::one(), T::zero());
     product(out, b.columns, [a, b], one, one, keep, gemm::Parallelism::None);

@@ -38,11 +38,13 @@ impl ConvShape {
     }
 
     /// Pixels of an image.
+    #[inline]
     pub fn pixels(&self) -> usize {
         self.size[0] * self.size[1]
     }
 
     /// Taps of the kernel.
+    #[inline]
     pub fn taps(&self) -> usize {
         self.kernel[0] * self.kernel[1]
     }
@@ -99,26 +101,31 @@ impl Geometry {
     }
 
     /// Width of the image.
+    #[inline]
     pub fn width(&self) -> usize {
         self.width
     }
 
     /// Pixels of the image.
+    #[inline]
     pub fn pixels(&self) -> usize {
         self.height * self.width
     }
 
     /// The farthest place at which a register is read.
+    #[inline]
     pub fn last(&self) -> usize {
         self.offsets.iter().max().unwrap_or(&0) + self.positions.last().unwrap_or(&0)
     }
 
     /// Entries of `offsets` for one row of the kernel.
+    #[inline]
     pub fn taps_of_row(&self) -> usize {
         self.offsets.len() / self.taps
     }
 
     /// Rows of the kernel that see anything but zeros from some of the rows `first..=last`.
+    #[inline]
     pub fn live_taps(&self, first: usize, last: usize) -> Range<usize> {
         let (half, d) = (self.taps / 2, self.dilation);
         // Row y sees y + (i - half) d, which must lie in 0..height.
@@ -128,6 +135,7 @@ impl Geometry {
     }
 
     /// Rows of the image from which a row of the kernel sees anything but zeros.
+    #[inline]
     pub fn live_rows(&self, tap: usize) -> Range<usize> {
         let (half, d) = (self.taps / 2, self.dilation);
         let from = (half.saturating_sub(tap) * d).min(self.height);

@@ -21,16 +21,19 @@ impl PoolShape {
         Self { size: [images[2], images[3]], side }
     }
 
+    #[inline]
     fn pixels(&self) -> usize {
         self.size[0] * self.size[1]
     }
 
     /// Distance of the rows of a plane with its border.
+    #[inline]
     fn stride(&self) -> usize {
         self.size[1] + self.side - 1
     }
 
     /// Numbers of a plane with its border.
+    #[inline]
     fn padded(&self) -> usize {
         (self.size[0] + self.side - 1) * self.stride()
     }

@@ -17,6 +17,7 @@ pub struct RowShape {
 }
 
 impl RowShape {
+    #[inline]
     fn frame(&self) -> usize {
         self.antennas * 2 * self.columns
     }
@@ -86,6 +87,7 @@ impl<T: Element> Scratch<T> {
     }
 
     /// `J = sum_k t_k z_k z_k^H` into `jr`, `ji`.
+    #[inline]
     fn jacobian(&mut self, arch: pulp::Arch, z: &[T], t: &[T], m: usize) {
         let (a, k) = (&mut self.scaled[..z.len()], t.len());
         arch.dispatch(

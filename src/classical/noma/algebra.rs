@@ -3,16 +3,19 @@
 use crate::scenario::C64;
 
 /// `a^H b`.
+#[inline]
 pub(crate) fn dot(a: &[C64], b: &[C64]) -> C64 {
     a.iter().zip(b).map(|(a, b)| a.conj() * b).sum()
 }
 
 /// `||a||^2`.
+#[inline]
 pub(crate) fn energy(a: &[C64]) -> f64 {
     a.iter().map(|v| v.norm_sqr()).sum()
 }
 
 /// `out = P a` for a `[n, n]` matrix.
+#[inline]
 pub(crate) fn apply(p: &[C64], a: &[C64], out: &mut [C64]) {
     for (row, out) in p.chunks_exact(a.len()).zip(out) {
         *out = row.iter().zip(a).map(|(p, a)| p * a).sum();
@@ -20,6 +23,7 @@ pub(crate) fn apply(p: &[C64], a: &[C64], out: &mut [C64]) {
 }
 
 /// `C <- C + scale a a^H`.
+#[inline]
 pub(crate) fn add_outer(c: &mut [C64], scale: f64, a: &[C64]) {
     for (row, left) in c.chunks_exact_mut(a.len()).zip(a) {
         for (c, right) in row.iter_mut().zip(a) {
@@ -29,6 +33,7 @@ pub(crate) fn add_outer(c: &mut [C64], scale: f64, a: &[C64]) {
 }
 
 /// `a <- a - g x`.
+#[inline]
 pub(crate) fn subtract(a: &mut [C64], g: &[C64], x: C64) {
     for (a, g) in a.iter_mut().zip(g) {
         *a -= g * x;

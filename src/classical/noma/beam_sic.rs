@@ -11,13 +11,16 @@ use crate::scenario::C64;
 /// `cost = r^H C^-1 r - ln prior(decided)`, `r` the residual and `C` the covariance of the undecided users plus noise:
 /// minus the log posterior of the decided users when the others are Gaussian (`ln det C` is common to all hypotheses).
 /// The best full hypothesis is the decision. With one hypothesis the decisions are those of MMSE-SIC, with `(C+1)^N` those
-/// of joint MAP.
+/// of joint MAP. With a `window` those that far behind the best of a step are dropped too: at high SNR most steps then
+/// have one or two survivors, whatever the beam.
 ///
 /// Scores are max-log over the final hypotheses and the changes of one user in the best of them.
 #[derive(Debug, Clone, Copy)]
 pub struct BeamSic {
     /// Hypotheses kept after each decision, >= 1.
     pub beam: usize,
+    /// Nats behind the best of a step beyond which a hypothesis is dropped, > 0; infinite for none.
+    pub window: f64,
 }
 
 /// Hypotheses side by side.
@@ -32,6 +35,7 @@ pub(crate) struct Beam {
 }
 
 /// An extension of a hypothesis.
+#[derive(Clone, Copy)]
 pub(crate) struct Extension {
     pub cost: f64,
     pub parent: usize,
@@ -51,11 +55,13 @@ pub struct Workspace {
 }
 
 impl Beam {
+    #[inline]
     fn clear(&mut self) {
         self.prior.clear();
         self.residual.clear();
         self.decided.clear();
     }
+    #[inline]
     pub fn residual(&self, b: usize, h: usize) -> &[C64] {
         &self.residual[b * h..(b + 1) * h]
     }
@@ -77,6 +83,7 @@ impl LinkDetector for BeamSic {
         work.start(model, link, Order::Sinr);
         for step in 0..model.users {
             extend(model, link, work, step);
+            work.prune(self.window);
             keep(model, link, work, step, self.beam);
         }
         work.decide(model, link, activity, score);
@@ -91,6 +98,15 @@ impl Workspace {
         self.beam.prior.push(0.0);
         self.beam.residual.extend_from_slice(&link.y);
         self.beam.decided.resize(model.users, 0);
+    }
+
+    /// Drops the extensions of the present step that are `window` nats behind the best.
+    #[inline]
+    pub(crate) fn prune(&mut self, window: f64) {
+        if window < f64::INFINITY {
+            let limit = self.extensions.iter().map(|e| e.cost).fold(f64::INFINITY, f64::min) + window;
+            self.extensions.retain(|e| e.cost <= limit);
+        }
     }
 
     /// Decisions and scores after the last step.

@@ -88,6 +88,7 @@ impl<'a> LinkModel<'a> {
 
     /// The five-point decision (for QPSK) on `z = x_n + CN(0, variance)`: writes the log odds of each symbol against
     /// idle, `[C]`, and returns 0 or the symbol plus one.
+    #[inline]
     pub fn decide(&self, user: usize, z: C64, variance: f64, odds: &mut [f64]) -> i64 {
         for (odds, x) in odds.iter_mut().zip(self.constellation) {
             // |z|^2 - |z - x|^2 without the cancellation.
@@ -100,17 +101,20 @@ impl<'a> LinkModel<'a> {
     }
 
     /// The symbol of a decision: zero for 0.
+    #[inline]
     pub fn symbol(&self, decision: usize) -> C64 {
         if decision == 0 { C64::default() } else { self.constellation[decision - 1] }
     }
 
     /// `-ln` of the prior of a decision.
+    #[inline]
     pub fn cost(&self, user: usize, decision: usize) -> f64 {
         -if decision == 0 { self.log_idle[user] } else { self.log_symbol[user] }
     }
 }
 
 /// Scores from the costs (minus log posterior) of idle and each symbol, `[C + 1]`: `cost(idle) - cost(symbol)`.
+#[inline]
 pub(crate) fn odds_of_costs(costs: &[f64], odds: &mut [f64]) {
     let (idle, symbols) = (costs[0], &costs[1..]);
     let best = symbols.iter().copied().fold(f64::INFINITY, f64::min);
@@ -122,6 +126,7 @@ pub(crate) fn odds_of_costs(costs: &[f64], odds: &mut [f64]) {
 }
 
 /// Index and value of the largest number, the first of equal ones.
+#[inline]
 pub(crate) fn largest(values: &[f64]) -> (usize, f64) {
     values.iter().copied().enumerate().fold((0, f64::NEG_INFINITY), |a, b| if b.1 > a.1 { b } else { a })
 }
@@ -139,6 +144,7 @@ pub(crate) struct Link {
 
 impl Link {
     /// `g_n`, `[H]`.
+    #[inline]
     pub fn g(&self, user: usize) -> &[C64] {
         &self.g[user * self.y.len()..(user + 1) * self.y.len()]
     }

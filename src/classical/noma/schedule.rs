@@ -24,17 +24,20 @@ pub(crate) struct Schedule {
 
 impl Schedule {
     /// `C^-1 g` of the user of a step, `[H]`.
+    #[inline]
     pub fn filter(&self, step: usize) -> &[C64] {
         &self.filters[step * self.chips..(step + 1) * self.chips]
     }
 
     /// `C^-1` before a step, `[H, H]`; `step = N` gives the one after the last.
+    #[inline]
     pub fn inverse(&self, step: usize) -> &[C64] {
         let size = self.chips * self.chips;
         &self.inverses[step * size..(step + 1) * size]
     }
 
     /// Variance of the unbiased MMSE output of a step: `1/k - p`, not below that of a user alone.
+    #[inline]
     pub fn variance(&self, model: &LinkModel<'_>, link: &Link, step: usize) -> f64 {
         let user = self.order[step];
         error_variance(model, link, user, self.gain[step])
@@ -84,6 +87,7 @@ impl Schedule {
     }
 }
 
+#[inline]
 fn error_variance(model: &LinkModel<'_>, link: &Link, user: usize, gain: f64) -> f64 {
     // 1/k - p cancels at high SNR; noise alone bounds it from below.
     (1.0 / gain - model.power[user]).max(model.noise_var / link.energy[user])

@@ -113,6 +113,18 @@ fn a_beam_of_all_hypotheses_is_joint_map() {
 }
 
 #[test]
+fn a_wide_window_drops_nothing_and_a_narrow_one_leaves_mmse_sic() {
+    let batch = frames(NomaConfig { snr_db: 8.0, ..Default::default() }, 200);
+    let beam = |window: Option<f64>| {
+        let config = DetectorConfig { beam: Some(8), window, ..DetectorConfig::new(K::BeamSic) };
+        build(&config).unwrap().detect(&batch).unwrap()
+    };
+    assert_eq!(beam(Some(1e9)), beam(None));
+    assert_ne!(beam(Some(2.0)).activity, beam(None).activity);
+    assert_eq!(beam(Some(1e-12)).activity, run(K::MmseSic, &batch).activity);
+}
+
+#[test]
 fn a_beam_of_one_is_mmse_sic() {
     let batch = frames(NomaConfig { snr_db: 10.0, ..NomaConfig::default() }, 300);
     let one = DetectorConfig { beam: Some(1), ..DetectorConfig::new(K::BeamSic) };

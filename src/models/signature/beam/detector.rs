@@ -8,22 +8,20 @@ use burn::tensor::Device;
 use super::SYSTEM;
 use super::features::Scratch;
 use super::metric::{BeamNet, HostMetric};
-use crate::classical::noma::beam_sic::{self, Extension, extend, keep};
+use crate::classical::noma::beam_sic::{self, extend, keep};
 use crate::classical::noma::link::{Link, LinkDetector, LinkModel, detect_link};
-use crate::config::Order;
+use crate::config::{Order, ReceiverConfig};
 use crate::detection::{Decisions, DetectError, Detector};
 use crate::models::bundle::{ModelError, open, save};
 use crate::models::signature::ReceiverInfo;
 use crate::scenario::{FrameBatch, Pilots, Split, StreamKey};
-
-/// Nats behind the best at which an extension is out of reach of most corrections.
-const WINDOW: f64 = 15.0;
 
 /// Beam search with a learned metric. It serves any signatures of the users it was trained for.
 #[derive(Debug)]
 pub struct BeamDetector {
     metric: HostMetric,
     beam: usize,
+    window: f64,
     users: usize,
     parameters: usize,
 }
@@ -48,9 +46,10 @@ pub struct Workspace {
 }
 
 impl BeamDetector {
-    /// A metric with `beam` hypotheses.
-    pub fn new(net: &BeamNet, beam: usize) -> Self {
-        Self { metric: net.to_host(), beam, users: net.stages.len() + 1, parameters: net.num_params() }
+    /// A metric with the beam and window of a configuration.
+    pub fn new(net: &BeamNet, config: &ReceiverConfig) -> Self {
+        let (beam, window) = (config.beam, config.window());
+        Self { metric: net.to_host(), beam, window, users: net.stages.len() + 1, parameters: net.num_params() }
     }
 }
 
@@ -80,6 +79,7 @@ impl LinkDetector for BeamDetector {
         work.beam.start(model, link, Order::Sinr);
         for step in 0..model.users {
             extend(model, link, &mut work.beam, step);
+            work.beam.prune(self.window);
             correct(&self.metric, model, link, work, step, self.beam);
             keep(model, link, &mut work.beam, step, self.beam);
         }
@@ -87,8 +87,7 @@ impl LinkDetector for BeamDetector {
     }
 }
 
-/// Adds the corrections of a step where they can matter: with no more extensions than places all survive, and an
-/// extension far behind the best is corrected only when the corrected ones leave a place for it.
+/// Adds the corrections of a step where they matter: with no more extensions than places all survive.
 fn correct(metric: &HostMetric, model: &LinkModel<'_>, link: &Link, work: &mut Workspace, step: usize, beam: usize) {
     let Workspace { beam: search, scratch, row, buffers } = work;
     if !metric.corrects(step) || search.extensions.len() <= beam {
@@ -96,23 +95,10 @@ fn correct(metric: &HostMetric, model: &LinkModel<'_>, link: &Link, work: &mut W
     }
     scratch.prepare(model, link, search, step);
     let mut extensions = std::mem::take(&mut search.extensions);
-    let limit = extensions.iter().map(|e| e.cost).fold(f64::INFINITY, f64::min) + WINDOW;
-    let mut correct = |e: &mut Extension| {
+    for e in &mut extensions {
         row.clear();
         scratch.row(model, search, step, e, row);
         e.cost += metric.correction(step, row, buffers);
-    };
-    // Those beyond the limit stand behind `near` from here on.
-    let mut near = 0;
-    for i in 0..extensions.len() {
-        if extensions[i].cost <= limit {
-            extensions.swap(near, i);
-            near += 1;
-        }
-    }
-    extensions[..near].iter_mut().for_each(&mut correct);
-    if extensions[..near].iter().filter(|e| e.cost <= limit).count() < beam {
-        extensions[near..].iter_mut().for_each(&mut correct);
     }
     search.extensions = extensions;
 }
@@ -155,7 +141,7 @@ pub fn load_beam(dir: &Path, device: &Device) -> Result<LoadedBeam, ModelError> 
     let key = StreamKey::new(0, Split::Train, "receiver");
     let net = opened.load(BeamNet::init(&key, info.sizes.users, &hidden, device))?;
     Ok(LoadedBeam {
-        detector: BeamDetector::new(&net, info.receiver.beam),
+        detector: BeamDetector::new(&net, &info.receiver),
         metrics: opened.metrics.clone(),
         checksum: opened.checksum.clone(),
     })

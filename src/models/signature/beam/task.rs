@@ -129,6 +129,16 @@ impl BeamTask {
         Ok(steps)
     }
 
+    /// Drops what the search drops, but never the truth.
+    fn prune(&self, work: &mut beam_sic::Workspace, step: usize, sent: &[i64]) {
+        let truth = work.extensions.iter().position(|e| work.is_path(e, step, sent));
+        let truth = truth.map(|i| work.extensions[i]);
+        work.prune(self.config.window());
+        if let Some(e) = truth.filter(|_| !work.extensions.iter().any(|e| work.is_path(e, step, sent))) {
+            work.extensions.push(e);
+        }
+    }
+
     // The buffers belong to the thread, not to the task.
     #[allow(clippy::too_many_arguments)]
     fn frame(
@@ -147,6 +157,7 @@ impl BeamTask {
         work.start(model, link, Order::Sinr);
         for step in 0..model.users - 1 {
             extend(model, link, work, step);
+            self.prune(work, step, sent);
             scratch.prepare(model, link, work, step);
             features.clear();
             work.extensions.iter().for_each(|e| scratch.row(model, work, step, e, &mut features));
@@ -261,7 +272,7 @@ impl TrainTask for BeamTask {
             .loss_of(net, &self.validation)?
             .try_into_scalar::<f32>()
             .map_err(|e| device_error(format!("{e:?}")))?;
-        let detector = BeamDetector::new(net, self.config.beam);
+        let detector = BeamDetector::new(net, &self.config);
         let mut sums = [(0.0, 0.0); 2];
         for batch in &self.validation {
             let decisions = detector.detect(batch).map_err(|e| device_error(e.to_string()))?;
