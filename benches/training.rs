@@ -3,11 +3,11 @@
 
 mod support;
 
-use burn::optim::{AdamConfig, GradientsParams};
+use burn::optim::GradientsParams;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use grantfree::config::{ModelConfig, ModelForm, TrainingConfig};
 use grantfree::models::mampnet::MampTask;
-use grantfree::training::TrainTask;
+use grantfree::training::{TrainTask, adam};
 
 fn steps(c: &mut Criterion) {
     // As the program does.
@@ -27,7 +27,7 @@ fn steps(c: &mut Criterion) {
         let phase = task.phases().remove(0);
         let frames = task.batch(0, &phase).expect("the scenario needs no file");
         let mut net = task.init();
-        let mut optimizer = AdamConfig::new().init();
+        let mut optimizer = adam(None);
         let groups = task.groups(&net, &phase);
 
         let mut group = support::group(c, &format!("training step, {name}"));

@@ -1,11 +1,11 @@
 //! A training step of any task: loss, backward pass, Adam.
 
 use burn::module::{Module, ModuleVisitor, Param};
-use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
+use burn::optim::GradientsParams;
 use burn::tensor::{Gradients, Tensor};
 use grantfree::config::TrainingConfig;
 use grantfree::models::named_tensors;
-use grantfree::training::{Phase, TrainTask};
+use grantfree::training::{Phase, TrainTask, adam};
 
 use crate::case::{Arrays, Case};
 
@@ -17,11 +17,6 @@ pub fn schedule(batch: usize, auxiliary: f64) -> TrainingConfig {
     let mut training = TrainingConfig { batch, validation_frames: 1, ..TrainingConfig::default() };
     training.phases[0].auxiliary = auxiliary;
     training
-}
-
-/// Adam as the training loop has it, without clipping.
-fn adam() -> ModuleOptimizer {
-    AdamConfig::new().with_epsilon(1e-8).init()
 }
 
 /// Gradients as arrays by the path of their parameter.
@@ -67,7 +62,7 @@ where
     net.visit(&mut collect);
     let outputs = collect.arrays;
     let inputs = parameters(inputs, &net);
-    let mut optimizer = adam();
+    let mut optimizer = adam(None);
     let run = move || {
         let gradients = task.loss(&net, &batch, &phase).backward();
         let part = GradientsParams::from_grads(gradients, &net);

@@ -52,18 +52,6 @@ impl<T: Real> InverseCovariance<T> {
         subtract_outer::<T, FMA>(self.p.parts_mut(), self.length, scale, self.v.parts(), self.v.parts());
     }
 
-    /// Undoes a step: `P <- P + c v v^H` with the `v` and `c = d/(1 + d s)` of that step.
-    #[inline(always)]
-    pub fn restore<const FMA: bool>(&mut self, c: f64, v: [&[T]; 2]) {
-        subtract_outer::<T, FMA>(self.p.parts_mut(), self.length, T::of(-c), v, v);
-    }
-
-    /// `out = P x`, `[L]` padded, for a vector of L numbers.
-    #[inline(always)]
-    pub fn multiply<const FMA: bool>(&self, x: [&[T]; 2], out: [&mut [T]; 2]) {
-        combine_conjugate::<T, FMA>(self.p.parts(), self.p.stride, x, out);
-    }
-
     /// Computes P anew from the powers, so that rounding errors of many steps do not pile up.
     ///
     /// Rank-one steps from `I / noise_var` lose about `log10(condition)` digits once: nine are left at 1e7 in f64.

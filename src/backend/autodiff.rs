@@ -465,6 +465,49 @@ impl<B: Backend, C: CheckpointStrategy> Backend for Autodiff<B, C> {
         unreachable!("a backward pass runs on the inner backend; second derivatives are not supported")
     }
 
+    fn dense(
+        weight: FloatTensor<Self>,
+        x: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        rectify: bool,
+    ) -> FloatTensor<Self> {
+        #[derive(Debug)]
+        struct Dense;
+        impl<B: Backend> Backward<B, 3> for Dense {
+            type State = (FloatTensor<B>, FloatTensor<B>, Option<FloatTensor<B>>);
+            fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
+                let g = grads.consume::<B>(&ops.node);
+                let (weight, x, out) = ops.state;
+                let (g, gb) = match out {
+                    Some(out) => B::dense_gate(out, g, true),
+                    None => B::dense_gate(g.clone(), g, false),
+                };
+                let [nw, nx, nb] = ops.parents;
+                if let Some(n) = nx {
+                    grads.register::<B>(n.id, B::float_matmul(B::float_transpose(weight), g.clone()));
+                }
+                if let Some(n) = nw {
+                    grads.register::<B>(n.id, B::float_matmul(g, B::float_transpose(x)));
+                }
+                if let Some(n) = nb {
+                    grads.register::<B>(n.id, gb);
+                }
+            }
+        }
+        let ((w, nw), (x, nx), (b, nb)) = (weight.into_parts(), x.into_parts(), bias.into_parts());
+        match Dense.prepare::<C>([nw, nx, nb]).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => {
+                let out = B::dense(w.clone(), x.clone(), b, rectify);
+                prep.finish((w, x, rectify.then(|| out.clone())), out)
+            }
+            OpsKind::UnTracked(prep) => prep.finish(B::dense(w, x, b, rectify)),
+        }
+    }
+
+    fn dense_gate(_: FloatTensor<Self>, _: FloatTensor<Self>, _: bool) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        unreachable!("a backward pass runs on the inner backend; second derivatives are not supported")
+    }
+
     fn quantize_ste(x: FloatTensor<Self>, levels: f64) -> FloatTensor<Self> {
         #[derive(Debug)]
         struct QuantizeSte;

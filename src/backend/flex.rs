@@ -1,10 +1,12 @@
 //! Flex: the CPU bodies straight on burn's storage.
 
+use burn::backend::ops::FloatTensorOps;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Flex, TensorMetadata};
 use burn::tensor::{DType, TensorData};
 use burn_flex::FlexTensor;
 
+use super::adam::AdamRule;
 use super::cpu::{self, AmpInputs, AmpOutputs, ConvShape, CovarianceShape, Element, NormShape, PoolShape, RowShape};
 use super::images::EPSILON;
 use super::iteration::AmpForm;
@@ -186,7 +188,52 @@ fn quantize<T: Element>(x: &F, levels: &f64) -> F {
     tensor(cpu::quantize::<T>(x.storage(), T::narrow(*levels)), [shape[0], shape[1]])
 }
 
+/// The same tensor in order, its storage shared with nobody where it was not before: the handle that came in is gone.
+fn contiguous(t: F) -> F {
+    t.to_contiguous()
+}
+
+/// The gate leaves a gradient that nobody else holds where it is.
+fn gated<T: Element>(out: &F, mut g: F, rectify: bool) -> (F, F) {
+    let rows = g.shape()[0];
+    let sums = cpu::gate::<T>(out.storage(), g.storage_mut(), rows, rectify);
+    (g, tensor(sums, [rows, 1]))
+}
+
+fn adam<T: Element>([mut p, mut m, mut v]: [F; 3], g: &F, rule: AdamRule) -> (F, F, F) {
+    cpu::adam_step::<T>(p.storage_mut(), m.storage_mut(), v.storage_mut(), g.storage(), rule);
+    (p, m, v)
+}
+
 impl Backend for Flex {
+    fn dense(weight: F, x: F, bias: F, rectify: bool) -> F {
+        let mut product = contiguous(Self::float_matmul(weight, x));
+        let bias = bias.to_contiguous();
+        match product.dtype() {
+            DType::F64 => cpu::add_bias::<f64>(product.storage_mut(), bias.storage(), rectify),
+            _ => cpu::add_bias::<f32>(product.storage_mut(), bias.storage(), rectify),
+        }
+        product
+    }
+
+    fn dense_gate(out: F, g: F, rectify: bool) -> (F, F) {
+        let out = out.to_contiguous();
+        let g = contiguous(g);
+        match g.dtype() {
+            DType::F64 => gated::<f64>(&out, g, rectify),
+            _ => gated::<f32>(&out, g, rectify),
+        }
+    }
+
+    fn adam_step(p: F, m: F, v: F, g: F, rule: AdamRule) -> (F, F, F) {
+        let parts = [p, m, v].map(contiguous);
+        let g = g.to_contiguous();
+        match g.dtype() {
+            DType::F64 => adam::<f64>(parts, &g, rule),
+            _ => adam::<f32>(parts, &g, rule),
+        }
+    }
+
     fn row_dot(a: F, b: F, antennas: usize) -> F {
         typed!(a, b; dot::<T>(a, b, antennas))
     }

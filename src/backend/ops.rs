@@ -7,7 +7,9 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Dispatch, backend_extension};
 use burn::tensor::Tensor;
 
+use super::adam::{self, AdamRule};
 use super::covariance::{self, Primitives};
+use super::dense as layer;
 use super::iteration::{self, AmpForm, Inputs};
 use super::{images, shrink_rows, spec, sweep};
 
@@ -267,6 +269,36 @@ pub trait Backend: burn::backend::Backend {
         images::norm_plus_backward::<Self>(x, alpha, gamma, g)
     }
 
+    /// See [`dense`]; `weight [O, I]`, `x [I, F]`, `bias [O, 1]` -> `[O, F]`.
+    fn dense(
+        weight: FloatTensor<Self>,
+        x: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        rectify: bool,
+    ) -> FloatTensor<Self> {
+        layer::dense::<Self>(weight, x, bias, rectify)
+    }
+
+    /// The gradient `g [O, F]` of the output `out` of [`Backend::dense`] before its rectifier, and that of the bias.
+    fn dense_gate(
+        out: FloatTensor<Self>,
+        g: FloatTensor<Self>,
+        rectify: bool,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        layer::dense_gate::<Self>(out, g, rectify)
+    }
+
+    /// See [`adam_step`]; all tensors have one shape.
+    fn adam_step(
+        p: FloatTensor<Self>,
+        m: FloatTensor<Self>,
+        v: FloatTensor<Self>,
+        g: FloatTensor<Self>,
+        rule: AdamRule,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        adam::adam_step::<Self>(p, m, v, g, rule)
+    }
+
     /// See [`quantize_ste`]; `x [R, C]` -> `[R, C]`.
     fn quantize_ste(x: FloatTensor<Self>, levels: f64) -> FloatTensor<Self> {
         spec::quantize_ste::<Self>(x, levels)
@@ -453,4 +485,26 @@ pub fn norm_plus(x: Tensor<4>, alpha: Tensor<1>, gamma: Tensor<1>, beta: Tensor<
         gamma.into_dispatch(),
         beta.into_dispatch(),
     ))
+}
+
+/// A dense layer with the frame last: `W x + b`, negative results cut off (`rectify`).
+///
+/// `weight [O, I]`, `x [I, F]`, `bias [O, 1]` -> `[O, F]`. Bias and rectifier cost one pass forward and one backward.
+pub fn dense(weight: Tensor<2>, x: Tensor<2>, bias: Tensor<2>, rectify: bool) -> Tensor<2> {
+    Tensor::from_dispatch(Dispatch::dense(weight.into_dispatch(), x.into_dispatch(), bias.into_dispatch(), rectify))
+}
+
+/// A step of Adam: `m' = b1 m + (1 - b1) g`, `v' = b2 v + (1 - b2) g^2`, `p' = p - rate m'/(sqrt(v') + epsilon)`.
+///
+/// Parameters p, mean gradient m, mean square v and gradient g of one shape -> (p', m', v'). Not differentiable.
+pub fn adam_step<const D: usize>(
+    p: Tensor<D>,
+    m: Tensor<D>,
+    v: Tensor<D>,
+    g: Tensor<D>,
+    rule: AdamRule,
+) -> (Tensor<D>, Tensor<D>, Tensor<D>) {
+    let [p, m, v, g] = [p, m, v, g].map(Tensor::into_dispatch);
+    let (p, m, v) = Dispatch::adam_step(p, m, v, g, rule);
+    (Tensor::from_dispatch(p), Tensor::from_dispatch(m), Tensor::from_dispatch(v))
 }

@@ -20,7 +20,7 @@ use super::amp_steps::{Gain, Jacobians, PackedPilots, effective_noise, matched_f
 use super::decide::{decide, log_prior_odds, row_threshold, safe_prob};
 use super::frames::{FrameDetector, FrameOut, check_batch, decisions, detect_frames};
 use crate::arithmetic::kernels::{dispatch, energy};
-use crate::arithmetic::lanes::LANES;
+use crate::arithmetic::lanes::F8;
 use crate::arithmetic::planes::{Planes, pack};
 use crate::arithmetic::real::{Real, TILE_ROWS};
 use crate::config::{Onsager, Threshold};
@@ -260,10 +260,10 @@ impl<T: Real> Amp<T> {
         let (prob, q) = (&batch.model.activity_prob, batch.model.sequences());
         let shared = amp_lanes::Shared::new(batch, self.options.log_odds(prob, q), self.options.thresholds(prob, q));
         Ok(decisions(batch, true, false, |mut outs| {
-            outs.par_chunks_mut(LANES).enumerate().for_each_init(
+            outs.par_chunks_mut(F8::COUNT).enumerate().for_each_init(
                 || amp_lanes::Workspace::new(&self.options, batch),
                 |work, (group, outs)| {
-                    let (options, shared, first) = (&self.options, &shared, group * LANES);
+                    let (options, shared, first) = (&self.options, &shared, group * F8::COUNT);
                     dispatch(amp_lanes::Task { options, shared, batch, first, outs, work });
                 },
             );

@@ -16,38 +16,43 @@ use super::decide::decide;
 use super::frames::FrameOut;
 use crate::arithmetic::elementary::{exp_of_negative, log1p_of_positive};
 use crate::arithmetic::kernels::Kernel;
-use crate::arithmetic::lanes::{F8, LANES};
+use crate::arithmetic::lanes::F8;
 use crate::config::Onsager;
 use crate::scenario::{C64, FrameBatch};
 
-/// Rows of the left factor and antennas of the right one that a tile of a product computes together.
-const TILE: usize = 2;
+/// Rows of the left factor that a tile of a product computes together, for one antenna: ten sums and two numbers of the
+/// right factor stay in registers, and there are enough sums to hide the time that each of them takes.
+const TILE: usize = 5;
 /// Rows of X that stay in the first-level cache while all symbols visit them.
 const CHUNK: usize = 96;
 
-/// Pilots as panels of two rows, `[rows/2, depth]` of (re, re, im, im).
+/// Pilots as panels of `TILE` rows, `[rows/TILE, depth]` of (re, im).
 struct Panels {
-    data: Vec<[f32; 2 * TILE]>,
+    data: Vec<[[f32; 2]; TILE]>,
+    rows: usize,
     depth: usize,
 }
 
 impl Panels {
     fn new(rows: usize, depth: usize, entry: impl Fn(usize, usize) -> C64) -> Self {
-        let mut data = vec![[0.0; 2 * TILE]; rows.div_ceil(TILE) * depth];
+        let mut data = vec![[[0.0; 2]; TILE]; rows.div_ceil(TILE) * depth];
         for r in 0..rows {
             for k in 0..depth {
                 let v = entry(r, k);
-                let at = &mut data[r / TILE * depth + k];
-                at[r % TILE] = v.re as f32;
-                at[TILE + r % TILE] = v.im as f32;
+                data[r / TILE * depth + k][r % TILE] = [v.re as f32, v.im as f32];
             }
         }
-        Self { data, depth }
+        Self { data, rows, depth }
     }
 
+    /// Panels with their first row and the number of rows that exist.
     #[inline(always)]
-    fn panel(&self, p: usize) -> &[[f32; 2 * TILE]] {
-        &self.data[p * self.depth..(p + 1) * self.depth]
+    fn iter(&self) -> impl Iterator<Item = (usize, usize, &[[[f32; 2]; TILE]])> {
+        let rows = self.rows;
+        self.data
+            .chunks_exact(self.depth)
+            .enumerate()
+            .map(move |(p, panel)| (p * TILE, TILE.min(rows - p * TILE), panel))
     }
 }
 
@@ -76,7 +81,7 @@ impl Shared {
     }
 }
 
-/// A complex matrix for every lane, antennas in pairs: `[M/2, rows, 2]`.
+/// A complex matrix for every lane, one antenna after the other: `[M, rows]`.
 struct Matrix {
     re: Vec<F8>,
     im: Vec<F8>,
@@ -84,8 +89,8 @@ struct Matrix {
 }
 
 impl Matrix {
-    fn zeros(rows: usize, pairs: usize) -> Self {
-        let zeros = vec![F8::ZERO; pairs * rows * TILE];
+    fn zeros(rows: usize, antennas: usize) -> Self {
+        let zeros = vec![F8::ZERO; antennas * rows];
         Self { re: zeros.clone(), im: zeros, rows }
     }
 
@@ -95,8 +100,15 @@ impl Matrix {
     }
 
     #[inline(always)]
-    fn at(&self, pair: usize, row: usize) -> usize {
-        (pair * self.rows + row) * TILE
+    fn at(&self, antenna: usize, row: usize) -> usize {
+        antenna * self.rows + row
+    }
+
+    /// Both planes of an antenna, `[rows]`.
+    #[inline(always)]
+    fn antenna(&self, antenna: usize) -> [&[F8]; 2] {
+        let part = antenna * self.rows..(antenna + 1) * self.rows;
+        [&self.re[part.clone()], &self.im[part]]
     }
 }
 
@@ -113,11 +125,16 @@ pub(super) struct Workspace {
     x: Option<Matrix>,
     /// `(sum_i J_i)^T`, `[M, M]`.
     jacobian: [Vec<F8>; 2],
+    /// Rows of X that are not zero in some lane.
     support: Vec<usize>,
+    /// Rows whose Jacobian has a rank-one part that counts, and its weights.
+    curved: Vec<(usize, F8)>,
     /// `[N*Q]`.
     llr: Vec<F8>,
     /// Gains over the noise, `[N]`.
     beta: Vec<F8>,
+    /// All devices have the same gain.
+    uniform: bool,
     /// Weights and energies of a section, `[Q]`.
     weights: Vec<F8>,
     energies: Vec<F8>,
@@ -127,19 +144,19 @@ impl Workspace {
     pub fn new(options: &AmpOptions, batch: &FrameBatch) -> Self {
         let model = &batch.model;
         let (l, k, m, q) = (model.pilot_length(), model.columns(), model.antennas, model.sequences());
-        let pairs = m.div_ceil(TILE);
-        let width = pairs * TILE;
         Self {
-            y: Matrix::zeros(l, pairs),
-            r: Matrix::zeros(l, pairs),
-            old: Matrix::zeros(l, pairs),
-            z: Matrix::zeros(k, pairs),
-            fresh: Matrix::zeros(k, pairs),
-            x: (options.damping < 1.0).then(|| Matrix::zeros(k, pairs)),
-            jacobian: [vec![F8::ZERO; width * width], vec![F8::ZERO; width * width]],
+            y: Matrix::zeros(l, m),
+            r: Matrix::zeros(l, m),
+            old: Matrix::zeros(l, m),
+            z: Matrix::zeros(k, m),
+            fresh: Matrix::zeros(k, m),
+            x: (options.damping < 1.0).then(|| Matrix::zeros(k, m)),
+            jacobian: [vec![F8::ZERO; m * m], vec![F8::ZERO; m * m]],
             support: Vec::with_capacity(k),
+            curved: Vec::with_capacity(k),
             llr: vec![F8::ZERO; k],
             beta: vec![F8::ZERO; model.devices()],
+            uniform: false,
             weights: vec![F8::ZERO; q],
             energies: vec![F8::ZERO; q],
         }
@@ -176,7 +193,7 @@ fn load(batch: &FrameBatch, first: usize, count: usize, work: &mut Workspace) {
     for lane in 0..count {
         for (i, v) in batch.frame(first + lane).iter().enumerate() {
             let (row, antenna) = (i / m, i % m);
-            let at = work.y.at(antenna / TILE, row) + antenna % TILE;
+            let at = work.y.at(antenna, row);
             work.y.re[at].0[lane] = (v.re / sigma) as f32;
             work.y.im[at].0[lane] = (v.im / sigma) as f32;
         }
@@ -184,6 +201,7 @@ fn load(batch: &FrameBatch, first: usize, count: usize, work: &mut Workspace) {
             to.0[lane] = (b * gain) as f32;
         }
     }
+    work.uniform = work.beta.iter().all(|b| *b == work.beta[0]);
 }
 
 fn store(shared: &Shared, batch: &FrameBatch, outs: &mut [FrameOut<'_>], work: &Workspace) {
@@ -197,7 +215,7 @@ fn store(shared: &Shared, batch: &FrameBatch, outs: &mut [FrameOut<'_>], work: &
         }
         for (i, row) in out.x.chunks_exact_mut(m).enumerate() {
             for (antenna, v) in row.iter_mut().enumerate() {
-                let at = x.at(antenna / TILE, i) + antenna % TILE;
+                let at = x.at(antenna, i);
                 *v = C64::new(f64::from(x.re[at].0[lane]) * scale, f64::from(x.im[at].0[lane]) * scale);
             }
         }
@@ -234,6 +252,7 @@ fn iterate<const FMA: bool>(options: &AmpOptions, shared: &Shared, batch: &Frame
         if iteration + 1 == options.iterations {
             break;
         }
+        sum_jacobians::<FMA>(work, m);
         finish_jacobian(&mut work.jacobian, identity, l, m, options.onsager == Onsager::Scalar);
         residual::<FMA>(&shared.forward, options.damping as f32, m, work);
     }
@@ -247,60 +266,68 @@ fn effective_noise<const FMA: bool>(r: &Matrix, length: usize, antennas: usize) 
     sum.map(|v| v * scale)
 }
 
-/// `acc[p, a] += sum_k panel[k, p] b[k, a]` over the rows `depth` of b, two antennas wide.
+/// `sums[r] = sum_k panel[k][r] b[k]` for the first `R` rows of a panel, over the entries of the iterator.
 #[inline(always)]
-fn tile<const FMA: bool>(
-    panel: &[[f32; 2 * TILE]],
-    b: [&[F8]; 2],
-    depth: impl Iterator<Item = usize>,
-    acc: &mut [[[F8; TILE]; TILE]; 2],
-) {
-    let [mut re, mut im] = *acc;
-    for k in depth {
-        let s = panel[k];
-        let b_re: [F8; TILE] = [b[0][k * TILE], b[0][k * TILE + 1]];
-        let b_im: [F8; TILE] = [b[1][k * TILE], b[1][k * TILE + 1]];
-        for p in 0..TILE {
-            let (x, y) = (F8::splat(s[p]), F8::splat(s[TILE + p]));
-            let minus_y = F8::splat(-s[TILE + p]);
-            for a in 0..TILE {
-                re[p][a] = x.madd::<FMA>(b_re[a], re[p][a]);
-                im[p][a] = x.madd::<FMA>(b_im[a], im[p][a]);
-            }
-            for a in 0..TILE {
-                re[p][a] = minus_y.madd::<FMA>(b_im[a], re[p][a]);
-                im[p][a] = y.madd::<FMA>(b_re[a], im[p][a]);
-            }
+fn tile<'a, const R: usize, const FMA: bool>(
+    entries: impl Iterator<Item = (&'a [[f32; 2]; TILE], F8, F8)>,
+) -> [[F8; 2]; R] {
+    let (mut re, mut im) = ([F8::ZERO; R], [F8::ZERO; R]);
+    for (s, b_re, b_im) in entries {
+        for r in 0..R {
+            let (x, y) = (F8::splat(s[r][0]), F8::splat(s[r][1]));
+            re[r] = x.madd::<FMA>(b_re, re[r]);
+            im[r] = x.madd::<FMA>(b_im, im[r]);
+            re[r] = y.map(|v| -v).madd::<FMA>(b_im, re[r]);
+            im[r] = y.madd::<FMA>(b_re, im[r]);
         }
     }
-    *acc = [re, im];
+    let mut sums = [[F8::ZERO; 2]; R];
+    for r in 0..R {
+        sums[r] = [re[r], im[r]];
+    }
+    sums
+}
+
+/// `to[r] += sums[r]`, or `-=`.
+#[inline(always)]
+fn add_rows<const R: usize>(to: [&mut [F8]; 2], sums: [[F8; 2]; R], minus: bool) {
+    let [re, im] = to;
+    let sign = if minus { -1.0 } else { 1.0 };
+    for r in 0..R {
+        re[r] = re[r].zip(sums[r][0], |a, b| a + sign * b);
+        im[r] = im[r].zip(sums[r][1], |a, b| a + sign * b);
+    }
+}
+
+/// `to += panel b` (or `-=`) for the rows of a panel that exist.
+#[inline(always)]
+fn product<'a, const FMA: bool>(
+    to: [&mut [F8]; 2],
+    rows: usize,
+    minus: bool,
+    entries: impl Iterator<Item = (&'a [[f32; 2]; TILE], F8, F8)>,
+) {
+    match rows {
+        TILE => add_rows(to, tile::<TILE, FMA>(entries), minus),
+        4 => add_rows(to, tile::<4, FMA>(entries), minus),
+        3 => add_rows(to, tile::<3, FMA>(entries), minus),
+        2 => add_rows(to, tile::<2, FMA>(entries), minus),
+        _ => add_rows(to, tile::<1, FMA>(entries), minus),
+    }
 }
 
 /// `Z = X + S^H R`.
 #[inline(always)]
 fn matched_filter<const FMA: bool>(adjoint: &Panels, r: &Matrix, x: &Matrix, z: &mut Matrix) {
-    let (length, columns) = (r.rows, z.rows);
-    let pairs = r.re.len() / (length * TILE);
-    for pair in 0..pairs {
-        let from = r.at(pair, 0);
-        let b = [&r.re[from..][..length * TILE], &r.im[from..][..length * TILE]];
-        for p in 0..columns.div_ceil(TILE) {
-            let rows = TILE.min(columns - p * TILE);
-            let at = z.at(pair, p * TILE);
-            let mut acc = [[[F8::ZERO; TILE]; TILE]; 2];
-            for i in 0..rows {
-                for a in 0..TILE {
-                    acc[0][i][a] = x.re[at + i * TILE + a];
-                    acc[1][i][a] = x.im[at + i * TILE + a];
-                }
-            }
-            tile::<FMA>(adjoint.panel(p), b, 0..length, &mut acc);
-            for i in 0..rows {
-                for a in 0..TILE {
-                    z.re[at + i * TILE + a] = acc[0][i][a];
-                    z.im[at + i * TILE + a] = acc[1][i][a];
-                }
-            }
+    z.re.copy_from_slice(&x.re);
+    z.im.copy_from_slice(&x.im);
+    let antennas = r.re.len() / r.rows;
+    for (first, rows, panel) in adjoint.iter() {
+        for antenna in 0..antennas {
+            let [b_re, b_im] = r.antenna(antenna);
+            let at = z.at(antenna, first);
+            let to = [&mut z.re[at..at + rows], &mut z.im[at..at + rows]];
+            product::<FMA>(to, rows, false, panel.iter().zip(b_re).zip(b_im).map(|((s, re), im)| (s, *re, *im)));
         }
     }
 }
@@ -317,33 +344,30 @@ fn denoise<const FMA: bool>(
     work: &mut Workspace,
 ) -> F8 {
     let q = work.weights.len();
-    let pairs = m.div_ceil(TILE);
+    let k_total = work.z.rows;
     let damping = options.damping as f32;
     // A row whose energy is this far below the residual's rounding changes nothing in S X, nor its weight in J.
     let tiny = f32::EPSILON * 1e-3;
+    let all_alive = alive.0.iter().all(|a| *a > 0.0);
     let mut identity = F8::ZERO;
-    work.jacobian.iter_mut().for_each(|plane| plane.fill(F8::ZERO));
     work.support.clear();
+    work.curved.clear();
     let inverse = tau2.map(|t| 1.0 / t);
+    let mut of_device = gains(work.beta[0], tau2, inverse, m);
     for n in 0..work.beta.len() {
-        let beta = work.beta[n];
-        let omega = beta.zip(tau2, |b, t| b / (b + t));
-        let slope = omega.zip(inverse, |o, i| o * i);
-        let offset = beta.zip(inverse, |b, i| m as f32 * log1p_of_positive(b * i));
+        if !work.uniform {
+            of_device = gains(work.beta[n], tau2, inverse, m);
+        }
+        let [omega, slope, offset] = of_device;
         for k in 0..q {
             let i = n * q + k;
             let mut energy = F8::ZERO;
-            for pair in 0..pairs {
-                let at = work.z.at(pair, i);
-                for a in at..at + TILE {
-                    energy = work.z.re[a].madd::<FMA>(work.z.re[a], energy);
-                    energy = work.z.im[a].madd::<FMA>(work.z.im[a], energy);
-                }
+            for a in (i..m * k_total).step_by(k_total) {
+                let (re, im) = (work.z.re[a], work.z.im[a]);
+                energy = im.madd::<FMA>(im, re.madd::<FMA>(re, energy));
             }
             let llr = energy.zip(slope, |e, s| e * s).zip(offset, |e, o| e - o);
-            for j in 0..LANES {
-                work.llr[i].0[j] = if alive.0[j] > 0.0 { llr.0[j] } else { work.llr[i].0[j] };
-            }
+            work.llr[i] = if all_alive { llr } else { choose(alive, llr, work.llr[i]) };
             work.energies[k] = energy;
             work.weights[k] = llr.map(|v| v + shared.log_odds[n] as f32);
         }
@@ -356,19 +380,37 @@ fn denoise<const FMA: bool>(
                 .zip(share, |e, s| e * s * s)
                 .zip(tau2, |e, t| if e > tiny * tiny * t { 1.0 } else { 0.0 });
             let shrink = share.zip(kept, |s, k| s * k);
-            write_row(i, pairs, shrink, alive, damping, work);
+            write_row(i, m, shrink, (!all_alive).then_some(alive), damping, work);
             if shrink.any() {
                 work.support.push(i);
             }
             let curved =
                 share.zip(omega, |s, o| s * o).zip(w, |s, w| s * (1.0 - w)).map(|c| if c > tiny { c } else { 0.0 });
             if curved.any() {
-                let weight = curved.zip(inverse, |c, i| c * i);
-                add_outer::<FMA>(&mut work.jacobian, weight, &work.z, i, m);
+                work.curved.push((i, curved.zip(inverse, |c, i| c * i)));
             }
         }
     }
     identity
+}
+
+/// Wiener factor, and slope and offset of the likelihood ratio over the energy of a row.
+#[inline(always)]
+fn gains(beta: F8, tau2: F8, inverse: F8, m: usize) -> [F8; 3] {
+    let omega = beta.zip(tau2, |b, t| b / (b + t));
+    let slope = omega.zip(inverse, |o, i| o * i);
+    let offset = beta.zip(inverse, |b, i| m as f32 * log1p_of_positive(b * i));
+    [omega, slope, offset]
+}
+
+/// `new` where a lane is alive, `old` elsewhere.
+#[inline(always)]
+fn choose(alive: F8, new: F8, old: F8) -> F8 {
+    let mut out = old;
+    for j in 0..F8::COUNT {
+        out.0[j] = if alive.0[j] > 0.0 { new.0[j] } else { old.0[j] };
+    }
+    out
 }
 
 /// Logits to weights: each row on its own, or softmax over the rows of a device and idle.
@@ -392,43 +434,72 @@ fn posterior(section: bool, weights: &mut [F8]) {
     }
 }
 
-/// Row i of X_new and X; lanes that have overflowed keep what they have.
+/// Row i of X_new and X; with a mask, lanes that have overflowed keep what they have.
 #[inline(always)]
-fn write_row(i: usize, pairs: usize, shrink: F8, alive: F8, damping: f32, work: &mut Workspace) {
-    for pair in 0..pairs {
-        let at = work.z.at(pair, i);
-        for a in at..at + TILE {
-            for j in 0..LANES {
-                let on = alive.0[j] > 0.0;
-                work.fresh.re[a].0[j] = if on { shrink.0[j] * work.z.re[a].0[j] } else { work.fresh.re[a].0[j] };
-                work.fresh.im[a].0[j] = if on { shrink.0[j] * work.z.im[a].0[j] } else { work.fresh.im[a].0[j] };
-            }
-            if let Some(x) = &mut work.x {
-                for j in 0..LANES {
-                    let on = alive.0[j] > 0.0;
-                    let mix = |new: f32, old: f32| if on { damping * new + (1.0 - damping) * old } else { old };
-                    x.re[a].0[j] = mix(work.fresh.re[a].0[j], x.re[a].0[j]);
-                    x.im[a].0[j] = mix(work.fresh.im[a].0[j], x.im[a].0[j]);
-                }
-            }
-        }
+fn write_row(i: usize, m: usize, shrink: F8, alive: Option<F8>, damping: f32, work: &mut Workspace) {
+    let Workspace { z, fresh, x, .. } = work;
+    let rows = z.rows;
+    scale_row(&z.re, &mut fresh.re, i, m, rows, shrink, alive);
+    scale_row(&z.im, &mut fresh.im, i, m, rows, shrink, alive);
+    if let Some(x) = x {
+        mix_row(&fresh.re, &mut x.re, i, m, rows, damping, alive);
+        mix_row(&fresh.im, &mut x.im, i, m, rows, damping, alive);
     }
 }
 
-/// Upper triangle of `J^T += weight conj(z) z^T`.
+/// One plane of row i: `fresh = shrink z`.
 #[inline(always)]
-fn add_outer<const FMA: bool>(jacobian: &mut [Vec<F8>; 2], weight: F8, z: &Matrix, i: usize, m: usize) {
-    let width = m.next_multiple_of(TILE);
-    let place = |antenna: usize| z.at(antenna / TILE, i) + antenna % TILE;
-    let [j_re, j_im] = jacobian;
-    for k in 0..m {
-        let at = place(k);
-        let (x, y) = (z.re[at].zip(weight, |a, b| a * b), z.im[at].zip(weight, |a, b| a * b));
-        let minus_y = y.map(|v| -v);
-        for other in k..m {
-            let (to, from) = (k * width + other, place(other));
-            j_re[to] = x.madd::<FMA>(z.re[from], y.madd::<FMA>(z.im[from], j_re[to]));
-            j_im[to] = x.madd::<FMA>(z.im[from], minus_y.madd::<FMA>(z.re[from], j_im[to]));
+fn scale_row(z: &[F8], fresh: &mut [F8], i: usize, m: usize, rows: usize, shrink: F8, alive: Option<F8>) {
+    for antenna in 0..m {
+        let a = antenna * rows + i;
+        let new = z[a].zip(shrink, |z, s| z * s);
+        fresh[a] = if let Some(alive) = alive { choose(alive, new, fresh[a]) } else { new };
+    }
+}
+
+/// One plane of row i: `x <- d fresh + (1 - d) x`.
+#[inline(always)]
+fn mix_row(fresh: &[F8], x: &mut [F8], i: usize, m: usize, rows: usize, damping: f32, alive: Option<F8>) {
+    for antenna in 0..m {
+        let a = antenna * rows + i;
+        let new = fresh[a].zip(x[a], |new, old| damping * new + (1.0 - damping) * old);
+        x[a] = if let Some(alive) = alive { choose(alive, new, x[a]) } else { new };
+    }
+}
+
+/// Upper triangle of `J^T = sum_i weight_i conj(z_i) z_i^T`.
+#[inline(always)]
+fn sum_jacobians<const FMA: bool>(work: &mut Workspace, m: usize) {
+    let Workspace { z, curved, jacobian: [j_re, j_im], .. } = work;
+    // Two antennas by two at a time: the sums stay in registers.
+    for k in (0..m).step_by(2) {
+        for other in (k..m).step_by(2) {
+            // The last antenna of an odd number stands in for the one behind it. Written out: closures given to `map` of
+            // an array are calls here, outside of the vector code.
+            let [l0_re, l0_im] = z.antenna(k);
+            let [l1_re, l1_im] = z.antenna((k + 1).min(m - 1));
+            let [r0_re, r0_im] = z.antenna(other);
+            let [r1_re, r1_im] = z.antenna((other + 1).min(m - 1));
+            let (mut re, mut im) = ([[F8::ZERO; 2]; 2], [[F8::ZERO; 2]; 2]);
+            for &(i, weight) in curved.iter() {
+                let left = [[l0_re[i], l0_im[i]], [l1_re[i], l1_im[i]]];
+                let right = [[r0_re[i], r0_im[i]], [r1_re[i], r1_im[i]]];
+                for p in 0..2 {
+                    let x = left[p][0].zip(weight, |a, w| a * w);
+                    let y = left[p][1].zip(weight, |a, w| a * w);
+                    let minus = y.map(|v| -v);
+                    for c in 0..2 {
+                        re[p][c] = x.madd::<FMA>(right[c][0], y.madd::<FMA>(right[c][1], re[p][c]));
+                        im[p][c] = x.madd::<FMA>(right[c][1], minus.madd::<FMA>(right[c][0], im[p][c]));
+                    }
+                }
+            }
+            for p in 0..2.min(m - k) {
+                for c in 0..2.min(m - other) {
+                    let at = (k + p) * m + other + c;
+                    (j_re[at], j_im[at]) = (re[p][c], im[p][c]);
+                }
+            }
         }
     }
 }
@@ -436,22 +507,21 @@ fn add_outer<const FMA: bool>(jacobian: &mut [Vec<F8>; 2], weight: F8, z: &Matri
 /// Fills the lower triangle, folds the identity part in and divides by L; `scalar` keeps only the mean of the traces.
 #[inline(always)]
 fn finish_jacobian(jacobian: &mut [Vec<F8>; 2], identity: F8, length: usize, m: usize, scalar: bool) {
-    let width = m.next_multiple_of(TILE);
     let scale = 1.0 / length as f32;
     let [re, im] = jacobian;
     let mut identity = identity;
     if scalar {
-        let trace = (0..m).fold(F8::ZERO, |sum, k| sum.zip(re[k * width + k], |a, b| a + b));
+        let trace = (0..m).fold(F8::ZERO, |sum, k| sum.zip(re[k * m + k], |a, b| a + b));
         identity = identity.zip(trace, |i, t| i + t / m as f32);
         re.fill(F8::ZERO);
         im.fill(F8::ZERO);
     }
     for k in 0..m {
         for other in k..m {
-            let at = k * width + other;
+            let at = k * m + other;
             (re[at], im[at]) = (re[at].map(|v| v * scale), im[at].map(|v| v * scale));
             if other > k {
-                let mirrored = other * width + k;
+                let mirrored = other * m + k;
                 (re[mirrored], im[mirrored]) = (re[at], im[at].map(|v| -v));
             } else {
                 re[at] = re[at].zip(identity, |a, b| a + b * scale);
@@ -463,46 +533,44 @@ fn finish_jacobian(jacobian: &mut [Vec<F8>; 2], identity: F8, length: usize, m: 
 /// `R <- d (Y - S X_new + R J^T) + (1 - d) R`, J already divided by L.
 #[inline(always)]
 fn residual<const FMA: bool>(forward: &Panels, damping: f32, m: usize, work: &mut Workspace) {
-    let pairs = m.div_ceil(TILE);
-    let width = pairs * TILE;
     std::mem::swap(&mut work.r, &mut work.old);
     let length = work.r.rows;
-    // Y + R J^T.
-    for pair in 0..pairs {
-        for l in 0..length {
-            let at = work.r.at(pair, l);
-            let mut acc = [[work.y.re[at], work.y.re[at + 1]], [work.y.im[at], work.y.im[at + 1]]];
+    // Y + R J^T, a few symbols at a time.
+    for antenna in 0..m {
+        for first in (0..length).step_by(TILE) {
+            let rows = TILE.min(length - first);
+            let at = work.r.at(antenna, first);
+            let (mut re, mut im) = ([F8::ZERO; TILE], [F8::ZERO; TILE]);
+            re[..rows].copy_from_slice(&work.y.re[at..at + rows]);
+            im[..rows].copy_from_slice(&work.y.im[at..at + rows]);
             for k in 0..m {
-                let from = work.old.at(k / TILE, l) + k % TILE;
-                let (x, y) = (work.old.re[from], work.old.im[from]);
-                let minus_y = y.map(|v| -v);
-                for a in 0..TILE {
-                    let j = k * width + pair * TILE + a;
-                    let (j_re, j_im) = (work.jacobian[0][j], work.jacobian[1][j]);
-                    acc[0][a] = x.madd::<FMA>(j_re, minus_y.madd::<FMA>(j_im, acc[0][a]));
-                    acc[1][a] = x.madd::<FMA>(j_im, y.madd::<FMA>(j_re, acc[1][a]));
+                let (j_re, j_im) = (work.jacobian[0][k * m + antenna], work.jacobian[1][k * m + antenna]);
+                let minus = j_im.map(|v| -v);
+                let [x, y] = work.old.antenna(k);
+                let (x, y) = (&x[first..first + rows], &y[first..first + rows]);
+                for (l, (x, y)) in x.iter().zip(y).enumerate() {
+                    re[l] = x.madd::<FMA>(j_re, y.madd::<FMA>(minus, re[l]));
+                    im[l] = x.madd::<FMA>(j_im, y.madd::<FMA>(j_re, im[l]));
                 }
             }
-            for a in 0..TILE {
-                (work.r.re[at + a], work.r.im[at + a]) = (acc[0][a], acc[1][a]);
-            }
+            work.r.re[at..at + rows].copy_from_slice(&re[..rows]);
+            work.r.im[at..at + rows].copy_from_slice(&im[..rows]);
         }
     }
     // - S X_new, a chunk of rows at a time.
-    for rows in work.support.chunks(CHUNK) {
-        for pair in 0..pairs {
-            let from = work.fresh.at(pair, 0);
-            let size = work.fresh.rows * TILE;
-            let b = [&work.fresh.re[from..][..size], &work.fresh.im[from..][..size]];
-            for p in 0..length.div_ceil(TILE) {
-                let mut acc = [[[F8::ZERO; TILE]; TILE]; 2];
-                tile::<FMA>(forward.panel(p), b, rows.iter().copied(), &mut acc);
-                for i in 0..TILE.min(length - p * TILE) {
-                    let at = work.r.at(pair, p * TILE + i);
-                    for a in 0..TILE {
-                        work.r.re[at + a] = work.r.re[at + a].zip(acc[0][i][a], |r, s| r - s);
-                        work.r.im[at + a] = work.r.im[at + a].zip(acc[1][i][a], |r, s| r - s);
-                    }
+    let dense = work.support.len() == work.fresh.rows;
+    for support in work.support.chunks(CHUNK) {
+        for antenna in 0..m {
+            let [b_re, b_im] = work.fresh.antenna(antenna);
+            for (first, rows, panel) in forward.iter() {
+                let at = work.r.at(antenna, first);
+                let to = [&mut work.r.re[at..at + rows], &mut work.r.im[at..at + rows]];
+                if dense {
+                    let part = support[0]..support[0] + support.len();
+                    let entries = panel[part.clone()].iter().zip(&b_re[part.clone()]).zip(&b_im[part]);
+                    product::<FMA>(to, rows, true, entries.map(|((s, re), im)| (s, *re, *im)));
+                } else {
+                    product::<FMA>(to, rows, true, support.iter().map(|&i| (&panel[i], b_re[i], b_im[i])));
                 }
             }
         }

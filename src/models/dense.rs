@@ -1,10 +1,10 @@
 //! Dense layers in the layout with the frame last.
 
 use burn::module::{Module, Param};
-use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::RngExt;
 
+use crate::backend::dense;
 use crate::scenario::{Purpose, StreamKey};
 
 /// `W x + b`, `W [out, in]`, `x [in, F]`.
@@ -37,9 +37,9 @@ impl Dense {
         }
     }
 
-    /// `x [in, F]` -> `[out, F]`.
-    pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        self.weight.val().matmul(x) + self.bias.val()
+    /// `x [in, F]` -> `[out, F]`; negative results are cut off where `rectify`.
+    pub fn forward(&self, x: Tensor<2>, rectify: bool) -> Tensor<2> {
+        dense(self.weight.val(), x, self.bias.val(), rectify)
     }
 }
 
@@ -67,10 +67,7 @@ impl Mlp {
     /// `x [in, F]` -> `[out, F]`.
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         let last = self.layers.len() - 1;
-        self.layers.iter().enumerate().fold(x, |x, (i, layer)| {
-            let x = layer.forward(x);
-            if i < last { relu(x) } else { x }
-        })
+        self.layers.iter().enumerate().fold(x, |x, (i, layer)| layer.forward(x, i < last))
     }
 }
 

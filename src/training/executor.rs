@@ -4,10 +4,10 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use burn::grad_clipping::GradientClippingConfig;
 use burn::module::Module;
-use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
+use burn::optim::{GradientsParams, ModuleOptimizer};
 
+use super::adam::adam;
 use super::average::{blend, memory};
 use super::checkpoint::{State, Store};
 use super::error::TrainError;
@@ -35,11 +35,6 @@ pub struct TrainOutcome<N> {
     pub seconds: f64,
     /// The curve.
     pub curve: Vec<TrainingPoint>,
-}
-
-/// Adam as the paper has it; the small epsilon suits losses of 1e-3 nats.
-fn adam(clip: Option<f32>) -> ModuleOptimizer {
-    AdamConfig::new().with_epsilon(1e-8).with_grad_clipping(clip.map(GradientClippingConfig::Norm)).init()
 }
 
 /// Trains a task to its end, resuming from `checkpoint` where there is one.

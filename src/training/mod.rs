@@ -6,12 +6,14 @@
 //! the step, and the whole state is saved at every validation, so a run that was killed at any moment resumes to the
 //! same weights on a CPU.
 
+mod adam;
 mod average;
 mod checkpoint;
 mod error;
 mod executor;
 mod task;
 
+pub use adam::adam;
 pub use error::TrainError;
 pub use executor::{TrainOutcome, TrainStop, train};
 pub use task::{Phase, RateGroup, TrainEvent, TrainObserver, TrainTask, Validation};

@@ -1,11 +1,13 @@
 //! CPU bodies on plain slices: one frame is one task, rayon runs the frames, gemm and SIMD do the inner loops.
 
 mod activation;
+mod adam;
 mod amp;
 mod antennas;
 mod conv;
 mod covariance;
 mod denoise;
+mod dense;
 mod element;
 mod geometry;
 mod norm;
@@ -19,12 +21,14 @@ mod sweep;
 mod tiles;
 
 pub(super) use activation::{exp_linear, exp_linear_backward};
+pub(super) use adam::adam_step;
 pub(super) use amp::{AmpInputs, AmpOutputs, AmpShape, amp_iteration, amp_iteration_backward};
 pub(super) use conv::{conv_same, conv_same_backward};
 pub(super) use covariance::{
     CovarianceShape, SMALLEST_RATIO, covariance_filter, covariance_filter_backward, covariance_score,
     covariance_score_backward,
 };
+pub(super) use dense::{add_bias, gate};
 pub(super) use element::Element;
 pub(super) use geometry::ConvShape;
 pub(super) use norm::{NormShape, norm_plus, norm_plus_backward};

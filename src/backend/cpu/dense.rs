@@ -1,0 +1,68 @@
+//! What a dense layer does beside its products, in one pass each.
+
+use pulp::Arch;
+use rayon::prelude::*;
+
+use super::element::Element;
+
+/// Numbers of one task, at least.
+const PART: usize = 1 << 14;
+
+/// Whole rows of `columns` that make up a task.
+fn part(columns: usize) -> usize {
+    PART.div_ceil(columns.max(1)).max(1) * columns.max(1)
+}
+
+/// Adds its bias to every row of `product [O, F]`, and cuts negative numbers off (`rectify`).
+pub fn add_bias<T: Element>(product: &mut [T], bias: &[T], rectify: bool) {
+    let columns = product.len() / bias.len().max(1);
+    let rows = part(columns) / columns.max(1);
+    product.par_chunks_mut(part(columns)).zip(bias.par_chunks(rows)).for_each(|(product, bias)| {
+        Arch::new().dispatch(
+            #[inline(always)]
+            || {
+                for (row, &bias) in product.chunks_exact_mut(columns).zip(bias) {
+                    for v in row {
+                        let sum = *v + bias;
+                        // A comparison, unlike `max`, keeps what is no number.
+                        *v = if rectify && sum < T::zero() { T::zero() } else { sum };
+                    }
+                }
+            },
+        );
+    });
+}
+
+/// Keeps the gradient `g [O, F]` where the output is positive (`rectify`, else everywhere); returns the sums of its rows.
+pub fn gate<T: Element>(out: &[T], g: &mut [T], rows: usize, rectify: bool) -> Vec<T> {
+    const LANES: usize = 16;
+    let columns = g.len() / rows.max(1);
+    let mut sums = vec![T::zero(); rows];
+    let parts = g.par_chunks_mut(part(columns)).zip(out.par_chunks(part(columns)));
+    parts.zip(sums.par_chunks_mut(part(columns) / columns.max(1))).for_each(|((g, out), sums)| {
+        Arch::new().dispatch(
+            #[inline(always)]
+            || {
+                for ((g, out), total) in g.chunks_exact_mut(columns).zip(out.chunks_exact(columns)).zip(sums) {
+                    let mut partial = [T::zero(); LANES];
+                    let keep = |g: &mut T, out: T| {
+                        if rectify && out <= T::zero() {
+                            *g = T::zero();
+                        }
+                        *g
+                    };
+                    let (mut blocks, mut outs) = (g.chunks_exact_mut(LANES), out.chunks_exact(LANES));
+                    for (g, out) in (&mut blocks).zip(&mut outs) {
+                        for j in 0..LANES {
+                            partial[j] += keep(&mut g[j], out[j]);
+                        }
+                    }
+                    let rest = blocks.into_remainder().iter_mut().zip(outs.remainder());
+                    let rest = rest.fold(T::zero(), |sum, (g, &out)| sum + keep(g, out));
+                    *total = partial.iter().fold(rest, |sum, &v| sum + v);
+                }
+            },
+        );
+    });
+    sums
+}

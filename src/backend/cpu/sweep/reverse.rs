@@ -1,0 +1,185 @@
+//! The sweeps backwards: gradients of the powers, four frames side by side.
+
+use super::descent::{Descent, Step, add_energy, adjoint_product, multiply};
+use super::{Shared, SweepShape, splat};
+use crate::arithmetic::kernels::Kernel;
+use crate::arithmetic::lanes::{C4, D4};
+use crate::backend::cpu::element::Element;
+
+/// Buffers of one thread.
+pub(super) struct Adjoint {
+    /// Adjoint of P, Hermitian `[L, L]`, stored on and below the diagonal.
+    p: Vec<C4>,
+    /// Adjoint of v, and a product, `[L]`.
+    v: Vec<C4>,
+    product: Vec<C4>,
+    /// `Y^H v`, `[M]`.
+    w: Vec<C4>,
+    /// Adjoint of Y, `[L, M]`.
+    y: Vec<C4>,
+    /// Adjoint of the powers, `[N]`.
+    alpha: Vec<D4>,
+}
+
+impl Adjoint {
+    pub fn new(shape: SweepShape) -> Self {
+        let (l, m) = (shape.length, shape.antennas);
+        Self {
+            p: vec![C4::ZERO; l * l],
+            v: vec![C4::ZERO; l],
+            product: vec![C4::ZERO; l],
+            w: vec![C4::ZERO; m],
+            y: vec![C4::ZERO; l * m],
+            alpha: vec![D4::ZERO; shape.columns],
+        }
+    }
+
+    /// The gradient of the powers of up to four frames, `[N]` each.
+    pub fn load<T: Element>(&mut self, g: &[T], devices: usize) {
+        self.alpha.fill(D4::ZERO);
+        for (lane, g) in g.chunks_exact(devices).enumerate() {
+            self.alpha.iter_mut().zip(g).for_each(|(a, g)| a.0[lane] = g.wide());
+        }
+    }
+
+    /// Copies the gradient of the observations out, `[M, 2L]` each.
+    pub fn store<T: Element>(&self, shape: SweepShape, to: &mut [T]) {
+        let (l, m) = (shape.length, shape.antennas);
+        for (lane, frame) in to.chunks_exact_mut(2 * l * m).enumerate() {
+            for (antenna, row) in frame.chunks_exact_mut(2 * l).enumerate() {
+                for t in 0..l {
+                    let y = self.y[t * m + antenna];
+                    row[t] = T::narrow(y.re.0[lane]);
+                    row[l + t] = T::narrow(y.im.0[lane]);
+                }
+            }
+        }
+    }
+}
+
+/// Sums over frames, lane by lane.
+pub(super) struct Sums {
+    /// Adjoint of `l` per device, `[N]`.
+    pub odds: Vec<D4>,
+    /// Adjoint of the columns, `[N, L]`; empty unless asked for.
+    pub columns: Vec<C4>,
+}
+
+impl Sums {
+    pub fn new(shape: SweepShape, all: bool) -> Self {
+        let columns = if all { shape.columns * shape.length } else { 0 };
+        Self { odds: vec![D4::ZERO; shape.columns], columns: vec![C4::ZERO; columns] }
+    }
+}
+
+/// Derivatives of a free step with respect to q, s and l/M; zero in the other lanes.
+#[inline(always)]
+fn slopes(step: &Step, odds: f64) -> [D4; 3] {
+    let mut out = [D4::ZERO; 3];
+    for j in 0..D4::COUNT {
+        let (q, s) = (step.q.0[j], step.s.0[j]);
+        // It may come near 0 where activity is likely: the slopes there are bounded, so that one step does not become infinite.
+        let (discriminant, floor) = (s * s - 4.0 * q * odds, 1e-12 * s * s);
+        let root = if discriminant > floor { discriminant } else { floor }.sqrt();
+        let h = s + root;
+        let u = 2.0 * q / h;
+        let by_h = -u / h;
+        let free = step.free.0[j] != 0.0;
+        out[0].0[j] = if free { (2.0 / h - by_h * 2.0 * odds / root) / s } else { 0.0 };
+        out[1].0[j] = if free { (by_h * (1.0 + s / root) - (u - 1.0) / s) / s } else { 0.0 };
+        out[2].0[j] = if free { -by_h * 2.0 * q / root / s } else { 0.0 };
+    }
+    out
+}
+
+/// `P <- P + (u a^H + a u^H)/2` with the same a in every lane, on and below the diagonal.
+#[inline(always)]
+fn add_symmetric<const FMA: bool>(p: &mut [C4], u: &[C4], a: &[[f64; 2]]) {
+    let half = D4::splat(0.5);
+    for (k, (row, x)) in p.chunks_exact_mut(u.len()).zip(u).enumerate() {
+        let (x, b) = (x.scaled(half), splat([0.5 * a[k][0], 0.5 * a[k][1]]));
+        for ((p, u), a) in row[..=k].iter_mut().zip(u).zip(a) {
+            *p = p.plus_conjugate_product::<FMA>(splat(*a), x).plus_conjugate_product::<FMA>(*u, b);
+        }
+    }
+}
+
+/// Backward pass of four frames.
+pub(super) struct Reverse<'a> {
+    pub shared: &'a Shared,
+    pub descent: &'a mut Descent,
+    pub adjoint: &'a mut Adjoint,
+    pub sums: &'a mut Sums,
+    /// Whether pilots and observations have a gradient.
+    pub all: bool,
+}
+
+impl Kernel for Reverse<'_> {
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        let Self { shared, descent, adjoint, sums, all } = self;
+        descent.run::<FMA, true>(shared);
+        let SweepShape { antennas, length, .. } = shared.shape;
+        adjoint.p.fill(C4::ZERO);
+        adjoint.y.fill(C4::ZERO);
+        for (at, step) in descent.steps.iter().enumerate().rev() {
+            let Step { device, s, d, free, .. } = *step;
+            let v = &descent.trail[at * length..(at + 1) * length];
+            let column = shared.column(device);
+            // P' = P - c v v^H with c = d/(1 + d s).
+            let growth = d.zip(s, |d, s| 1.0 + d * s);
+            let c = d.zip(growth, |d, g| d / g);
+            multiply::<FMA>(&adjoint.p, |j| v[j], &mut adjoint.product);
+            let c_bar =
+                v.iter().zip(&adjoint.product).fold(D4::ZERO, |sum, (v, pv)| v.plus_real_product::<FMA>(*pv, sum));
+            // Lanes where nothing changed stay out of everything.
+            let by_growth = c_bar.zip(growth, |c, g| -c / (g * g)).zip(d, |b, d| if d != 0.0 { b } else { 0.0 });
+            let alpha = &mut adjoint.alpha[device];
+            let d_bar = by_growth.zip(*alpha, |b, a| b + a).zip(d, |b, d| if d != 0.0 { b } else { 0.0 });
+            let mut s_bar = by_growth.zip(d, |b, d| -b * d * d);
+            let minus_2c = c.map(|c| -2.0 * c);
+            for (to, pv) in adjoint.v.iter_mut().zip(&adjoint.product) {
+                *to = pv.scaled(minus_2c);
+            }
+            // At a bound d = bound - alpha: the power before the step gets what the one after it had, less d's.
+            *alpha = alpha.zip(d_bar.zip(free, |d, f| if f != 0.0 { 0.0 } else { d }), |a, d| a - d);
+            if free.any() {
+                let [by_q, by_s, by_odds] = slopes(step, shared.odds[device]);
+                s_bar = d_bar.madd::<FMA>(by_s, s_bar);
+                let per_antenna = 1.0 / antennas as f64;
+                sums.odds[device] = d_bar.map(|d| d * per_antenna).madd::<FMA>(by_odds, sums.odds[device]);
+                // q = ||Y^H v||^2/M.
+                let scale = d_bar.zip(by_q, |d, q| 2.0 * d * q * per_antenna);
+                adjoint_product::<FMA>(&descent.y, v, &mut adjoint.w);
+                adjoint.w.iter_mut().for_each(|w| *w = w.scaled(scale));
+                for (to, row) in adjoint.v.iter_mut().zip(descent.y.chunks_exact(antennas)) {
+                    *to = row.iter().zip(&adjoint.w).fold(*to, |sum, (y, w)| sum.plus_product::<FMA>(*y, *w));
+                }
+                if all {
+                    // Y_bar += scale v w^H.
+                    for (row, v) in adjoint.y.chunks_exact_mut(antennas).zip(v) {
+                        for (to, w) in row.iter_mut().zip(&adjoint.w) {
+                            *to = to.plus_conjugate_product::<FMA>(*w, *v);
+                        }
+                    }
+                }
+            }
+            // s = Re a^H v.
+            for (to, a) in adjoint.v.iter_mut().zip(column) {
+                *to = to.plus_scaled::<FMA>(s_bar, splat(*a));
+            }
+            if all {
+                // v = P a with P before the step.
+                add_energy::<FMA>(&mut descent.p, c, v);
+                let u = &adjoint.v;
+                multiply::<FMA>(&descent.p, |j| u[j], &mut adjoint.product);
+                let row = &mut sums.columns[device * length..(device + 1) * length];
+                for ((to, v), pu) in row.iter_mut().zip(v).zip(&adjoint.product) {
+                    let sum = to.plus_scaled::<FMA>(s_bar, *v);
+                    *to = C4 { re: sum.re.zip(pu.re, |a, b| a + b), im: sum.im.zip(pu.im, |a, b| a + b) };
+                }
+            }
+            add_symmetric::<FMA>(&mut adjoint.p, &adjoint.v, column);
+        }
+    }
+}
