@@ -10,6 +10,7 @@ use burn_autodiff::ops::{Backward, Ops, OpsKind};
 
 use super::iteration::AmpForm;
 use super::ops::Backend;
+use super::sweep::SweepRecord;
 
 /// Hands each tracked input its gradient.
 fn register<B: Backend, const N: usize>(
@@ -313,23 +314,38 @@ impl<B: Backend, C: CheckpointStrategy> Backend for Autodiff<B, C> {
         #[derive(Debug)]
         struct CoordinateSweep;
         impl<B: Backend> Backward<B, 3> for CoordinateSweep {
-            type State = ([FloatTensor<B>; 3], usize, usize, f64);
+            type State = ([FloatTensor<B>; 3], usize, usize, f64, SweepRecord);
             fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
                 let g = grads.consume::<B>(&ops.node);
-                let ([log_odds, s, y], antennas, sweeps, noise_var) = ops.state;
+                let ([log_odds, s, y], antennas, sweeps, noise_var, record) = ops.state;
                 let all = ops.parents[1].is_some() || ops.parents[2].is_some();
-                let (gl, gs, gy) = B::coordinate_sweep_backward(log_odds, s, y, g, antennas, sweeps, noise_var, all);
+                let (gl, gs, gy) =
+                    B::coordinate_sweep_backward(log_odds, s, y, g, antennas, sweeps, noise_var, record, all);
                 register::<B, _>(grads, ops.parents.map(|p| p.map(|node| node.id)), [gl, gs, gy]);
             }
         }
         let ((l, nl), (s, ns), (y, ny)) = (log_odds.into_parts(), s.into_parts(), y.into_parts());
         match CoordinateSweep.prepare::<C>([nl, ns, ny]).compute_bound().stateful() {
             OpsKind::Tracked(prep) => {
-                let out = B::coordinate_sweep(l.clone(), s.clone(), y.clone(), antennas, sweeps, noise_var);
-                prep.finish(([l, s, y], antennas, sweeps, noise_var), out)
+                let (out, record) =
+                    B::coordinate_sweep_recorded(l.clone(), s.clone(), y.clone(), antennas, sweeps, noise_var);
+                prep.finish(([l, s, y], antennas, sweeps, noise_var, record), out)
             }
             OpsKind::UnTracked(prep) => prep.finish(B::coordinate_sweep(l, s, y, antennas, sweeps, noise_var)),
         }
+    }
+
+    fn coordinate_sweep_recorded(
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: usize,
+        _: usize,
+        _: f64,
+    ) -> (FloatTensor<Self>, SweepRecord) {
+        unreachable!(
+            "a forward pass that keeps a record runs on the inner backend; second derivatives are not supported"
+        )
     }
 
     fn coordinate_sweep_backward(
@@ -340,6 +356,7 @@ impl<B: Backend, C: CheckpointStrategy> Backend for Autodiff<B, C> {
         _: usize,
         _: usize,
         _: f64,
+        _: SweepRecord,
         _: bool,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
         unreachable!("a backward pass runs on the inner backend; second derivatives are not supported")

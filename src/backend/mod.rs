@@ -59,3 +59,4 @@ pub use ops::{
     exp_linear, group_shrink, max_pool_same, norm_plus, quantize_ste, row_dot, row_onsager, row_scale,
 };
 pub use shrink::{RowShrink, ShrinkRule, row_shrink, section_posterior};
+pub use sweep::SweepRecord;

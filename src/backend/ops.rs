@@ -11,7 +11,8 @@ use super::adam::{self, AdamRule};
 use super::covariance::{self, Primitives};
 use super::dense as layer;
 use super::iteration::{self, AmpForm, Inputs};
-use super::{images, shrink_rows, spec, sweep};
+use super::sweep::{self, SweepRecord};
+use super::{images, shrink_rows, spec};
 
 /// burn's backend plus the project's fused kernels.
 ///
@@ -190,8 +191,21 @@ pub trait Backend: burn::backend::Backend {
         sweep::coordinate_sweep::<Self>(log_odds, s, y, antennas, sweeps, noise_var)
     }
 
-    /// Gradients of [`Backend::coordinate_sweep`] with respect to the log-odds, s and y for the gradient `g [F, N]`, by
-    /// recomputation; those of s and y are zero unless `all`. On every backend this runs on the host in f64.
+    /// [`Backend::coordinate_sweep`] on the host in f64, with what its backward pass can use.
+    fn coordinate_sweep_recorded(
+        log_odds: FloatTensor<Self>,
+        s: FloatTensor<Self>,
+        y: FloatTensor<Self>,
+        antennas: usize,
+        sweeps: usize,
+        noise_var: f64,
+    ) -> (FloatTensor<Self>, SweepRecord) {
+        sweep::on_host_recorded::<Self>(log_odds, s, y, antennas, sweeps, noise_var)
+    }
+
+    /// Gradients of [`Backend::coordinate_sweep`] with respect to the log-odds, s and y for the gradient `g [F, N]`, from the
+    /// record of the forward pass or by recomputation; those of s and y are zero unless `all`. On every backend this runs
+    /// on the host in f64.
     #[allow(clippy::too_many_arguments)]
     fn coordinate_sweep_backward(
         log_odds: FloatTensor<Self>,
@@ -201,9 +215,10 @@ pub trait Backend: burn::backend::Backend {
         antennas: usize,
         sweeps: usize,
         noise_var: f64,
+        record: SweepRecord,
         all: bool,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
-        sweep::backward_on_host::<Self>(log_odds, s, y, g, antennas, sweeps, noise_var, all)
+        sweep::backward_on_host::<Self>(log_odds, s, y, g, antennas, sweeps, noise_var, record, all)
     }
 
     /// See [`conv_same`]; `x [B, C, H, W]`, `weight [C', C, k, k]`, `bias [C']` -> `[B, C', H, W]`.

@@ -1,10 +1,17 @@
 //! Coordinate descent: the specification in burn primitives, and the host body for any backend.
 
+use std::sync::Arc;
+
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, TensorMetadata, read_sync};
 use burn::tensor::{DType, Shape, Slice, TensorData};
 
 use super::cpu::{self, Element, SweepShape};
+
+/// What a forward pass of [`coordinate_sweep`](super::coordinate_sweep) keeps for its backward pass: its steps, where they
+/// fit into memory.
+#[derive(Debug, Clone, Default)]
+pub struct SweepRecord(Option<Arc<cpu::SweepRecord>>);
 
 /// A real batch of complex vectors `[F, L]` as planes.
 type Planes<B> = (FloatTensor<B>, FloatTensor<B>);
@@ -131,17 +138,43 @@ pub(super) fn on_host<B: Backend>(
     sweeps: usize,
     noise_var: f64,
 ) -> FloatTensor<B> {
+    fn typed<T: Element>([log_odds, s, y]: [&TensorData; 3], sizes: SweepShape) -> TensorData {
+        let out = cpu::coordinate_sweep::<T>(slice(log_odds), slice(s), slice(y), sizes);
+        TensorData::new(out, [sizes.frames, sizes.columns])
+    }
     let device = y.device();
     let (log_odds, s, y) = (read::<B>(log_odds), read::<B>(s), read::<B>(y));
     let sizes = shape(&s, &y, antennas, sweeps, noise_var);
-    let dims = [sizes.frames, sizes.columns];
+    let inputs = [&log_odds, &s, &y];
     let out = match y.dtype() {
-        DType::F64 => {
-            TensorData::new(cpu::coordinate_sweep::<f64>(slice(&log_odds), slice(&s), slice(&y), sizes), dims)
-        }
-        _ => TensorData::new(cpu::coordinate_sweep::<f32>(slice(&log_odds), slice(&s), slice(&y), sizes), dims),
+        DType::F64 => typed::<f64>(inputs, sizes),
+        _ => typed::<f32>(inputs, sizes),
     };
     B::float_from_data(out, &device)
+}
+
+/// Forward pass on the host, in f64, with its record.
+pub(super) fn on_host_recorded<B: Backend>(
+    log_odds: FloatTensor<B>,
+    s: FloatTensor<B>,
+    y: FloatTensor<B>,
+    antennas: usize,
+    sweeps: usize,
+    noise_var: f64,
+) -> (FloatTensor<B>, SweepRecord) {
+    fn typed<T: Element>([log_odds, s, y]: [&TensorData; 3], sizes: SweepShape) -> (TensorData, SweepRecord) {
+        let (out, record) = cpu::coordinate_sweep_recorded::<T>(slice(log_odds), slice(s), slice(y), sizes);
+        (TensorData::new(out, [sizes.frames, sizes.columns]), SweepRecord(record.map(Arc::new)))
+    }
+    let device = y.device();
+    let (log_odds, s, y) = (read::<B>(log_odds), read::<B>(s), read::<B>(y));
+    let sizes = shape(&s, &y, antennas, sweeps, noise_var);
+    let inputs = [&log_odds, &s, &y];
+    let (out, record) = match y.dtype() {
+        DType::F64 => typed::<f64>(inputs, sizes),
+        _ => typed::<f32>(inputs, sizes),
+    };
+    (B::float_from_data(out, &device), record)
 }
 
 /// Backward pass on the host, in f64.
@@ -154,11 +187,18 @@ pub(super) fn backward_on_host<B: Backend>(
     antennas: usize,
     sweeps: usize,
     noise_var: f64,
+    record: SweepRecord,
     all: bool,
 ) -> (FloatTensor<B>, FloatTensor<B>, FloatTensor<B>) {
-    fn typed<T: Element>(inputs: [&TensorData; 4], sizes: SweepShape, all: bool) -> [TensorData; 3] {
+    fn typed<T: Element>(
+        inputs: [&TensorData; 4],
+        sizes: SweepShape,
+        record: Option<&cpu::SweepRecord>,
+        all: bool,
+    ) -> [TensorData; 3] {
         let [log_odds, s, y, g] = inputs;
-        let found = cpu::coordinate_sweep_backward::<T>(slice(log_odds), slice(s), slice(y), slice(g), sizes, all);
+        let found =
+            cpu::coordinate_sweep_backward::<T>(slice(log_odds), slice(s), slice(y), slice(g), sizes, record, all);
         [
             TensorData::new(found.log_odds, log_odds.shape().clone()),
             TensorData::new(found.s, s.shape().clone()),
@@ -168,10 +208,10 @@ pub(super) fn backward_on_host<B: Backend>(
     let device = y.device();
     let (log_odds, s, y, g) = (read::<B>(log_odds), read::<B>(s), read::<B>(y), read::<B>(g));
     let sizes = shape(&s, &y, antennas, sweeps, noise_var);
-    let inputs = [&log_odds, &s, &y, &g];
+    let (inputs, record) = ([&log_odds, &s, &y, &g], record.0.as_deref());
     let out = match y.dtype() {
-        DType::F64 => typed::<f64>(inputs, sizes, all),
-        _ => typed::<f32>(inputs, sizes, all),
+        DType::F64 => typed::<f64>(inputs, sizes, record, all),
+        _ => typed::<f32>(inputs, sizes, record, all),
     };
     out.map(|data| B::float_from_data(data, &device)).into()
 }
@@ -205,5 +245,22 @@ mod tests {
             }
             assert!(fast.contains(&0.0) && fast.iter().any(|v| *v > 0.0 && *v < 1.0), "{fast:?}");
         }
+    }
+    #[test]
+    fn the_record_changes_nothing() {
+        let (frames, m, n, l) = (6, 3, 9, 5);
+        let inputs = || (numbers(1, [1, n], 1.5), numbers(2, [2 * l, n], 1.0), numbers(3, [frames * m, 2 * l], 2.0));
+        let (a, b, c) = inputs();
+        let plain = read::<Flex>(on_host::<Flex>(a, b, c, m, 6, 0.3));
+        let (a, b, c) = inputs();
+        let (out, record) = on_host_recorded::<Flex>(a, b, c, m, 6, 0.3);
+        assert!(record.0.is_some());
+        assert_eq!(plain, read::<Flex>(out));
+        let gradients = |record: SweepRecord| {
+            let ((a, b, c), g) = (inputs(), numbers(4, [frames, n], 1.0));
+            let (a, b, c) = backward_on_host::<Flex>(a, b, c, g, m, 6, 0.3, record, true);
+            [a, b, c].map(read::<Flex>)
+        };
+        assert_eq!(gradients(record), gradients(SweepRecord::default()));
     }
 }

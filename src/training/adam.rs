@@ -94,8 +94,9 @@ mod tests {
             }
             step(&mut ours);
             step(&mut theirs);
+            // burn computes the bias corrections in single precision: its updates are about 6e-6 of their size off.
             for (a, b) in ours.0.numbers().into_iter().zip(theirs.0.numbers()) {
-                assert!((a - b).abs() < 1e-6, "step {round}: {a}, {b}");
+                assert!((a - b).abs() < 1e-5, "step {round}: {a}, {b}");
             }
         }
     }

@@ -19,6 +19,34 @@ pub(super) struct Step {
     pub free: D4,
 }
 
+/// The steps of four frames that changed something, in order: what the way back needs.
+#[derive(Default)]
+pub(super) struct Trail {
+    pub steps: Vec<Step>,
+    /// `v = P a` and `w = Y^H v` of every step, `[steps, L + M]`, zero in lanes that did not change.
+    pub rows: Vec<C4>,
+}
+
+impl Trail {
+    /// Room for the steps of a usual frame, so that they are not moved again and again.
+    pub fn reserved(shape: SweepShape) -> Self {
+        let steps = shape.columns * shape.sweeps / 2;
+        Self { steps: Vec::with_capacity(steps), rows: Vec::with_capacity(steps * (shape.length + shape.antennas)) }
+    }
+
+    /// Bytes if every step of every frame changed something.
+    pub fn largest(shape: SweepShape) -> usize {
+        let row = (shape.length + shape.antennas) * size_of::<C4>() + size_of::<Step>();
+        shape.frames.div_ceil(D4::COUNT).saturating_mul(shape.columns * shape.sweeps).saturating_mul(row)
+    }
+
+    #[inline(always)]
+    fn push(&mut self, step: Step, v: &[C4], w: &[C4]) {
+        self.steps.push(step);
+        self.rows.extend(v.iter().chain(w).map(|x| x.masked(step.d)));
+    }
+}
+
 /// Buffers of one thread.
 pub(super) struct Descent {
     /// Inverse covariance, Hermitian `[L, L]`, stored on and below the diagonal.
@@ -31,9 +59,7 @@ pub(super) struct Descent {
     w: Vec<C4>,
     /// Powers, `[N]`.
     pub alpha: Vec<D4>,
-    pub steps: Vec<Step>,
-    /// v of every recorded step, `[steps, L]`, zero in lanes that did not change.
-    pub trail: Vec<C4>,
+    pub trail: Trail,
 }
 
 impl Descent {
@@ -45,27 +71,15 @@ impl Descent {
             v: vec![C4::ZERO; l],
             w: vec![C4::ZERO; m],
             alpha: vec![D4::ZERO; shape.columns],
-            steps: Vec::new(),
-            trail: Vec::new(),
+            trail: Trail::default(),
         }
     }
 
-    /// Room for the steps of a usual frame, so that they are not moved again and again.
-    pub fn reserve(&mut self, shape: SweepShape) {
-        let steps = shape.columns * shape.sweeps / 2;
-        self.steps.clear();
-        self.trail.clear();
-        self.steps.reserve(steps);
-        self.trail.reserve(steps * shape.length);
-    }
-
-    /// All sweeps from zero; `RECORD` keeps the steps that changed something.
+    /// All sweeps from zero; `RECORD` adds the steps that changed something to the trail.
     #[inline(always)]
     pub fn run<const FMA: bool, const RECORD: bool>(&mut self, shared: &Shared) {
         let SweepShape { antennas, length, sweeps, noise_var, .. } = shared.shape;
         self.alpha.fill(D4::ZERO);
-        self.steps.clear();
-        self.trail.clear();
         self.p.fill(C4::ZERO);
         for l in 0..length {
             self.p[l * length + l].re = D4::splat(1.0 / noise_var);
@@ -84,12 +98,7 @@ impl Descent {
                     continue;
                 }
                 if RECORD {
-                    self.steps.push(Step { device, s, q, d, free });
-                    let at = self.trail.len();
-                    self.trail.resize(at + length, C4::ZERO);
-                    for (to, v) in self.trail[at..].iter_mut().zip(&self.v) {
-                        *to = v.masked(d);
-                    }
+                    self.trail.push(Step { device, s, q, d, free }, &self.v, &self.w);
                 }
                 let c = d.zip(s, |d, s| d / (1.0 + d * s));
                 add_energy::<FMA>(&mut self.p, c.map(|c| -c), &self.v);
@@ -157,14 +166,10 @@ fn multiply_rows<const R: usize, const FMA: bool>(p: &[C4], first: usize, v: imp
     }
     for c in 0..R {
         let v = v(first + c);
-        for r in 0..R {
+        for (r, sum) in sums.iter_mut().enumerate() {
             let (high, low) = if r >= c { (r, c) } else { (c, r) };
             let entry = p[(first + high) * length + first + low];
-            sums[r] = if r >= c {
-                sums[r].plus_product::<FMA>(v, entry)
-            } else {
-                sums[r].plus_conjugate_product::<FMA>(entry, v)
-            };
+            *sum = if r >= c { sum.plus_product::<FMA>(v, entry) } else { sum.plus_conjugate_product::<FMA>(entry, v) };
         }
     }
     // Right of it: conjugates of what is below.
@@ -174,14 +179,12 @@ fn multiply_rows<const R: usize, const FMA: bool>(p: &[C4], first: usize, v: imp
             sums[r] = sums[r].plus_conjugate_product::<FMA>(row[r], v);
         }
     }
-    for r in 0..R {
-        out[first + r] = sums[r];
-    }
+    out[first..first + R].copy_from_slice(&sums);
 }
 
 /// `out = A^H v` with `A [v.len(), out.len()]`.
 #[inline(always)]
-pub(super) fn adjoint_product<const FMA: bool>(a: &[C4], v: &[C4], out: &mut [C4]) {
+fn adjoint_product<const FMA: bool>(a: &[C4], v: &[C4], out: &mut [C4]) {
     let width = out.len();
     for (block, out) in out.chunks_mut(ROWS).enumerate() {
         let at = block * ROWS;
@@ -204,9 +207,7 @@ fn adjoint_columns<const C: usize, const FMA: bool>(a: &[C4], width: usize, at: 
             sums[j] = sums[j].plus_conjugate_product::<FMA>(row[j], *v);
         }
     }
-    for j in 0..C {
-        out[j] = sums[j];
-    }
+    out.copy_from_slice(&sums);
 }
 
 /// `P <- P + c v v^H`, on and below the diagonal.
@@ -221,14 +222,14 @@ pub(super) fn add_energy<const FMA: bool>(p: &mut [C4], c: D4, v: &[C4]) {
 }
 
 /// Four frames on the best instructions of this processor.
-pub(super) struct Descend<'a> {
+pub(super) struct Descend<'a, const RECORD: bool> {
     pub shared: &'a Shared,
     pub descent: &'a mut Descent,
 }
 
-impl Kernel for Descend<'_> {
+impl<const RECORD: bool> Kernel for Descend<'_, RECORD> {
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        self.descent.run::<FMA, false>(self.shared);
+        self.descent.run::<FMA, RECORD>(self.shared);
     }
 }

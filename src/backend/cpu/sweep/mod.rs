@@ -1,4 +1,4 @@
-//! Coordinate descent on the powers of all devices, and its gradients by recomputation.
+//! Coordinate descent on the powers of all devices, and its gradients.
 //!
 //! Everything is in double precision whatever the tensors hold: the covariance has condition numbers of 1e7 where near
 //! and far devices are active together, and thousands of rank-one steps follow one another. Four frames go side by side,
@@ -7,7 +7,7 @@
 mod descent;
 mod reverse;
 
-use descent::{Descend, Descent};
+use descent::{Descend, Descent, Trail};
 use rayon::prelude::*;
 use reverse::{Adjoint, Reverse, Sums};
 
@@ -80,22 +80,76 @@ fn load<T: Element>(y: &[T], shape: SweepShape, to: &mut [C4]) {
     }
 }
 
+/// Bytes of steps that a forward pass keeps for the backward pass at most; beyond, that one runs the sweeps again.
+const KEPT: usize = 256 << 20;
+
+/// What a forward pass keeps for the backward pass.
+pub struct SweepRecord {
+    groups: Vec<Group>,
+}
+
+impl std::fmt::Debug for SweepRecord {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SweepRecord").field("groups", &self.groups.len()).finish_non_exhaustive()
+    }
+}
+
+/// Four frames: their steps, and the inverse covariance at the end.
+struct Group {
+    trail: Trail,
+    p: Vec<C4>,
+}
+
 /// Forward pass: powers, `[F, N]` in `[0, 1]`.
 pub fn coordinate_sweep<T: Element>(log_odds: &[T], s: &[T], y: &[T], shape: SweepShape) -> Vec<T> {
+    let run = |shared: &Shared, descent: &mut Descent| dispatch(Descend::<false> { shared, descent });
+    descend(log_odds, s, y, shape, run).0
+}
+
+/// Forward pass that also keeps its steps for [`coordinate_sweep_backward`], where memory allows.
+pub fn coordinate_sweep_recorded<T: Element>(
+    log_odds: &[T],
+    s: &[T],
+    y: &[T],
+    shape: SweepShape,
+) -> (Vec<T>, Option<SweepRecord>) {
+    if Trail::largest(shape) > KEPT {
+        return (coordinate_sweep(log_odds, s, y, shape), None);
+    }
+    let run = |shared: &Shared, descent: &mut Descent| {
+        descent.trail = Trail::reserved(shape);
+        dispatch(Descend::<true> { shared, descent: &mut *descent });
+        Group { trail: std::mem::take(&mut descent.trail), p: descent.p.clone() }
+    };
+    let (out, groups) = descend(log_odds, s, y, shape, run);
+    (out, Some(SweepRecord { groups }))
+}
+
+/// Powers, and what `run` gives for every four frames.
+fn descend<T: Element, R: Send>(
+    log_odds: &[T],
+    s: &[T],
+    y: &[T],
+    shape: SweepShape,
+    run: impl Fn(&Shared, &mut Descent) -> R + Sync,
+) -> (Vec<T>, Vec<R>) {
     let shared = Shared::new(log_odds, s, shape);
     let (n, per_frame) = (shape.columns, shape.antennas * 2 * shape.length);
     let mut out = vec![T::zero(); shape.frames * n];
-    out.par_chunks_mut(D4::COUNT * n).zip(y.par_chunks(D4::COUNT * per_frame)).for_each_init(
+    let frames = out.par_chunks_mut(D4::COUNT * n).zip(y.par_chunks(D4::COUNT * per_frame));
+    let found = frames.map_init(
         || Descent::new(shape),
         |descent, (out, y)| {
             load(y, shape, &mut descent.y);
-            dispatch(Descend { shared: &shared, descent });
+            let found = run(&shared, descent);
             for (lane, out) in out.chunks_exact_mut(n).enumerate() {
                 out.iter_mut().zip(&descent.alpha).for_each(|(o, a)| *o = T::narrow(a.0[lane]));
             }
+            found
         },
     );
-    out
+    let found = found.collect();
+    (out, found)
 }
 
 /// Gradients with respect to the log-odds, the pilots and the observations.
@@ -109,7 +163,8 @@ pub struct SweepGradients<T> {
     pub y: Vec<T>,
 }
 
-/// Gradients of [`coordinate_sweep`] for the gradient `g [F, N]` of its output, by running it again.
+/// Gradients of [`coordinate_sweep`] for the gradient `g [F, N]` of its output, from the record of the forward pass or by
+/// running it again.
 ///
 /// Steps that left a power at 0 or 1 have no influence and are not even recorded. The others are undone in reverse
 /// order: P before a step is `P + c v v^H`. `all` false leaves out what only pilots and observations need.
@@ -119,6 +174,7 @@ pub fn coordinate_sweep_backward<T: Element>(
     y: &[T],
     g: &[T],
     shape: SweepShape,
+    record: Option<&SweepRecord>,
     all: bool,
 ) -> SweepGradients<T> {
     // Sums over frames are taken lane by lane, then group by group: the result does not depend on the threads.
@@ -128,14 +184,26 @@ pub fn coordinate_sweep_backward<T: Element>(
     let parts: Vec<Sums> = g_y
         .par_chunks_mut(D4::COUNT * per_frame)
         .zip(y.par_chunks(D4::COUNT * per_frame).zip(g.par_chunks(D4::COUNT * n)))
+        .enumerate()
         .map_init(
             || (Descent::new(shape), Adjoint::new(shape)),
-            |(descent, adjoint), (g_y, (y, g))| {
-                let mut sums = Sums::new(shape, all);
+            |(descent, adjoint), (group, (g_y, (y, g)))| {
+                let (shared, mut sums) = (&shared, Sums::new(shape, all));
                 load(y, shape, &mut descent.y);
-                descent.reserve(shape);
+                let trail = match record {
+                    Some(record) => {
+                        descent.p.copy_from_slice(&record.groups[group].p);
+                        &record.groups[group].trail
+                    }
+                    None => {
+                        descent.trail = Trail::reserved(shape);
+                        dispatch(Descend::<true> { shared, descent: &mut *descent });
+                        &descent.trail
+                    }
+                };
                 adjoint.load(g, n);
-                dispatch(Reverse { shared: &shared, descent, adjoint, sums: &mut sums, all });
+                let (y, p) = (&descent.y, &mut descent.p);
+                dispatch(Reverse { shared, trail, y, p, adjoint: &mut *adjoint, sums: &mut sums, all });
                 if all {
                     adjoint.store(shape, g_y);
                 }

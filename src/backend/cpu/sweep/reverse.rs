@@ -1,6 +1,6 @@
 //! The sweeps backwards: gradients of the powers, four frames side by side.
 
-use super::descent::{Descent, Step, add_energy, adjoint_product, multiply};
+use super::descent::{Step, Trail, add_energy, multiply};
 use super::{Shared, SweepShape, splat};
 use crate::arithmetic::kernels::Kernel;
 use crate::arithmetic::lanes::{C4, D4};
@@ -13,7 +13,7 @@ pub(super) struct Adjoint {
     /// Adjoint of v, and a product, `[L]`.
     v: Vec<C4>,
     product: Vec<C4>,
-    /// `Y^H v`, `[M]`.
+    /// Adjoint of `w = Y^H v`, `[M]`.
     w: Vec<C4>,
     /// Adjoint of Y, `[L, M]`.
     y: Vec<C4>,
@@ -107,7 +107,11 @@ fn add_symmetric<const FMA: bool>(p: &mut [C4], u: &[C4], a: &[[f64; 2]]) {
 /// Backward pass of four frames.
 pub(super) struct Reverse<'a> {
     pub shared: &'a Shared,
-    pub descent: &'a mut Descent,
+    pub trail: &'a Trail,
+    /// Y, `[L, M]`.
+    pub y: &'a [C4],
+    /// The inverse covariance after the last step; the one before the first is left behind.
+    pub p: &'a mut [C4],
     pub adjoint: &'a mut Adjoint,
     pub sums: &'a mut Sums,
     /// Whether pilots and observations have a gradient.
@@ -117,14 +121,13 @@ pub(super) struct Reverse<'a> {
 impl Kernel for Reverse<'_> {
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        let Self { shared, descent, adjoint, sums, all } = self;
-        descent.run::<FMA, true>(shared);
+        let Self { shared, trail, y, p, adjoint, sums, all } = self;
         let SweepShape { antennas, length, .. } = shared.shape;
         adjoint.p.fill(C4::ZERO);
         adjoint.y.fill(C4::ZERO);
-        for (at, step) in descent.steps.iter().enumerate().rev() {
+        for (step, row) in trail.steps.iter().zip(trail.rows.chunks_exact(length + antennas)).rev() {
             let Step { device, s, d, free, .. } = *step;
-            let v = &descent.trail[at * length..(at + 1) * length];
+            let (v, w) = row.split_at(length);
             let column = shared.column(device);
             // P' = P - c v v^H with c = d/(1 + d s).
             let growth = d.zip(s, |d, s| 1.0 + d * s);
@@ -150,9 +153,10 @@ impl Kernel for Reverse<'_> {
                 sums.odds[device] = d_bar.map(|d| d * per_antenna).madd::<FMA>(by_odds, sums.odds[device]);
                 // q = ||Y^H v||^2/M.
                 let scale = d_bar.zip(by_q, |d, q| 2.0 * d * q * per_antenna);
-                adjoint_product::<FMA>(&descent.y, v, &mut adjoint.w);
-                adjoint.w.iter_mut().for_each(|w| *w = w.scaled(scale));
-                for (to, row) in adjoint.v.iter_mut().zip(descent.y.chunks_exact(antennas)) {
+                for (to, w) in adjoint.w.iter_mut().zip(w) {
+                    *to = w.scaled(scale);
+                }
+                for (to, row) in adjoint.v.iter_mut().zip(y.chunks_exact(antennas)) {
                     *to = row.iter().zip(&adjoint.w).fold(*to, |sum, (y, w)| sum.plus_product::<FMA>(*y, *w));
                 }
                 if all {
@@ -170,9 +174,9 @@ impl Kernel for Reverse<'_> {
             }
             if all {
                 // v = P a with P before the step.
-                add_energy::<FMA>(&mut descent.p, c, v);
+                add_energy::<FMA>(p, c, v);
                 let u = &adjoint.v;
-                multiply::<FMA>(&descent.p, |j| u[j], &mut adjoint.product);
+                multiply::<FMA>(p, |j| u[j], &mut adjoint.product);
                 let row = &mut sums.columns[device * length..(device + 1) * length];
                 for ((to, v), pu) in row.iter_mut().zip(v).zip(&adjoint.product) {
                     let sum = to.plus_scaled::<FMA>(s_bar, *v);
