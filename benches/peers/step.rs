@@ -54,7 +54,7 @@ where
     T::Batch: 'static,
 {
     let phase: Phase = task.phases().pop().expect("a schedule has a phase");
-    let mut net = task.init();
+    let net = task.init();
     let loss = task.loss(&net, &batch, &phase);
     let outputs = Arrays::default().tensor("loss", &loss);
     let gradients = loss.backward();
@@ -63,10 +63,13 @@ where
     let outputs = collect.arrays;
     let inputs = parameters(inputs, &net);
     let mut optimizer = adam(None);
+    let mut trained = Some(net);
     let run = move || {
+        // Owned by the step, as in training: the weights change in place.
+        let net = trained.take().expect("a step puts the network back");
         let gradients = task.loss(&net, &batch, &phase).backward();
         let part = GradientsParams::from_grads(gradients, &net);
-        net = optimizer.step(RATE, net.clone(), part);
+        trained = Some(optimizer.step(RATE, net, part));
     };
     Case { inputs, outputs, run: Box::new(run) }
 }

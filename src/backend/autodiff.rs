@@ -8,6 +8,7 @@ use burn_autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn_autodiff::grads::Gradients;
 use burn_autodiff::ops::{Backward, Ops, OpsKind};
 
+use super::entry::EntryPart;
 use super::iteration::AmpForm;
 use super::ops::Backend;
 use super::sweep::SweepRecord;
@@ -300,6 +301,48 @@ impl<B: Backend, C: CheckpointStrategy> Backend for Autodiff<B, C> {
         _: FloatTensor<Self>,
         _: usize,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        unreachable!("a backward pass runs on the inner backend; second derivatives are not supported")
+    }
+
+    fn entry_denoise(
+        z: FloatTensor<Self>,
+        omega: FloatTensor<Self>,
+        a: FloatTensor<Self>,
+        offset: FloatTensor<Self>,
+        antennas: usize,
+        part: EntryPart,
+    ) -> FloatTensor<Self> {
+        #[derive(Debug)]
+        struct EntryDenoise;
+        impl<B: Backend> Backward<B, 4> for EntryDenoise {
+            type State = ([FloatTensor<B>; 4], usize, EntryPart);
+            fn backward(self, ops: Ops<Self::State, 4>, grads: &mut Gradients, _: &mut Checkpointer) {
+                let g = grads.consume::<B>(&ops.node);
+                let ([z, omega, a, offset], antennas, part) = ops.state;
+                let (gz, gw, ga, go) = B::entry_denoise_backward(z, omega, a, offset, g, antennas, part);
+                register::<B, _>(grads, ops.parents.map(|p| p.map(|node| node.id)), [gz, gw, ga, go]);
+            }
+        }
+        let ((z, nz), (w, nw)) = (z.into_parts(), omega.into_parts());
+        let ((a, na), (o, no)) = (a.into_parts(), offset.into_parts());
+        match EntryDenoise.prepare::<C>([nz, nw, na, no]).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => {
+                let out = B::entry_denoise(z.clone(), w.clone(), a.clone(), o.clone(), antennas, part);
+                prep.finish(([z, w, a, o], antennas, part), out)
+            }
+            OpsKind::UnTracked(prep) => prep.finish(B::entry_denoise(z, w, a, o, antennas, part)),
+        }
+    }
+
+    fn entry_denoise_backward(
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: usize,
+        _: EntryPart,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
         unreachable!("a backward pass runs on the inner backend; second derivatives are not supported")
     }
 

@@ -7,7 +7,10 @@ use burn::tensor::{DType, TensorData};
 use burn_flex::FlexTensor;
 
 use super::adam::AdamRule;
-use super::cpu::{self, AmpInputs, AmpOutputs, ConvShape, CovarianceShape, Element, NormShape, PoolShape, RowShape};
+use super::cpu::{
+    self, AmpInputs, AmpOutputs, ConvShape, CovarianceShape, Element, EntryInputs, NormShape, PoolShape, RowShape,
+};
+use super::entry::EntryPart;
 use super::images::EPSILON;
 use super::iteration::AmpForm;
 use super::ops::Backend;
@@ -44,6 +47,32 @@ fn dot<T: Element>(a: &F, b: &F, m: &usize) -> F {
 fn scale<T: Element>(z: &F, c: &F, m: &usize) -> F {
     let shape = rows(z, *m);
     tensor(cpu::row_scale::<T>(z.storage(), c.storage(), shape), [shape.frames * m, 2 * shape.columns])
+}
+
+fn entry_inputs<'a, T: Element>(inputs: [&'a F; 4]) -> EntryInputs<'a, T> {
+    let [z, omega, a, offset] = inputs.map(|t| t.storage());
+    EntryInputs { z, omega, a, offset }
+}
+
+fn entry<T: Element>(inputs: [&F; 4], m: &usize, part: &EntryPart) -> F {
+    let shape = rows(inputs[0], *m);
+    let out = cpu::entry_denoise::<T>(entry_inputs(inputs), shape, *part);
+    match part {
+        EntryPart::Estimate => tensor(out, [shape.frames * m, 2 * shape.columns]),
+        EntryPart::Slope => tensor(out, [shape.frames, 1]),
+    }
+}
+
+fn entry_backward<T: Element>(inputs: [&F; 4], g: &F, m: &usize, part: &EntryPart) -> (F, F, F, F) {
+    let shape = rows(inputs[0], *m);
+    let found = cpu::entry_denoise_backward::<T>(entry_inputs(inputs), g.storage(), shape, *part);
+    let weights = [shape.frames, shape.columns];
+    (
+        tensor(found.z, [shape.frames * m, 2 * shape.columns]),
+        tensor(found.omega, weights),
+        tensor(found.a, weights),
+        tensor(found.offset, weights),
+    )
 }
 
 fn onsager<T: Element>(z: &F, t: &F, r: &F, m: &usize) -> F {
@@ -231,6 +260,22 @@ impl Backend for Flex {
         match g.dtype() {
             DType::F64 => adam::<f64>(parts, &g, rule),
             _ => adam::<f32>(parts, &g, rule),
+        }
+    }
+
+    fn entry_denoise(z: F, omega: F, a: F, offset: F, antennas: usize, part: EntryPart) -> F {
+        let inputs = [z, omega, a, offset].map(contiguous);
+        match inputs[0].dtype() {
+            DType::F64 => entry::<f64>(inputs.each_ref(), &antennas, &part),
+            _ => entry::<f32>(inputs.each_ref(), &antennas, &part),
+        }
+    }
+
+    fn entry_denoise_backward(z: F, omega: F, a: F, offset: F, g: F, antennas: usize, part: EntryPart) -> (F, F, F, F) {
+        let (inputs, g) = ([z, omega, a, offset].map(contiguous), contiguous(g));
+        match g.dtype() {
+            DType::F64 => entry_backward::<f64>(inputs.each_ref(), &g, &antennas, &part),
+            _ => entry_backward::<f32>(inputs.each_ref(), &g, &antennas, &part),
         }
     }
 

@@ -11,6 +11,7 @@
 //! | [`amp_iteration`] | an iteration of unfolded AMP, from state to state | `K M (L + M)` |
 //! | [`covariance_score`] | leave-one-out covariance statistics of all K sequences | `L^2 K` |
 //! | [`coordinate_sweep`] | coordinate descent on the powers of all devices, in f64 on the host | `U K L^2` |
+//! | [`entry_denoise`] | the entry-wise denoiser of the paper's DL-mAMPnet, or its slope | one pass |
 //! | [`dense`] | dense layer, bias and rectifier included | `O I` |
 //! | [`conv_same`] | convolution of images, activation included | `C C' k^2 H W` |
 //! | [`max_pool_same`] | maximum over the window around every pixel | one pass |
@@ -37,6 +38,7 @@ mod cpu;
 mod cube;
 mod dense;
 mod device;
+mod entry;
 #[cfg(feature = "flex")]
 mod flex;
 mod images;
@@ -52,11 +54,12 @@ mod sweep;
 
 pub use adam::AdamRule;
 pub use device::{Adapter, BackendChoice, BackendError, Chosen, adapters, choose, compiled};
+pub use entry::EntryPart;
 pub use iteration::AmpForm;
 pub use memory::keep_freed_memory;
 pub use ops::{
     Backend, adam_step, amp_iteration, conv_same, coordinate_sweep, covariance_filter, covariance_score, dense,
-    exp_linear, group_shrink, max_pool_same, norm_plus, quantize_ste, row_dot, row_onsager, row_scale,
+    entry_denoise, exp_linear, group_shrink, max_pool_same, norm_plus, quantize_ste, row_dot, row_onsager, row_scale,
 };
 pub use shrink::{RowShrink, ShrinkRule, row_shrink, section_posterior};
 pub use sweep::SweepRecord;

@@ -10,6 +10,7 @@ use burn::tensor::Tensor;
 use super::adam::{self, AdamRule};
 use super::covariance::{self, Primitives};
 use super::dense as layer;
+use super::entry::{self, EntryPart};
 use super::iteration::{self, AmpForm, Inputs};
 use super::sweep::{self, SweepRecord};
 use super::{images, shrink_rows, spec};
@@ -284,6 +285,31 @@ pub trait Backend: burn::backend::Backend {
         images::norm_plus_backward::<Self>(x, alpha, gamma, g)
     }
 
+    /// See [`entry_denoise`]; `z [F*M, 2K]`, `omega`, `a`, `offset [F, K]` -> `[F*M, 2K]` or `[F, 1]`.
+    fn entry_denoise(
+        z: FloatTensor<Self>,
+        omega: FloatTensor<Self>,
+        a: FloatTensor<Self>,
+        offset: FloatTensor<Self>,
+        antennas: usize,
+        part: EntryPart,
+    ) -> FloatTensor<Self> {
+        entry::entry_denoise::<Self>(z, omega, a, offset, antennas, part)
+    }
+
+    /// Gradients of [`Backend::entry_denoise`] with respect to its four tensors, for the gradient g of its output.
+    fn entry_denoise_backward(
+        z: FloatTensor<Self>,
+        omega: FloatTensor<Self>,
+        a: FloatTensor<Self>,
+        offset: FloatTensor<Self>,
+        g: FloatTensor<Self>,
+        antennas: usize,
+        part: EntryPart,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        entry::backward::<Self>(z, omega, a, offset, g, antennas, part)
+    }
+
     /// See [`dense`]; `weight [O, I]`, `x [I, F]`, `bias [O, 1]` -> `[O, F]`.
     fn dense(
         weight: FloatTensor<Self>,
@@ -499,6 +525,28 @@ pub fn norm_plus(x: Tensor<4>, alpha: Tensor<1>, gamma: Tensor<1>, beta: Tensor<
         alpha.into_dispatch(),
         gamma.into_dispatch(),
         beta.into_dispatch(),
+    ))
+}
+
+/// The entry-wise denoiser (47) of paper A, `eta(z) = omega phi z` with `phi = sigmoid(a z^2 - offset)`, or the sum of its
+/// derivative (48), `eta'(z) = omega phi (1 + 2 a z^2 (1 - phi))`, over the entries of a frame.
+///
+/// `z [F*M, 2K]`; `omega`, `a`, `offset [F, K]` -> `[F*M, 2K]` ([`EntryPart::Estimate`]) or `[F, 1]` ([`EntryPart::Slope`]).
+pub fn entry_denoise(
+    z: Tensor<2>,
+    omega: Tensor<2>,
+    a: Tensor<2>,
+    offset: Tensor<2>,
+    antennas: usize,
+    part: EntryPart,
+) -> Tensor<2> {
+    Tensor::from_dispatch(Dispatch::entry_denoise(
+        z.into_dispatch(),
+        omega.into_dispatch(),
+        a.into_dispatch(),
+        offset.into_dispatch(),
+        antennas,
+        part,
     ))
 }
 

@@ -56,7 +56,7 @@ pub fn train<T: TrainTask>(
         Some(loaded) => {
             observer.on_event(&TrainEvent::Resumed { step: loaded.state.step });
             Run {
-                net: loaded.net.train(),
+                net: Some(loaded.net.train()),
                 best: loaded.best,
                 average: loaded.average,
                 optimizer: loaded.optimizer,
@@ -66,7 +66,7 @@ pub fn train<T: TrainTask>(
         None => Run {
             best: fresh.valid(),
             average: task.training().average.map(|_| fresh.valid()),
-            net: fresh,
+            net: Some(fresh),
             optimizer: adam(task.clip()),
             state: State {
                 fingerprint,
@@ -115,7 +115,8 @@ pub fn train<T: TrainTask>(
 
 /// A run in memory.
 struct Run<N> {
-    net: N,
+    /// There but inside a step, where the optimiser owns it: nobody else then holds the weights, and they change in place.
+    net: Option<N>,
     best: N,
     /// Moving average of the weights, where the task wants one.
     average: Option<N>,
@@ -124,14 +125,18 @@ struct Run<N> {
 }
 
 impl<N: Module + 'static> Run<N> {
+    fn net(&self) -> &N {
+        self.net.as_ref().expect("a step puts the network back")
+    }
+
     fn save(&self, store: &Store) -> Result<(), TrainError> {
-        store.save(&self.state, &self.net, &self.best, self.average.as_ref(), &self.optimizer)
+        store.save(&self.state, self.net(), &self.best, self.average.as_ref(), &self.optimizer)
     }
 
     /// One Adam step.
     fn step<T: TrainTask<Net = N>>(&mut self, task: &T, phase: &Phase) -> Result<(), TrainError> {
         let batch = task.batch(self.state.step, phase)?;
-        let loss = task.loss(&self.net, &batch, phase);
+        let loss = task.loss(self.net(), &batch, phase);
         let value = loss
             .clone()
             .detach()
@@ -150,14 +155,13 @@ impl<N: Module + 'static> Run<N> {
         } else {
             1.0
         };
-        let mut net = self.net.clone();
-        for group in task.groups(&self.net, phase) {
-            let part = GradientsParams::from_params(&mut grads, &net, &group.ids);
-            net = self.optimizer.step(group.rate * decay, net, part);
+        for group in task.groups(self.net(), phase) {
+            let part = GradientsParams::from_params(&mut grads, self.net(), &group.ids);
+            let stepped = self.net.take().map(|net| self.optimizer.step(group.rate * decay, net, part));
+            self.net = stepped;
         }
-        self.net = net;
         if let (Some(average), Some(decay)) = (self.average.take(), task.training().average) {
-            self.average = Some(blend(average, &self.net.valid(), memory(decay, self.state.phase_step)));
+            self.average = Some(blend(average, &self.net().valid(), memory(decay, self.state.phase_step)));
         }
         self.state.loss_sum += f64::from(value);
         self.state.loss_count += 1;
@@ -168,7 +172,7 @@ impl<N: Module + 'static> Run<N> {
 
     /// Validates, keeps the best; true when patience has run out.
     fn validate<T: TrainTask<Net = N>>(&mut self, task: &T, phase: &Phase) -> Result<bool, TrainError> {
-        let candidate = self.average.clone().unwrap_or_else(|| self.net.valid());
+        let candidate = self.average.clone().unwrap_or_else(|| self.net().valid());
         let v = task.validate(&candidate, phase)?;
         // NaN compares with nothing: kept as the best, it would stay so.
         if !v.loss.is_finite() {
@@ -201,7 +205,7 @@ impl<N: Module + 'static> Run<N> {
 
     /// The next phase starts from the best checkpoint of this one, with a fresh optimiser.
     fn next_phase(&mut self, phases: usize, clip: Option<f32>) {
-        self.net = self.best.clone().train();
+        self.net = Some(self.best.clone().train());
         self.average = self.average.take().map(|_| self.best.clone());
         self.optimizer = adam(clip);
         let s = &mut self.state;

@@ -2,8 +2,9 @@
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use grantfree::backend::{
-    AmpForm, ShrinkRule, amp_iteration, conv_same, coordinate_sweep, covariance_filter, covariance_score, exp_linear,
-    group_shrink, max_pool_same, norm_plus, row_dot, row_onsager, row_scale, row_shrink, section_posterior,
+    AmpForm, EntryPart, ShrinkRule, amp_iteration, conv_same, coordinate_sweep, covariance_filter, covariance_score,
+    entry_denoise, exp_linear, group_shrink, max_pool_same, norm_plus, row_dot, row_onsager, row_scale, row_shrink,
+    section_posterior,
 };
 use num_complex::Complex64;
 
@@ -409,6 +410,31 @@ fn section_posterior_is_a_distribution_with_exact_gradients() {
     let device = super::cpu();
     let w = values(section_posterior(tensor(&[1e4, -1e4, 1e4, 1e4], [1, 4], &device, DType::F32), 2));
     assert!(w.iter().zip([1.0, 0.0, 0.5, 0.5]).all(|(a, b)| (a - b).abs() < 1e-6), "{w:?}");
+}
+
+#[test]
+fn gradients_of_the_entry_denoiser_match_finite_differences() {
+    let (frames, m, k) = (2, 3, 4);
+    let z: Vec<f64> = normals(51, frames * m * 2 * k).iter().map(|v| 2.0 * v).collect();
+    let weights = [normals(52, frames * k), normals(53, frames * k), normals(54, frames * k)];
+    let row = [frames, k];
+    let inputs: [(&[f64], _); 4] =
+        [(&z, [frames * m, 2 * k]), (&weights[0], row), (&weights[1], row), (&weights[2], row)];
+    for part in [EntryPart::Estimate, EntryPart::Slope] {
+        check_gradients_on(&devices(), "entry_denoise", &inputs, |t| {
+            entry_denoise(t[0].clone(), t[1].clone(), t[2].clone(), t[3].clone(), m, part)
+        });
+    }
+    // The slope is the derivative of the estimate.
+    let device = super::cpu();
+    let sum = |shift: f64, part| -> f64 {
+        let moved: Vec<f64> = z.iter().map(|v| v + shift).collect();
+        let z = tensor(&moved, [frames * m, 2 * k], &device, DType::F64);
+        let [omega, a, offset] = [0, 1, 2].map(|i| tensor(&weights[i], row, &device, DType::F64));
+        values(entry_denoise(z, omega, a, offset, m, part)).iter().sum()
+    };
+    let by_differences = (sum(1e-5, EntryPart::Estimate) - sum(-1e-5, EntryPart::Estimate)) / 2e-5;
+    assert!((by_differences - sum(0.0, EntryPart::Slope)).abs() < 1e-7);
 }
 
 /// Images and weights folded to matrices, as [`check_gradients`] wants them.

@@ -20,22 +20,27 @@ pub fn add_bias<T: Element>(product: &mut [T], bias: &[T], rectify: bool) {
     product.par_chunks_mut(part(columns)).zip(bias.par_chunks(rows)).for_each(|(product, bias)| {
         Arch::new().dispatch(
             #[inline(always)]
-            || {
-                for (row, &bias) in product.chunks_exact_mut(columns).zip(bias) {
-                    for v in row {
-                        let sum = *v + bias;
-                        // A comparison, unlike `max`, keeps what is no number.
-                        *v = if rectify && sum < T::zero() { T::zero() } else { sum };
-                    }
-                }
+            || match rectify {
+                true => shift::<T, true>(product, columns, bias),
+                false => shift::<T, false>(product, columns, bias),
             },
         );
     });
 }
 
+#[inline(always)]
+fn shift<T: Element, const RECTIFY: bool>(product: &mut [T], columns: usize, bias: &[T]) {
+    for (row, &bias) in product.chunks_exact_mut(columns).zip(bias) {
+        for v in row {
+            let sum = *v + bias;
+            // A comparison, unlike `max`, keeps what is no number.
+            *v = if RECTIFY && sum < T::zero() { T::zero() } else { sum };
+        }
+    }
+}
+
 /// Keeps the gradient `g [O, F]` where the output is positive (`rectify`, else everywhere); returns the sums of its rows.
 pub fn gate<T: Element>(out: &[T], g: &mut [T], rows: usize, rectify: bool) -> Vec<T> {
-    const LANES: usize = 16;
     let columns = g.len() / rows.max(1);
     let mut sums = vec![T::zero(); rows];
     let parts = g.par_chunks_mut(part(columns)).zip(out.par_chunks(part(columns)));
@@ -44,25 +49,37 @@ pub fn gate<T: Element>(out: &[T], g: &mut [T], rows: usize, rectify: bool) -> V
             #[inline(always)]
             || {
                 for ((g, out), total) in g.chunks_exact_mut(columns).zip(out.chunks_exact(columns)).zip(sums) {
-                    let mut partial = [T::zero(); LANES];
-                    let keep = |g: &mut T, out: T| {
-                        if rectify && out <= T::zero() {
-                            *g = T::zero();
-                        }
-                        *g
-                    };
-                    let (mut blocks, mut outs) = (g.chunks_exact_mut(LANES), out.chunks_exact(LANES));
-                    for (g, out) in (&mut blocks).zip(&mut outs) {
-                        for j in 0..LANES {
-                            partial[j] += keep(&mut g[j], out[j]);
-                        }
-                    }
-                    let rest = blocks.into_remainder().iter_mut().zip(outs.remainder());
-                    let rest = rest.fold(T::zero(), |sum, (g, &out)| sum + keep(g, out));
-                    *total = partial.iter().fold(rest, |sum, &v| sum + v);
+                    *total = if rectify { keep::<T, true>(g, out) } else { keep::<T, false>(g, out) };
                 }
             },
         );
     });
     sums
+}
+
+/// The gate of one row, and the sum of what is left.
+#[inline(always)]
+fn keep<T: Element, const RECTIFY: bool>(g: &mut [T], out: &[T]) -> T {
+    const LANES: usize = 16;
+    let mut partial = [T::zero(); LANES];
+    let (mut blocks, mut outs) = (g.chunks_exact_mut(LANES), out.chunks_exact(LANES));
+    for (g, out) in (&mut blocks).zip(&mut outs) {
+        for j in 0..LANES {
+            // A choice between two numbers, not a branch: the loop becomes vector code.
+            let kept = if RECTIFY && out[j] <= T::zero() { T::zero() } else { g[j] };
+            g[j] = kept;
+            partial[j] += kept;
+        }
+    }
+    let mut sum = T::zero();
+    for (g, &out) in blocks.into_remainder().iter_mut().zip(outs.remainder()) {
+        if RECTIFY && out <= T::zero() {
+            *g = T::zero();
+        }
+        sum += *g;
+    }
+    for v in partial {
+        sum += v;
+    }
+    sum
 }

@@ -9,6 +9,7 @@ mod covariance;
 mod denoise;
 mod dense;
 mod element;
+mod entry;
 mod geometry;
 mod norm;
 #[cfg(feature = "ndarray")]
@@ -30,6 +31,7 @@ pub(super) use covariance::{
 };
 pub(super) use dense::{add_bias, gate};
 pub(super) use element::Element;
+pub(super) use entry::{EntryInputs, entry_denoise, entry_denoise_backward};
 pub(super) use geometry::ConvShape;
 pub(super) use norm::{NormShape, norm_plus, norm_plus_backward};
 #[cfg(feature = "ndarray")]

@@ -17,8 +17,9 @@ pub struct RowShape {
 }
 
 impl RowShape {
+    /// Numbers of a frame.
     #[inline]
-    fn frame(&self) -> usize {
+    pub fn frame(&self) -> usize {
         self.antennas * 2 * self.columns
     }
 }

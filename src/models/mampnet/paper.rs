@@ -1,11 +1,10 @@
 //! The paper's form, (38)-(57): dense real matrices and an entry-wise denoiser.
 
 use burn::module::{Module, Param};
-use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Tensor};
 
 use super::refinement::{Refinement, Stages};
-use crate::backend::{row_dot, row_scale};
+use crate::backend::{EntryPart, entry_denoise, row_dot};
 use crate::complex::{analysis_matrix, stack_pilots, synthesis_matrix};
 use crate::config::ModelConfig;
 use crate::models::access::{FrameTensors, residual_power, scalar};
@@ -48,13 +47,13 @@ pub struct PaperPass {
     pub stages: Option<Stages>,
 }
 
-/// The entry-wise denoiser (47) of real entries and its derivative (48).
+/// The entry-wise denoiser (47) of real entries, and the sum of its derivative (48) over the entries of a frame.
 ///
 /// `eta(z) = omega phi z`, `phi = sigmoid(a z^2 - ln(1 + theta_2/tau2)/2 - theta_1)` with `omega = theta_2/(theta_2 +
 /// tau2)` and `a = omega/(2 tau2)`; `eta' = omega phi (1 + 2 a z^2 (1 - phi))`. `theta_2` is the variance of a real
 /// entry (half the received power) and tau2 the noise variance of a real entry.
 ///
-/// `z [F*M, 2K]`; `theta_2`, `tau2 [F, K]`; `theta_1 [1, 1]` -> (eta, eta'), both `[F*M, 2K]`.
+/// `z [F*M, 2K]`; `theta_2`, `tau2 [F, K]`; `theta_1 [1, 1]` -> (eta `[F*M, 2K]`, sums `[F, 1]`).
 pub fn entry_denoiser(
     z: Tensor<2>,
     theta_1: Tensor<2>,
@@ -65,12 +64,8 @@ pub fn entry_denoiser(
     let omega = theta_2.clone() / (theta_2.clone() + tau2.clone());
     let a = omega.clone() / (tau2.clone() * 2.0);
     let offset = (theta_2 / tau2).log1p() * 0.5 + theta_1;
-    let ones = z.ones_like().detach();
-    let exponent = row_scale(z.clone().powi_scalar(2), a, antennas);
-    let phi = sigmoid(exponent.clone() - row_scale(ones, offset, antennas));
-    let shrink = row_scale(phi.clone(), omega, antennas);
-    let derivative = shrink.clone() * (exponent * 2.0 * (phi.neg() + 1.0) + 1.0);
-    (shrink * z, derivative)
+    let part = |part| entry_denoise(z.clone(), omega.clone(), a.clone(), offset.clone(), antennas, part);
+    (part(EntryPart::Estimate), part(EntryPart::Slope))
 }
 
 impl PaperNet {
@@ -135,11 +130,11 @@ impl PaperNet {
             // Noise variance of a complex entry; a real entry carries half of it.
             let tau2 = residual_power(r.clone(), m).expand([batch, k]);
             let power = frames.beta.clone() * layer.theta_2.val().exp();
-            let (eta, derivative) =
+            let (eta, slopes) =
                 entry_denoiser(z.clone(), layer.theta_1.val(), power.clone() * 0.5, tau2.clone() * 0.5, m);
             let x_new = eta * layer.v.val();
             // (45) with 1/(2LM) for the sum over the 2NQM real entries: the complex 1/(LM) over NQM entries.
-            let mean = derivative.reshape([batch, m * 2 * k]).sum_dim(1) / (width * m) as f64;
+            let mean = slopes / (width * m) as f64;
             let mean = mean.reshape([batch, 1, 1]).expand([batch, m, width]).reshape([rows, width]);
             r = frames.y.clone() - x_new.clone().matmul(synthesis.clone()) + r * mean * layer.v.val();
             let slope = power.clone() / (tau2.clone() * (power.clone() + tau2.clone()));

@@ -28,9 +28,9 @@ pub(super) struct Trail {
 }
 
 impl Trail {
-    /// Room for the steps of a usual frame, so that they are not moved again and again.
+    /// Room for all steps of usual sizes, so that they are not moved again and again; memory never written costs nothing.
     pub fn reserved(shape: SweepShape) -> Self {
-        let steps = shape.columns * shape.sweeps / 2;
+        let steps = (shape.columns * shape.sweeps).min(1 << 14);
         Self { steps: Vec::with_capacity(steps), rows: Vec::with_capacity(steps * (shape.length + shape.antennas)) }
     }
 
@@ -43,7 +43,15 @@ impl Trail {
     #[inline(always)]
     fn push(&mut self, step: Step, v: &[C4], w: &[C4]) {
         self.steps.push(step);
-        self.rows.extend(v.iter().chain(w).map(|x| x.masked(step.d)));
+        let at = self.rows.len();
+        self.rows.resize(at + v.len() + w.len(), C4::ZERO);
+        let (to_v, to_w) = self.rows[at..].split_at_mut(v.len());
+        for (to, x) in to_v.iter_mut().zip(v) {
+            *to = x.masked(step.d);
+        }
+        for (to, x) in to_w.iter_mut().zip(w) {
+            *to = x.masked(step.d);
+        }
     }
 }
 
