@@ -4,6 +4,7 @@ use pulp::Arch;
 use rayon::prelude::*;
 
 use super::element::Element;
+use super::sums::sum;
 
 /// Numbers of one task, at least.
 const PART: usize = 1 << 14;
@@ -57,29 +58,15 @@ pub fn gate<T: Element>(out: &[T], g: &mut [T], rows: usize, rectify: bool) -> V
     sums
 }
 
-/// The gate of one row, and the sum of what is left.
+/// The gate of one row, and the sum of what is left. In two passes over cached numbers: together they do not become
+/// vector code.
 #[inline(always)]
 fn keep<T: Element, const RECTIFY: bool>(g: &mut [T], out: &[T]) -> T {
-    const LANES: usize = 16;
-    let mut partial = [T::zero(); LANES];
-    let (mut blocks, mut outs) = (g.chunks_exact_mut(LANES), out.chunks_exact(LANES));
-    for (g, out) in (&mut blocks).zip(&mut outs) {
-        for j in 0..LANES {
-            // A choice between two numbers, not a branch: the loop becomes vector code.
-            let kept = if RECTIFY && out[j] <= T::zero() { T::zero() } else { g[j] };
-            g[j] = kept;
-            partial[j] += kept;
+    if RECTIFY {
+        for (g, &out) in g.iter_mut().zip(out) {
+            let passed = *g;
+            *g = if out <= T::zero() { T::zero() } else { passed };
         }
     }
-    let mut sum = T::zero();
-    for (g, &out) in blocks.into_remainder().iter_mut().zip(outs.remainder()) {
-        if RECTIFY && out <= T::zero() {
-            *g = T::zero();
-        }
-        sum += *g;
-    }
-    for v in partial {
-        sum += v;
-    }
-    sum
+    sum::<16, T>(g, |v| v)
 }
