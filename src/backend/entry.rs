@@ -28,6 +28,11 @@ fn mul<B: Backend>(a: &FloatTensor<B>, b: &FloatTensor<B>) -> FloatTensor<B> {
     B::float_mul(a.clone(), b.clone())
 }
 
+/// `1/(1 + exp(-u))`: burn's own is in single precision on some backends whatever the tensor holds.
+fn sigmoid<B: Backend>(u: FloatTensor<B>) -> FloatTensor<B> {
+    B::float_recip(B::float_add_scalar(B::float_exp(B::float_neg(u)), 1.0.into()))
+}
+
 /// `1 + 2 x`.
 fn one_and_twice<B: Backend>(x: FloatTensor<B>) -> FloatTensor<B> {
     B::float_add_scalar(B::float_mul_scalar(x, 2.0.into()), 1.0.into())
@@ -38,7 +43,7 @@ impl<B: Backend> Terms<B> {
         let ones = B::float_ones(z.shape(), &z.device(), z.dtype().into());
         let e = B::row_scale(mul::<B>(z, z), a, antennas);
         let u = B::float_sub(e.clone(), B::row_scale(ones, offset, antennas));
-        let (phi, rest) = (B::sigmoid(u.clone()), B::sigmoid(B::float_neg(u)));
+        let (phi, rest) = (sigmoid::<B>(u.clone()), sigmoid::<B>(B::float_neg(u)));
         Self { e, phi, rest }
     }
 
