@@ -9,7 +9,7 @@ mod support;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use grantfree::backend::{BackendChoice, Chosen, choose};
+use grantfree::backend::{BackendChoice, Chosen, choose, keep_freed_memory, on_workers};
 use grantfree::classical::build;
 use grantfree::config::{
     DetectorConfig, DetectorKind, NomaConfig, Precision, ScenarioConfig, ScenarioKind, SignatureKind,
@@ -112,7 +112,12 @@ fn bundle(name: &str) -> PathBuf {
 fn main() {
     let args: Vec<String> = std::env::args().collect();
     let threads = args.iter().position(|a| a == "--threads").and_then(|i| args.get(i + 1)?.parse().ok()).unwrap_or(0);
-    rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().expect("the first pool of the process");
+    // As the program does.
+    keep_freed_memory();
+    on_workers(threads, table).expect("threads can be started");
+}
+
+fn table() {
     let device: Chosen = choose(BackendChoice::Flex).expect("the bench needs the feature flex");
     println!("one frame at a time, {} threads, backend {}\n", rayon::current_num_threads(), device.name);
     println!("| detector | frames | p50 (ms) | p99 (ms) | 1 ms slot | 0.5 ms slot |");

@@ -83,8 +83,8 @@ fn main() -> ExitCode {
         println!("the worker of benches/peers/compare.py; nothing to measure without it");
         return ExitCode::SUCCESS;
     }
-    rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().expect("the first pool of the process");
-    match work(&words) {
+    let done = grantfree::backend::on_workers(threads, || work(&words).map_err(|e| e.to_string()));
+    match done.expect("threads can be started") {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
             eprintln!("peers: {e}");

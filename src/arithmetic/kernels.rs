@@ -1,9 +1,9 @@
 //! Inner loops on split real and imaginary planes, and the choice of the processor's instructions.
 //!
 //! Every loop is written over fixed-size arrays, so that the compiler keeps the accumulators in vector registers.
-//! A detector's work on one frame is a [`Kernel`]; [`dispatch`] compiles it twice, for AVX2 with FMA and for the
-//! baseline, and picks once per frame. All functions on the way must be `#[inline(always)]`: only inlined code
-//! inherits the instruction set of the caller.
+//! A detector's work on one frame is a [`Kernel`]; [`dispatch`] compiles it for AVX-512, for AVX2 with FMA and for the
+//! baseline, and picks once per frame; [`dispatch_wide`] takes work in vectors of 512 bits. All functions on the way must
+//! be `#[inline(always)]`: only inlined code inherits the instruction set of the caller.
 
 use super::real::{Real, TILE_ROWS};
 
@@ -17,6 +17,9 @@ pub(crate) trait Kernel {
 ///
 /// The choice depends on the processor only, so results do not change with threads or batch sizes.
 pub(crate) fn dispatch<K: Kernel>(kernel: K) {
+    if has_wide_vectors() {
+        return dispatch_wide(kernel);
+    }
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
         // SAFETY: the two features that `with_avx2` enables were detected on this processor.
@@ -25,6 +28,40 @@ pub(crate) fn dispatch<K: Kernel>(kernel: K) {
     }
     // NEON has fused multiply-add in its baseline.
     kernel.run::<{ cfg!(target_arch = "aarch64") }>();
+}
+
+/// Whether this processor computes with vectors of 512 bits.
+///
+/// Work with as many lanes runs twice as fast there; elsewhere, such vectors would not fit the registers.
+pub(crate) fn has_wide_vectors() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return std::arch::is_x86_feature_detected!("avx512f")
+        && std::arch::is_x86_feature_detected!("avx512bw")
+        && std::arch::is_x86_feature_detected!("avx512dq")
+        && std::arch::is_x86_feature_detected!("avx512vl")
+        && std::arch::is_x86_feature_detected!("avx2")
+        && std::arch::is_x86_feature_detected!("fma");
+    #[cfg(not(target_arch = "x86_64"))]
+    false
+}
+
+/// Runs the work with vectors of 512 bits. Only for processors that [have them](has_wide_vectors).
+pub(crate) fn dispatch_wide<K: Kernel>(kernel: K) {
+    assert!(has_wide_vectors(), "the processor lacks AVX-512");
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: the features that `with_avx512` enables were detected on this processor.
+    #[allow(unsafe_code)]
+    unsafe {
+        with_avx512(kernel);
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    drop(kernel);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+fn with_avx512<K: Kernel>(kernel: K) {
+    kernel.run::<true>();
 }
 
 #[cfg(target_arch = "x86_64")]

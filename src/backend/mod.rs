@@ -51,6 +51,7 @@ mod shrink;
 mod shrink_rows;
 mod spec;
 mod sweep;
+mod workers;
 
 pub use adam::AdamRule;
 pub use device::{Adapter, BackendChoice, BackendError, Chosen, adapters, choose, compiled};
@@ -63,3 +64,4 @@ pub use ops::{
 };
 pub use shrink::{RowShrink, ShrinkRule, row_shrink, section_posterior};
 pub use sweep::SweepRecord;
+pub use workers::on_workers;

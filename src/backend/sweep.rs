@@ -231,9 +231,10 @@ mod tests {
 
     #[test]
     fn the_host_body_is_the_specification() {
-        let (frames, m, n, l) = (5, 3, 9, 4);
-        // Likely and unlikely devices: some powers end at 0, some at 1, some between.
-        for scale in [0.0, 1.5, 4.0] {
+        let (m, n, l) = (3, 9, 4);
+        // Likely and unlikely devices: some powers end at 0, some at 1, some between. Few frames and many take vectors of
+        // different widths.
+        for (scale, frames) in [(0.0, 5), (1.5, 3), (1.5, 13), (4.0, 5)] {
             let inputs =
                 || (numbers(1, [1, n], scale), numbers(2, [2 * l, n], 1.0), numbers(3, [frames * m, 2 * l], 2.0));
             let (a, b, c) = inputs();

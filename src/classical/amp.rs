@@ -19,8 +19,8 @@ use super::amp_lanes;
 use super::amp_steps::{Gain, Jacobians, PackedPilots, effective_noise, matched_filter, posterior, residual};
 use super::decide::{decide, log_prior_odds, row_threshold, safe_prob};
 use super::frames::{FrameDetector, FrameOut, check_batch, decisions, detect_frames};
-use crate::arithmetic::kernels::{dispatch, energy};
-use crate::arithmetic::lanes::F8;
+use crate::arithmetic::kernels::{energy, has_wide_vectors};
+use crate::arithmetic::lanes::{F8, F16, Lanes};
 use crate::arithmetic::planes::{Planes, pack};
 use crate::arithmetic::real::{Real, TILE_ROWS};
 use crate::config::{Onsager, Threshold};
@@ -251,30 +251,47 @@ fn scale_row<T: Real>(fresh: &mut [T], x: &mut [T], z: &[T], shrink: T, damping:
     }
 }
 
-/// From this many frames on, single precision takes eight side by side; fewer leave most lanes empty.
+/// From this many frames on, single precision takes them side by side; fewer leave most lanes empty.
 const FEWEST_SIDE_BY_SIDE: usize = 4;
 
 impl<T: Real> Amp<T> {
-    fn side_by_side(&self, batch: &FrameBatch) -> Result<Decisions, DetectError> {
+    /// `wide` takes sixteen frames side by side instead of eight: for processors with vectors of 512 bits.
+    pub(super) fn side_by_side(&self, batch: &FrameBatch, wide: bool) -> Result<Decisions, DetectError> {
         check_batch(batch)?;
         let (prob, q) = (&batch.model.activity_prob, batch.model.sequences());
         let shared = amp_lanes::Shared::new(batch, self.options.log_odds(prob, q), self.options.thresholds(prob, q));
         Ok(decisions(batch, true, false, |mut outs| {
-            outs.par_chunks_mut(F8::COUNT).enumerate().for_each_init(
-                || amp_lanes::Workspace::new(&self.options, batch),
-                |work, (group, outs)| {
-                    let (options, shared, first) = (&self.options, &shared, group * F8::COUNT);
-                    dispatch(amp_lanes::Task { options, shared, batch, first, outs, work });
-                },
-            );
+            if wide {
+                self.in_groups::<F16>(batch, &shared, &mut outs);
+            } else {
+                self.in_groups::<F8>(batch, &shared, &mut outs);
+            }
         }))
+    }
+
+    /// All frames, as many at a time as a vector has lanes.
+    fn in_groups<V: Lanes<Number = f32>>(
+        &self,
+        batch: &FrameBatch,
+        shared: &amp_lanes::Shared,
+        outs: &mut [FrameOut<'_>],
+    ) {
+        outs.par_chunks_mut(V::COUNT).enumerate().for_each_init(
+            || amp_lanes::Workspace::<V>::new(batch),
+            |work, (group, outs)| {
+                let (options, first) = (&self.options, group * V::COUNT);
+                V::dispatch(amp_lanes::Task { options, shared, batch, first, outs, work });
+            },
+        );
     }
 }
 
 impl<T: Real> Detector for Amp<T> {
     fn detect(&self, frames: &FrameBatch) -> Result<Decisions, DetectError> {
         if T::SINGLE && frames.frames >= FEWEST_SIDE_BY_SIDE {
-            return self.side_by_side(frames);
+            // Sixteen leave processors idle where there are few frames.
+            let wide = has_wide_vectors() && frames.frames > F8::COUNT * rayon::current_num_threads();
+            return self.side_by_side(frames, wide);
         }
         detect_frames(self, frames)
     }

@@ -23,7 +23,7 @@ mod tune;
 
 use clap::Parser;
 
-use crate::backend::keep_freed_memory;
+use crate::backend::{keep_freed_memory, on_workers};
 
 pub use args::{
     Cli, Command, CommonArgs, DetectArgs, DoctorArgs, EvaluateArgs, ExportArgs, ExportFormat, ImportArgs, MergeArgs,
@@ -58,13 +58,8 @@ pub fn main() -> u8 {
 /// [`CliError`], which knows its exit code.
 pub fn dispatch(command: &Command) -> Result<(), CliError> {
     let threads = common(command).threads.unwrap_or(0);
-    // The command itself runs on a worker of the pool. From outside, each of the thousands of small parallel loops of a
-    // training step would wake a worker and sleep until it is done: a context switch either way.
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads.into())
-        .build()
-        .map_err(|e| CliError::Other(format!("cannot start {threads} threads (--threads): {e}").into()))?;
-    pool.install(|| execute(command))
+    on_workers(threads.into(), || execute(command))
+        .map_err(|e| CliError::Other(format!("cannot start {threads} threads (--threads): {e}").into()))?
 }
 
 fn execute(command: &Command) -> Result<(), CliError> {

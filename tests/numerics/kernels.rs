@@ -362,19 +362,23 @@ fn the_filter_and_row_thresholds_are_the_plain_formulas_on_every_backend() {
 #[test]
 fn gradients_of_coordinate_descent_match_finite_differences() {
     let i = inputs();
-    // Priors for and against activity; powers end at 0, between and at 1.
-    for (scale, sweeps) in [(0.3, 1), (1.0, 3), (2.0, 6)] {
+    // Priors for and against activity; powers end at 0, between and at 1. The same rows are few frames of many antennas or
+    // many of few: vectors have different widths.
+    let every = FRAMES * ANTENNAS;
+    for (scale, sweeps, antennas) in
+        [(0.3, 1, ANTENNAS), (1.0, 3, ANTENNAS), (2.0, 6, ANTENNAS), (1.0, 3, 1), (0.5, 2, every)]
+    {
         let odds: Vec<f64> = normals(21, COLUMNS).iter().map(|v| v * scale - 0.5).collect();
         let y: Vec<f64> = i.r.iter().map(|v| v * 1.5).collect();
         let inputs: [(&[f64], [usize; 2]); 3] = [(&odds, [1, COLUMNS]), (&i.s, S), (&y, R)];
         check_gradients("coordinate_sweep", &inputs, |t| {
-            coordinate_sweep(t[0].clone(), t[1].clone(), t[2].clone(), ANTENNAS, sweeps, 0.4)
+            coordinate_sweep(t[0].clone(), t[1].clone(), t[2].clone(), antennas, sweeps, 0.4)
         });
         // The short way, when only the prior is trained.
         let (s, y) = (i.s.clone(), y.clone());
         check_gradients("coordinate_sweep, prior alone", &[(&odds, [1, COLUMNS])], |t| {
             let put = |data: &[f64], shape| tensor(data, shape, &t[0].device().inner(), DType::F64);
-            coordinate_sweep(t[0].clone(), put(&s, S), put(&y, R), ANTENNAS, sweeps, 0.4)
+            coordinate_sweep(t[0].clone(), put(&s, S), put(&y, R), antennas, sweeps, 0.4)
         });
     }
 }

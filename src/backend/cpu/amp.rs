@@ -304,12 +304,13 @@ pub fn amp_iteration_backward<T: Element>(
     }
 }
 
+/// Sums over rows, in double precision: gradients of a factor that all frames share nearly cancel.
 fn columns_summed<T: Element>(rows: &[T], columns: usize) -> Vec<T> {
-    let mut out = vec![T::zero(); columns];
+    let mut out = vec![0.0; columns];
     for row in rows.chunks_exact(columns) {
-        for (o, &v) in out.iter_mut().zip(row) {
-            *o += v;
+        for (o, v) in out.iter_mut().zip(row) {
+            *o += v.wide();
         }
     }
-    out
+    out.into_iter().map(T::narrow).collect()
 }

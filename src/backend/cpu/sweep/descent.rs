@@ -1,33 +1,38 @@
-//! The sweeps themselves, four frames side by side.
+//! The sweeps themselves, as many frames side by side as a vector has lanes.
 
 use super::{Shared, SweepShape, splat};
 use crate::arithmetic::kernels::Kernel;
-use crate::arithmetic::lanes::{C4, D4};
+use crate::arithmetic::lanes::{ComplexLanes, Lanes};
 
 /// Rows that a product computes together: each entry of the vector is read once for all of them.
 const ROWS: usize = 4;
 
 /// A step that changed a power in some lane.
 #[derive(Clone, Copy)]
-pub(super) struct Step {
+pub(super) struct Step<V> {
     pub device: usize,
-    pub s: D4,
-    pub q: D4,
+    pub s: V,
+    pub q: V,
     /// Change of the power; zero where nothing changed.
-    pub d: D4,
+    pub d: V,
     /// One where the new power is the stationary point, zero where it is 0, 1 or unchanged: there it depends on nothing.
-    pub free: D4,
+    pub free: V,
 }
 
-/// The steps of four frames that changed something, in order: what the way back needs.
-#[derive(Default)]
-pub(super) struct Trail {
-    pub steps: Vec<Step>,
+/// The steps of some frames that changed something, in order: what the way back needs.
+pub(super) struct Trail<V> {
+    pub steps: Vec<Step<V>>,
     /// `v = P a` and `w = Y^H v` of every step, `[steps, L + M]`, zero in lanes that did not change.
-    pub rows: Vec<C4>,
+    pub rows: Vec<ComplexLanes<V>>,
 }
 
-impl Trail {
+impl<V> Default for Trail<V> {
+    fn default() -> Self {
+        Self { steps: Vec::new(), rows: Vec::new() }
+    }
+}
+
+impl<V: Lanes<Number = f64>> Trail<V> {
     /// Room for all steps of usual sizes, so that they are not moved again and again; memory never written costs nothing.
     pub fn reserved(shape: SweepShape) -> Self {
         let steps = (shape.columns * shape.sweeps).min(1 << 14);
@@ -36,49 +41,49 @@ impl Trail {
 
     /// Bytes if every step of every frame changed something.
     pub fn largest(shape: SweepShape) -> usize {
-        let row = (shape.length + shape.antennas) * size_of::<C4>() + size_of::<Step>();
-        shape.frames.div_ceil(D4::COUNT).saturating_mul(shape.columns * shape.sweeps).saturating_mul(row)
+        let row = (shape.length + shape.antennas) * size_of::<ComplexLanes<V>>() + size_of::<Step<V>>();
+        shape.frames.div_ceil(V::COUNT).saturating_mul(shape.columns * shape.sweeps).saturating_mul(row)
     }
 
     #[inline(always)]
-    fn push(&mut self, step: Step, v: &[C4], w: &[C4]) {
+    fn push<const FMA: bool>(&mut self, step: Step<V>, v: &[ComplexLanes<V>], w: &[ComplexLanes<V>]) {
         self.steps.push(step);
         let at = self.rows.len();
-        self.rows.resize(at + v.len() + w.len(), C4::ZERO);
+        self.rows.resize(at + v.len() + w.len(), ComplexLanes::ZERO);
         let (to_v, to_w) = self.rows[at..].split_at_mut(v.len());
         for (to, x) in to_v.iter_mut().zip(v) {
-            *to = x.masked(step.d);
+            *to = x.masked::<FMA>(step.d);
         }
         for (to, x) in to_w.iter_mut().zip(w) {
-            *to = x.masked(step.d);
+            *to = x.masked::<FMA>(step.d);
         }
     }
 }
 
 /// Buffers of one thread.
-pub(super) struct Descent {
+pub(super) struct Descent<V> {
     /// Inverse covariance, Hermitian `[L, L]`, stored on and below the diagonal.
-    pub p: Vec<C4>,
+    pub p: Vec<ComplexLanes<V>>,
     /// Y, `[L, M]`.
-    pub y: Vec<C4>,
+    pub y: Vec<ComplexLanes<V>>,
     /// `v = P a`, `[L]`.
-    v: Vec<C4>,
+    v: Vec<ComplexLanes<V>>,
     /// `Y^H v`, `[M]`.
-    w: Vec<C4>,
+    w: Vec<ComplexLanes<V>>,
     /// Powers, `[N]`.
-    pub alpha: Vec<D4>,
-    pub trail: Trail,
+    pub alpha: Vec<V>,
+    pub trail: Trail<V>,
 }
 
-impl Descent {
+impl<V: Lanes<Number = f64>> Descent<V> {
     pub fn new(shape: SweepShape) -> Self {
         let (l, m) = (shape.length, shape.antennas);
         Self {
-            p: vec![C4::ZERO; l * l],
-            y: vec![C4::ZERO; l * m],
-            v: vec![C4::ZERO; l],
-            w: vec![C4::ZERO; m],
-            alpha: vec![D4::ZERO; shape.columns],
+            p: vec![ComplexLanes::ZERO; l * l],
+            y: vec![ComplexLanes::ZERO; l * m],
+            v: vec![ComplexLanes::ZERO; l],
+            w: vec![ComplexLanes::ZERO; m],
+            alpha: vec![V::ZERO; shape.columns],
             trail: Trail::default(),
         }
     }
@@ -87,33 +92,33 @@ impl Descent {
     #[inline(always)]
     pub fn run<const FMA: bool, const RECORD: bool>(&mut self, shared: &Shared) {
         let SweepShape { antennas, length, sweeps, noise_var, .. } = shared.shape;
-        self.alpha.fill(D4::ZERO);
-        self.p.fill(C4::ZERO);
+        self.alpha.fill(V::ZERO);
+        self.p.fill(ComplexLanes::ZERO);
         for l in 0..length {
-            self.p[l * length + l].re = D4::splat(1.0 / noise_var);
+            self.p[l * length + l].re = V::splat(1.0 / noise_var);
         }
         let per_antenna = 1.0 / antennas as f64;
         for _ in 0..sweeps {
             for device in 0..self.alpha.len() {
                 let column = shared.column(device);
-                multiply::<FMA>(&self.p, |j| splat(column[j]), &mut self.v);
-                let s = self.v.iter().zip(column).fold(D4::ZERO, |s, (v, a)| splat(*a).plus_real_product::<FMA>(*v, s));
-                adjoint_product::<FMA>(&self.y, &self.v, &mut self.w);
-                let energy = self.w.iter().fold(D4::ZERO, |sum, w| w.plus_energy::<FMA>(sum));
+                multiply::<_, FMA>(&self.p, |j| splat(column[j]), &mut self.v);
+                let s = self.v.iter().zip(column).fold(V::ZERO, |s, (v, a)| splat(*a).plus_real_product::<FMA>(*v, s));
+                adjoint_product::<_, FMA>(&self.y, &self.v, &mut self.w);
+                let energy = self.w.iter().fold(V::ZERO, |sum, w| w.plus_energy::<FMA>(sum));
                 let q = energy.map(|e| e * per_antenna);
                 let (d, free) = step(q, s, self.alpha[device], shared.odds[device]);
                 if !d.any() {
                     continue;
                 }
                 if RECORD {
-                    self.trail.push(Step { device, s, q, d, free }, &self.v, &self.w);
+                    self.trail.push::<FMA>(Step { device, s, q, d, free }, &self.v, &self.w);
                 }
                 let c = d.zip(s, |d, s| d / (1.0 + d * s));
-                add_energy::<FMA>(&mut self.p, c.map(|c| -c), &self.v);
-                for lane in 0..D4::COUNT {
-                    let (alpha, d) = (&mut self.alpha[device].0[lane], d.0[lane]);
+                add_energy::<_, FMA>(&mut self.p, c.map(|c| -c), &self.v);
+                for lane in 0..V::COUNT {
+                    let (alpha, d) = (&mut self.alpha[device].lanes_mut()[lane], d.lanes()[lane]);
                     // Exactly 0 and 1 at the ends, whatever the sum rounds to.
-                    *alpha = if free.0[lane] != 0.0 || d == 0.0 {
+                    *alpha = if free.lanes()[lane] != 0.0 || d == 0.0 {
                         *alpha + d
                     } else if d < 0.0 {
                         0.0
@@ -129,10 +134,10 @@ impl Descent {
 /// Equation (19) of the auto-encoder paper with the misprinted sign corrected: the step of a power `alpha` in `[0, 1]`,
 /// and whether it ends at the stationary point.
 #[inline(always)]
-fn step(q: D4, s: D4, alpha: D4, odds: f64) -> (D4, D4) {
-    let (mut d, mut free) = (D4::ZERO, D4::ZERO);
-    for j in 0..D4::COUNT {
-        let (q, s, alpha) = (q.0[j], s.0[j], alpha.0[j]);
+fn step<V: Lanes<Number = f64>>(q: V, s: V, alpha: V, odds: f64) -> (V, V) {
+    let (mut d, mut free) = (V::ZERO, V::ZERO);
+    for j in 0..V::COUNT {
+        let (q, s, alpha) = (q.lanes()[j], s.lanes()[j], alpha.lanes()[j]);
         let discriminant = s * s - 4.0 * q * odds;
         let root = discriminant.sqrt();
         // Below zero the posterior grows without end: only the cap at 1 stops it.
@@ -142,29 +147,38 @@ fn step(q: D4, s: D4, alpha: D4, odds: f64) -> (D4, D4) {
         let bounded = if bounded >= high { high } else { bounded };
         // A zero column, or numbers out of range: the device stays as it is.
         let usable = (s > 0.0) & (s < f64::INFINITY) & (bounded.abs() < f64::INFINITY);
-        d.0[j] = if usable { bounded } else { 0.0 };
-        free.0[j] = if usable & (target > low) & (target < high) { 1.0 } else { 0.0 };
+        d.lanes_mut()[j] = if usable { bounded } else { 0.0 };
+        free.lanes_mut()[j] = if usable & (target > low) & (target < high) { 1.0 } else { 0.0 };
     }
     (d, free)
 }
 
 /// `out = P v` for a Hermitian P `[L, L]` of which the entries on and below the diagonal are stored.
 #[inline(always)]
-pub(super) fn multiply<const FMA: bool>(p: &[C4], v: impl Fn(usize) -> C4 + Copy, out: &mut [C4]) {
+pub(super) fn multiply<V: Lanes<Number = f64>, const FMA: bool>(
+    p: &[ComplexLanes<V>],
+    v: impl Fn(usize) -> ComplexLanes<V> + Copy,
+    out: &mut [ComplexLanes<V>],
+) {
     let blocked = out.len() - out.len() % ROWS;
     for first in (0..blocked).step_by(ROWS) {
-        multiply_rows::<ROWS, FMA>(p, first, v, out);
+        multiply_rows::<_, ROWS, FMA>(p, first, v, out);
     }
     for row in blocked..out.len() {
-        multiply_rows::<1, FMA>(p, row, v, out);
+        multiply_rows::<_, 1, FMA>(p, row, v, out);
     }
 }
 
 /// Rows `first..first + R` of the product.
 #[inline(always)]
-fn multiply_rows<const R: usize, const FMA: bool>(p: &[C4], first: usize, v: impl Fn(usize) -> C4, out: &mut [C4]) {
+fn multiply_rows<V: Lanes<Number = f64>, const R: usize, const FMA: bool>(
+    p: &[ComplexLanes<V>],
+    first: usize,
+    v: impl Fn(usize) -> ComplexLanes<V>,
+    out: &mut [ComplexLanes<V>],
+) {
     let length = out.len();
-    let mut sums = [C4::ZERO; R];
+    let mut sums = [ComplexLanes::ZERO; R];
     // Left of the block on the diagonal.
     for j in 0..first {
         let v = v(j);
@@ -192,23 +206,33 @@ fn multiply_rows<const R: usize, const FMA: bool>(p: &[C4], first: usize, v: imp
 
 /// `out = A^H v` with `A [v.len(), out.len()]`.
 #[inline(always)]
-fn adjoint_product<const FMA: bool>(a: &[C4], v: &[C4], out: &mut [C4]) {
+fn adjoint_product<V: Lanes<Number = f64>, const FMA: bool>(
+    a: &[ComplexLanes<V>],
+    v: &[ComplexLanes<V>],
+    out: &mut [ComplexLanes<V>],
+) {
     let width = out.len();
     for (block, out) in out.chunks_mut(ROWS).enumerate() {
         let at = block * ROWS;
         if out.len() == ROWS {
-            adjoint_columns::<ROWS, FMA>(a, width, at, v, out);
+            adjoint_columns::<_, ROWS, FMA>(a, width, at, v, out);
         } else {
             for (j, out) in out.chunks_exact_mut(1).enumerate() {
-                adjoint_columns::<1, FMA>(a, width, at + j, v, out);
+                adjoint_columns::<_, 1, FMA>(a, width, at + j, v, out);
             }
         }
     }
 }
 
 #[inline(always)]
-fn adjoint_columns<const C: usize, const FMA: bool>(a: &[C4], width: usize, at: usize, v: &[C4], out: &mut [C4]) {
-    let mut sums = [C4::ZERO; C];
+fn adjoint_columns<V: Lanes<Number = f64>, const C: usize, const FMA: bool>(
+    a: &[ComplexLanes<V>],
+    width: usize,
+    at: usize,
+    v: &[ComplexLanes<V>],
+    out: &mut [ComplexLanes<V>],
+) {
+    let mut sums = [ComplexLanes::ZERO; C];
     for (row, v) in a.chunks_exact(width).zip(v) {
         let row = &row[at..at + C];
         for j in 0..C {
@@ -220,22 +244,26 @@ fn adjoint_columns<const C: usize, const FMA: bool>(a: &[C4], width: usize, at: 
 
 /// `P <- P + c v v^H`, on and below the diagonal.
 #[inline(always)]
-pub(super) fn add_energy<const FMA: bool>(p: &mut [C4], c: D4, v: &[C4]) {
+pub(super) fn add_energy<V: Lanes<Number = f64>, const FMA: bool>(
+    p: &mut [ComplexLanes<V>],
+    c: V,
+    v: &[ComplexLanes<V>],
+) {
     for (k, (row, x)) in p.chunks_exact_mut(v.len()).zip(v).enumerate() {
-        let x = x.scaled(c);
+        let x = x.scaled::<FMA>(c);
         for (p, v) in row[..=k].iter_mut().zip(v) {
             *p = p.plus_conjugate_product::<FMA>(*v, x);
         }
     }
 }
 
-/// Four frames on the best instructions of this processor.
-pub(super) struct Descend<'a, const RECORD: bool> {
+/// The frames of one vector.
+pub(super) struct Descend<'a, const RECORD: bool, V> {
     pub shared: &'a Shared,
-    pub descent: &'a mut Descent,
+    pub descent: &'a mut Descent<V>,
 }
 
-impl<const RECORD: bool> Kernel for Descend<'_, RECORD> {
+impl<const RECORD: bool, V: Lanes<Number = f64>> Kernel for Descend<'_, RECORD, V> {
     #[inline(always)]
     fn run<const FMA: bool>(self) {
         self.descent.run::<FMA, RECORD>(self.shared);

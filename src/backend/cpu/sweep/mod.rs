@@ -1,8 +1,8 @@
 //! Coordinate descent on the powers of all devices, and its gradients.
 //!
 //! Everything is in double precision whatever the tensors hold: the covariance has condition numbers of 1e7 where near
-//! and far devices are active together, and thousands of rank-one steps follow one another. Four frames go side by side,
-//! one in every lane of a vector: no sum crosses lanes, and the divisions and roots of a step are those of four frames.
+//! and far devices are active together, and thousands of rank-one steps follow one another. Four frames go side by side (eight
+//! where vectors have 512 bits), one in every lane of a vector: no sum crosses lanes, and the divisions and roots of a step are those of all of them.
 
 mod descent;
 mod reverse;
@@ -12,8 +12,8 @@ use rayon::prelude::*;
 use reverse::{Adjoint, Reverse, Sums};
 
 use super::element::Element;
-use crate::arithmetic::kernels::dispatch;
-use crate::arithmetic::lanes::{C4, D4};
+use crate::arithmetic::kernels::has_wide_vectors;
+use crate::arithmetic::lanes::{ComplexLanes, D4, D8, Lanes};
 
 /// Sizes and constants of a descent.
 #[derive(Debug, Clone, Copy)]
@@ -62,19 +62,19 @@ impl Shared {
 
 /// The same complex number in every lane.
 #[inline(always)]
-fn splat([re, im]: [f64; 2]) -> C4 {
-    C4 { re: D4::splat(re), im: D4::splat(im) }
+fn splat<V: Lanes<Number = f64>>([re, im]: [f64; 2]) -> ComplexLanes<V> {
+    ComplexLanes { re: V::splat(re), im: V::splat(im) }
 }
 
 /// Copies frames, `[M, 2L]` each, into lanes: `Y [L, M]`. Lanes without a frame hear nothing.
-fn load<T: Element>(y: &[T], shape: SweepShape, to: &mut [C4]) {
+fn load<T: Element, V: Lanes<Number = f64>>(y: &[T], shape: SweepShape, to: &mut [ComplexLanes<V>]) {
     let (l, m) = (shape.length, shape.antennas);
-    to.fill(C4::ZERO);
+    to.fill(ComplexLanes::ZERO);
     for (lane, frame) in y.chunks_exact(2 * l * m).enumerate() {
         for (antenna, row) in frame.chunks_exact(2 * l).enumerate() {
             for t in 0..l {
-                to[t * m + antenna].re.0[lane] = row[t].wide();
-                to[t * m + antenna].im.0[lane] = row[l + t].wide();
+                to[t * m + antenna].re.lanes_mut()[lane] = row[t].wide();
+                to[t * m + antenna].im.lanes_mut()[lane] = row[l + t].wide();
             }
         }
     }
@@ -84,26 +84,46 @@ fn load<T: Element>(y: &[T], shape: SweepShape, to: &mut [C4]) {
 const KEPT: usize = 256 << 20;
 
 /// What a forward pass keeps for the backward pass.
-pub struct SweepRecord {
-    groups: Vec<Group>,
+pub enum SweepRecord {
+    /// Four frames side by side.
+    Four(Groups<D4>),
+    /// Eight.
+    Eight(Groups<D8>),
 }
+
+/// One entry for as many frames as a vector has lanes.
+pub struct Groups<V>(Vec<Group<V>>);
 
 impl std::fmt::Debug for SweepRecord {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SweepRecord").field("groups", &self.groups.len()).finish_non_exhaustive()
+        let (lanes, groups) = match self {
+            Self::Four(groups) => (D4::COUNT, groups.0.len()),
+            Self::Eight(groups) => (D8::COUNT, groups.0.len()),
+        };
+        f.debug_struct("SweepRecord").field("lanes", &lanes).field("groups", &groups).finish_non_exhaustive()
     }
 }
 
-/// Four frames: their steps, and the inverse covariance at the end.
-struct Group {
-    trail: Trail,
-    p: Vec<C4>,
+/// Frames that go side by side: their steps, and the inverse covariance at the end.
+struct Group<V> {
+    trail: Trail<V>,
+    p: Vec<ComplexLanes<V>>,
+}
+
+/// Whether frames go side by side in vectors of 512 bits. Not a matter of threads, so that sums over frames are not either.
+fn wide(shape: SweepShape) -> bool {
+    has_wide_vectors() && shape.frames > D4::COUNT
 }
 
 /// Forward pass: powers, `[F, N]` in `[0, 1]`.
 pub fn coordinate_sweep<T: Element>(log_odds: &[T], s: &[T], y: &[T], shape: SweepShape) -> Vec<T> {
-    let run = |shared: &Shared, descent: &mut Descent| dispatch(Descend::<false> { shared, descent });
-    descend(log_odds, s, y, shape, run).0
+    fn run<T: Element, V: Lanes<Number = f64>>(log_odds: &[T], s: &[T], y: &[T], shape: SweepShape) -> Vec<T> {
+        descend(log_odds, s, y, shape, |shared, descent: &mut Descent<V>| {
+            V::dispatch(Descend::<false, V> { shared, descent });
+        })
+        .0
+    }
+    if wide(shape) { run::<T, D8>(log_odds, s, y, shape) } else { run::<T, D4>(log_odds, s, y, shape) }
 }
 
 /// Forward pass that also keeps its steps for [`coordinate_sweep_backward`], where memory allows.
@@ -113,37 +133,50 @@ pub fn coordinate_sweep_recorded<T: Element>(
     y: &[T],
     shape: SweepShape,
 ) -> (Vec<T>, Option<SweepRecord>) {
-    if Trail::largest(shape) > KEPT {
-        return (coordinate_sweep(log_odds, s, y, shape), None);
+    fn run<T: Element, V: Lanes<Number = f64>>(
+        log_odds: &[T],
+        s: &[T],
+        y: &[T],
+        shape: SweepShape,
+    ) -> (Vec<T>, Option<Groups<V>>) {
+        if Trail::<V>::largest(shape) > KEPT {
+            return (coordinate_sweep(log_odds, s, y, shape), None);
+        }
+        let (out, groups) = descend(log_odds, s, y, shape, |shared, descent: &mut Descent<V>| {
+            descent.trail = Trail::reserved(shape);
+            V::dispatch(Descend::<true, V> { shared, descent: &mut *descent });
+            Group { trail: std::mem::take(&mut descent.trail), p: descent.p.clone() }
+        });
+        (out, Some(Groups(groups)))
     }
-    let run = |shared: &Shared, descent: &mut Descent| {
-        descent.trail = Trail::reserved(shape);
-        dispatch(Descend::<true> { shared, descent: &mut *descent });
-        Group { trail: std::mem::take(&mut descent.trail), p: descent.p.clone() }
-    };
-    let (out, groups) = descend(log_odds, s, y, shape, run);
-    (out, Some(SweepRecord { groups }))
+    if wide(shape) {
+        let (out, groups) = run(log_odds, s, y, shape);
+        (out, groups.map(SweepRecord::Eight))
+    } else {
+        let (out, groups) = run(log_odds, s, y, shape);
+        (out, groups.map(SweepRecord::Four))
+    }
 }
 
-/// Powers, and what `run` gives for every four frames.
-fn descend<T: Element, R: Send>(
+/// Powers, and what `run` gives for the frames of every vector.
+fn descend<T: Element, V: Lanes<Number = f64>, R: Send>(
     log_odds: &[T],
     s: &[T],
     y: &[T],
     shape: SweepShape,
-    run: impl Fn(&Shared, &mut Descent) -> R + Sync,
+    run: impl Fn(&Shared, &mut Descent<V>) -> R + Sync,
 ) -> (Vec<T>, Vec<R>) {
     let shared = Shared::new(log_odds, s, shape);
     let (n, per_frame) = (shape.columns, shape.antennas * 2 * shape.length);
     let mut out = vec![T::zero(); shape.frames * n];
-    let frames = out.par_chunks_mut(D4::COUNT * n).zip(y.par_chunks(D4::COUNT * per_frame));
+    let frames = out.par_chunks_mut(V::COUNT * n).zip(y.par_chunks(V::COUNT * per_frame));
     let found = frames.map_init(
         || Descent::new(shape),
         |descent, (out, y)| {
             load(y, shape, &mut descent.y);
             let found = run(&shared, descent);
             for (lane, out) in out.chunks_exact_mut(n).enumerate() {
-                out.iter_mut().zip(&descent.alpha).for_each(|(o, a)| *o = T::narrow(a.0[lane]));
+                out.iter_mut().zip(&descent.alpha).for_each(|(o, a)| *o = T::narrow(a.lanes()[lane]));
             }
             found
         },
@@ -177,33 +210,50 @@ pub fn coordinate_sweep_backward<T: Element>(
     record: Option<&SweepRecord>,
     all: bool,
 ) -> SweepGradients<T> {
+    match record {
+        Some(SweepRecord::Four(groups)) => backward(log_odds, s, y, g, shape, Some(groups), all),
+        Some(SweepRecord::Eight(groups)) => backward(log_odds, s, y, g, shape, Some(groups), all),
+        None if wide(shape) => backward::<T, D8>(log_odds, s, y, g, shape, None, all),
+        None => backward::<T, D4>(log_odds, s, y, g, shape, None, all),
+    }
+}
+
+fn backward<T: Element, V: Lanes<Number = f64>>(
+    log_odds: &[T],
+    s: &[T],
+    y: &[T],
+    g: &[T],
+    shape: SweepShape,
+    record: Option<&Groups<V>>,
+    all: bool,
+) -> SweepGradients<T> {
     // Sums over frames are taken lane by lane, then group by group: the result does not depend on the threads.
     let shared = Shared::new(log_odds, s, shape);
     let (n, l, per_frame) = (shape.columns, shape.length, shape.antennas * 2 * shape.length);
     let mut g_y = vec![T::zero(); y.len()];
-    let parts: Vec<Sums> = g_y
-        .par_chunks_mut(D4::COUNT * per_frame)
-        .zip(y.par_chunks(D4::COUNT * per_frame).zip(g.par_chunks(D4::COUNT * n)))
+    let parts: Vec<Sums<V>> = g_y
+        .par_chunks_mut(V::COUNT * per_frame)
+        .zip(y.par_chunks(V::COUNT * per_frame).zip(g.par_chunks(V::COUNT * n)))
         .enumerate()
         .map_init(
-            || (Descent::new(shape), Adjoint::new(shape)),
+            || (Descent::<V>::new(shape), Adjoint::new(shape)),
             |(descent, adjoint), (group, (g_y, (y, g)))| {
                 let (shared, mut sums) = (&shared, Sums::new(shape, all));
                 load(y, shape, &mut descent.y);
                 let trail = match record {
                     Some(record) => {
-                        descent.p.copy_from_slice(&record.groups[group].p);
-                        &record.groups[group].trail
+                        descent.p.copy_from_slice(&record.0[group].p);
+                        &record.0[group].trail
                     }
                     None => {
                         descent.trail = Trail::reserved(shape);
-                        dispatch(Descend::<true> { shared, descent: &mut *descent });
+                        V::dispatch(Descend::<true, V> { shared, descent: &mut *descent });
                         &descent.trail
                     }
                 };
                 adjoint.load(g, n);
                 let (y, p) = (&descent.y, &mut descent.p);
-                dispatch(Reverse { shared, trail, y, p, adjoint: &mut *adjoint, sums: &mut sums, all });
+                V::dispatch(Reverse { shared, trail, y, p, adjoint: &mut *adjoint, sums: &mut sums, all });
                 if all {
                     adjoint.store(shape, g_y);
                 }

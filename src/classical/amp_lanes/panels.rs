@@ -1,0 +1,98 @@
+//! Products of the pilots with matrices of lanes.
+
+use crate::arithmetic::lanes::Lanes;
+use crate::scenario::C64;
+
+/// Rows of the left factor that a tile of a product computes together, for one antenna: ten sums and two numbers of the
+/// right factor stay in registers, and there are enough sums to hide the time that each of them takes.
+pub(super) const TILE: usize = 5;
+
+/// One entry of each row of a panel, (re, im).
+pub(super) type Entries = [[f32; 2]; TILE];
+
+/// A matrix as panels of `TILE` rows, `[rows/TILE, depth]`.
+pub(super) struct Panels {
+    data: Vec<Entries>,
+    rows: usize,
+    depth: usize,
+}
+
+impl Panels {
+    pub fn new(rows: usize, depth: usize, entry: impl Fn(usize, usize) -> C64) -> Self {
+        let mut data = vec![[[0.0; 2]; TILE]; rows.div_ceil(TILE) * depth];
+        for r in 0..rows {
+            for k in 0..depth {
+                let v = entry(r, k);
+                data[r / TILE * depth + k][r % TILE] = [v.re as f32, v.im as f32];
+            }
+        }
+        Self { data, rows, depth }
+    }
+
+    /// Panels from a row on, a multiple of `TILE`: the distance of their first row from there, the number of rows that exist,
+    /// and their entries.
+    #[inline(always)]
+    pub fn panels_from(&self, row: usize) -> impl Iterator<Item = (usize, usize, &[Entries])> {
+        let rows = self.rows - row;
+        let panels = self.data[row / TILE * self.depth..].chunks_exact(self.depth).enumerate();
+        panels.map(move |(p, panel)| (p * TILE, TILE.min(rows - p * TILE), panel))
+    }
+}
+
+/// What becomes of the rows that a product goes to.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum To {
+    Add,
+    Subtract,
+}
+
+/// `to += panel b` or `to -= panel b` for the rows of a panel that exist; the iterator gives the entries of a column of the
+/// panel with the row of b that they meet.
+#[inline(always)]
+pub(super) fn product<'a, V: Lanes<Number = f32>, const FMA: bool>(
+    to: [&mut [V]; 2],
+    rows: usize,
+    what: To,
+    entries: impl Iterator<Item = (&'a Entries, V, V)>,
+) {
+    match rows {
+        TILE => write(to, tile::<_, TILE, FMA>(entries), what),
+        4 => write(to, tile::<_, 4, FMA>(entries), what),
+        3 => write(to, tile::<_, 3, FMA>(entries), what),
+        2 => write(to, tile::<_, 2, FMA>(entries), what),
+        _ => write(to, tile::<_, 1, FMA>(entries), what),
+    }
+}
+
+/// `sums[r] = sum_k panel[k][r] b[k]` for the first `R` rows of a panel, over the entries of the iterator.
+#[inline(always)]
+fn tile<'a, V: Lanes<Number = f32>, const R: usize, const FMA: bool>(
+    entries: impl Iterator<Item = (&'a Entries, V, V)>,
+) -> [[V; 2]; R] {
+    let (mut re, mut im) = ([V::ZERO; R], [V::ZERO; R]);
+    for (s, b_re, b_im) in entries {
+        for r in 0..R {
+            let (x, y) = (V::splat(s[r][0]), V::splat(s[r][1]));
+            re[r] = x.madd::<FMA>(b_re, re[r]);
+            im[r] = x.madd::<FMA>(b_im, im[r]);
+            re[r] = y.map(|v| -v).madd::<FMA>(b_im, re[r]);
+            im[r] = y.madd::<FMA>(b_re, im[r]);
+        }
+    }
+    let mut sums = [[V::ZERO; 2]; R];
+    for r in 0..R {
+        sums[r] = [re[r], im[r]];
+    }
+    sums
+}
+
+#[inline(always)]
+fn write<V: Lanes<Number = f32>, const R: usize>(to: [&mut [V]; 2], sums: [[V; 2]; R], what: To) {
+    let [re, im] = to;
+    let (re, im) = (&mut re[..R], &mut im[..R]);
+    for r in 0..R {
+        let sign = if what == To::Add { 1.0 } else { -1.0 };
+        re[r] = re[r].zip(sums[r][0], |a, b| a + sign * b);
+        im[r] = im[r].zip(sums[r][1], |a, b| a + sign * b);
+    }
+}
