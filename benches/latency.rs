@@ -2,7 +2,8 @@
 //! classical detectors, beside the slots of 5G NR (1 ms and 0.5 ms).
 //!
 //! Frames follow the law that each network was trained for; inputs are in memory as the receiver has them, decisions are
-//! complete when the clock stops. `cargo bench --bench latency -- --threads 1` measures with one worker.
+//! complete when the clock stops. `cargo bench --bench latency -- --threads 1` measures with one worker;
+//! `--only TEXT` takes the rows whose name holds the text.
 
 mod support;
 
@@ -114,21 +115,22 @@ fn main() {
     let threads = args.iter().position(|a| a == "--threads").and_then(|i| args.get(i + 1)?.parse().ok()).unwrap_or(0);
     // As the program does.
     keep_freed_memory();
-    on_workers(threads, table).expect("threads can be started");
+    let only = args.iter().position(|a| a == "--only").and_then(|i| args.get(i + 1)).map_or("", String::as_str);
+    on_workers(threads, || table(only)).expect("threads can be started");
 }
 
-fn table() {
+fn table(only: &str) {
     let device: Chosen = choose(BackendChoice::Flex).expect("the bench needs the feature flex");
     println!("one frame at a time, {} threads, backend {}\n", rayon::current_num_threads(), device.name);
     println!("| detector | frames | p50 (ms) | p99 (ms) | 1 ms slot | 0.5 ms slot |");
     println!("|---|---|---|---|---|---|");
-    for (name, config) in networks() {
+    for (name, config) in networks().into_iter().filter(|(name, _)| name.contains(only)) {
         match load_detector(&bundle(name), &device) {
             Ok(detector) => row(name, detector.as_ref(), &config),
             Err(e) => println!("| {name} | 0 | - | - | {e} | |"),
         }
     }
-    for (name, options, config) in classical() {
+    for (name, options, config) in classical().into_iter().filter(|(name, ..)| name.contains(only)) {
         row(name, build(&options).expect("default options").as_ref(), &config);
     }
 }

@@ -5,6 +5,7 @@
 //! baseline, and picks once per frame; [`dispatch_wide`] takes work in vectors of 512 bits. All functions on the way must
 //! be `#[inline(always)]`: only inlined code inherits the instruction set of the caller.
 
+use super::lanes::Lanes;
 use super::real::{Real, TILE_ROWS};
 
 /// Work that is worth compiling for more than one instruction set.
@@ -70,41 +71,39 @@ fn with_avx2<K: Kernel>(kernel: K) {
     kernel.run::<true>();
 }
 
-/// One tile of a complex product: `out[p, j] = sum_k a[k, p] * b[k, at + j]` for 4 rows p and `W` columns j.
+/// One tile of a complex product: `out[p, j] = sum_k a[k, p] * b[k, at + j]` for 4 rows p and as many columns j as a vector
+/// has lanes.
 ///
 /// `a` is a packed panel `[depth, 4]` (planes re, im), `b` has rows of length `stride`; `depth` lists the `k` that
-/// are summed, in this order. `out` is `[4, W]`, overwritten.
+/// are summed, in this order. `out` is `[4, lanes]`, overwritten.
 #[inline(always)]
-pub(crate) fn tile_lanes<T: Real, const W: usize, const FMA: bool>(
-    a: [&[T]; 2],
-    b: [&[T]; 2],
+pub(crate) fn tile_lanes<V: Lanes, const FMA: bool>(
+    a: [&[V::Number]; 2],
+    b: [&[V::Number]; 2],
     stride: usize,
     at: usize,
     depth: impl Iterator<Item = usize>,
-    out: [&mut [T]; 2],
+    out: [&mut [V::Number]; 2],
 ) {
-    let mut re = [[T::ZERO; W]; TILE_ROWS];
-    let mut im = [[T::ZERO; W]; TILE_ROWS];
+    let mut re = [V::ZERO; TILE_ROWS];
+    let mut im = [V::ZERO; TILE_ROWS];
     for k in depth {
-        let a_re: &[T; TILE_ROWS] = a[0][k * TILE_ROWS..][..TILE_ROWS].try_into().expect("sliced to this length");
-        let a_im: &[T; TILE_ROWS] = a[1][k * TILE_ROWS..][..TILE_ROWS].try_into().expect("sliced to this length");
-        let b_re: &[T; W] = b[0][k * stride + at..][..W].try_into().expect("sliced to this length");
-        let b_im: &[T; W] = b[1][k * stride + at..][..W].try_into().expect("sliced to this length");
+        let a_re: &[V::Number; TILE_ROWS] =
+            a[0][k * TILE_ROWS..][..TILE_ROWS].try_into().expect("sliced to this length");
+        let a_im: &[V::Number; TILE_ROWS] =
+            a[1][k * TILE_ROWS..][..TILE_ROWS].try_into().expect("sliced to this length");
+        let (b_re, b_im) = (V::load(&b[0][k * stride + at..]), V::load(&b[1][k * stride + at..]));
         for p in 0..TILE_ROWS {
-            let (x, y, minus_y) = (a_re[p], a_im[p], -a_im[p]);
-            for j in 0..W {
-                re[p][j] = x.madd::<FMA>(b_re[j], re[p][j]);
-                im[p][j] = x.madd::<FMA>(b_im[j], im[p][j]);
-            }
-            for j in 0..W {
-                re[p][j] = minus_y.madd::<FMA>(b_im[j], re[p][j]);
-                im[p][j] = y.madd::<FMA>(b_re[j], im[p][j]);
-            }
+            let (x, y, minus_y) = (V::splat(a_re[p]), V::splat(a_im[p]), V::splat(-a_im[p]));
+            re[p] = x.madd::<FMA>(b_re, re[p]);
+            im[p] = x.madd::<FMA>(b_im, im[p]);
+            re[p] = minus_y.madd::<FMA>(b_im, re[p]);
+            im[p] = y.madd::<FMA>(b_re, im[p]);
         }
     }
     for p in 0..TILE_ROWS {
-        out[0][p * W..][..W].copy_from_slice(&re[p]);
-        out[1][p * W..][..W].copy_from_slice(&im[p]);
+        out[0][p * V::COUNT..][..V::COUNT].copy_from_slice(re[p].lanes());
+        out[1][p * V::COUNT..][..V::COUNT].copy_from_slice(im[p].lanes());
     }
 }
 

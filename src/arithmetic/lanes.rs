@@ -50,6 +50,11 @@ pub(crate) trait Lanes: Debug + PartialEq + bytemuck::Pod + Send + Sync {
     fn flat_mut(vectors: &mut [Self]) -> &mut [Self::Number] {
         bytemuck::cast_slice_mut(vectors)
     }
+    /// The first numbers of a slice.
+    #[inline(always)]
+    fn load(from: &[Self::Number]) -> Self {
+        bytemuck::pod_read_unaligned(bytemuck::cast_slice(&from[..Self::COUNT]))
+    }
     /// Runs work in such vectors with the instructions for them; only on processors that have these.
     fn dispatch<K: Kernel>(kernel: K);
 }

@@ -4,6 +4,7 @@ use std::fmt::Debug;
 use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub, SubAssign};
 
 use super::kernels::tile_lanes;
+use super::lanes::{D4, F8, Lanes};
 
 /// Rows that one tile of the matrix product computes together (see [`Real::tile`]).
 pub(crate) const TILE_ROWS: usize = 4;
@@ -61,9 +62,9 @@ pub(crate) trait Real:
 }
 
 macro_rules! real {
-    ($type:ident, $lanes:literal) => {
+    ($type:ident, $lanes:ident) => {
         impl Real for $type {
-            const LANES: usize = $lanes;
+            const LANES: usize = $lanes::COUNT;
             const SINGLE: bool = size_of::<$type>() == 4;
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
@@ -90,11 +91,11 @@ macro_rules! real {
                 depth: impl Iterator<Item = usize>,
                 out: [&mut [Self]; 2],
             ) {
-                tile_lanes::<$type, $lanes, FMA>(a, b, stride, at, depth, out)
+                tile_lanes::<$lanes, FMA>(a, b, stride, at, depth, out)
             }
         }
     };
 }
 
-real!(f64, 4);
-real!(f32, 4);
+real!(f64, D4);
+real!(f32, F8);

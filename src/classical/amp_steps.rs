@@ -66,9 +66,11 @@ pub(crate) fn matched_filter<T: Real, const FMA: bool>(
             for i in p * TILE_ROWS..pilots.columns.min((p + 1) * TILE_ROWS) {
                 let from = (i % TILE_ROWS) * T::LANES;
                 let to = i * z.stride + at;
-                for j in 0..T::LANES {
-                    z.re[to + j] = x.re[to + j] + tile.re[from + j];
-                    z.im[to + j] = x.im[to + j] + tile.im[from + j];
+                for (z, x, tile) in [(&mut z.re, &x.re, &tile.re), (&mut z.im, &x.im, &tile.im)] {
+                    let (z, x, tile) = (&mut z[to..][..T::LANES], &x[to..][..T::LANES], &tile[from..][..T::LANES]);
+                    for j in 0..T::LANES {
+                        z[j] = x[j] + tile[j];
+                    }
                 }
             }
         }
@@ -167,11 +169,13 @@ pub(crate) fn residual<T: Real, const FMA: bool>(
             for l in p * TILE_ROWS..pilots.length.min((p + 1) * TILE_ROWS) {
                 let from = (l % TILE_ROWS) * T::LANES;
                 let to = l * stride + at;
-                for j in 0..T::LANES {
-                    let re = y.re[to + j] - tile.re[from + j] + onsager.re[from + j];
-                    let im = y.im[to + j] - tile.im[from + j] + onsager.im[from + j];
-                    r.re[to + j] = damping * re + keep * r.re[to + j];
-                    r.im[to + j] = damping * im + keep * r.im[to + j];
+                let planes = [(&mut r.re, &y.re, &tile.re, &onsager.re), (&mut r.im, &y.im, &tile.im, &onsager.im)];
+                for (r, y, tile, onsager) in planes {
+                    let (r, y) = (&mut r[to..][..T::LANES], &y[to..][..T::LANES]);
+                    let (tile, onsager) = (&tile[from..][..T::LANES], &onsager[from..][..T::LANES]);
+                    for j in 0..T::LANES {
+                        r[j] = damping * (y[j] - tile[j] + onsager[j]) + keep * r[j];
+                    }
                 }
             }
         }

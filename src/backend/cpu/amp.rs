@@ -134,20 +134,32 @@ fn transposed<T: Element>(a: &[T], rows: usize, columns: usize) -> Vec<T> {
 
 /// `out += factor rows matrix`, row-major, by one thread or by all.
 fn accumulate<T: Element>(out: &mut [T], rows: &[T], matrix: &[T], inner: usize, factor: f64, parallel: bool) {
-    let (a, b) = (rows.len() / inner, matrix.len() / inner);
-    matmul_add(out, View::new(rows, a, inner), View::new(matrix, inner, b), T::narrow(factor), parallel);
+    let columns = matrix.len() / inner;
+    accumulate_view(out, rows, View::new(matrix, inner, columns), factor, parallel);
 }
+
+fn accumulate_view<T: Element>(out: &mut [T], rows: &[T], matrix: View<T>, factor: f64, parallel: bool) {
+    let a = rows.len() / matrix.rows;
+    matmul_add(out, View::new(rows, a, matrix.rows), matrix, T::narrow(factor), parallel);
+}
+
+/// Fewest rows that are worth a copy of the transposed matrix.
+const WORTH_A_COPY: usize = 64;
 
 /// The state after an iteration, and the pseudo-observations z `[F*M, 2K]`, which the gradients want.
 pub fn amp_iteration<T: Element>(inputs: AmpInputs<T>, shape: AmpShape) -> (Vec<T>, Vec<T>) {
     let AmpShape { antennas: m, columns: k, length: l, .. } = shape;
     let (wide, narrow, group, small) = (m * 2 * k, m * 2 * l, shape.group(), shape.small::<T>());
     let rule = inputs.rule(shape);
-    let analysis = transposed(inputs.analysis, 2 * k, 2 * l);
+    let copy = (shape.frames * m >= WORTH_A_COPY).then(|| transposed(inputs.analysis, 2 * k, 2 * l));
+    let analysis = match &copy {
+        Some(copy) => View::new(copy, 2 * l, 2 * k),
+        None => View::new(inputs.analysis, 2 * k, 2 * l).t(),
+    };
     let (x, r, _) = shape.split(inputs.state);
     let (mut state, mut z) = (vec![T::zero(); shape.state()], x.to_vec());
     if !small {
-        accumulate(&mut z, r, &analysis, 2 * l, 1.0, true);
+        accumulate_view(&mut z, r, analysis, 1.0, true);
     }
     let (x_new, r_new, llr) = shape.split_mut(&mut state);
     x_new
@@ -160,7 +172,7 @@ pub fn amp_iteration<T: Element>(inputs: AmpInputs<T>, shape: AmpShape) -> (Vec<
             || Denoiser::new(&rule),
             |denoiser, ((((x_new, r_new), (llr, z)), r), (y, beta))| {
                 if small {
-                    accumulate(z, r, &analysis, 2 * l, 1.0, false);
+                    accumulate_view(z, r, analysis, 1.0, false);
                 }
                 let parts = z.chunks_exact(wide).zip(r.chunks_exact(narrow)).zip(beta.chunks_exact(k));
                 let outs = x_new.chunks_exact_mut(wide).zip(r_new.chunks_exact_mut(narrow));

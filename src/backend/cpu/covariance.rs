@@ -38,12 +38,15 @@ struct Columns<T> {
 
 fn columns<T: Element>(s: &[T], shape: CovarianceShape) -> Columns<T> {
     let (l, k) = (shape.length, shape.columns);
-    let at = |row: usize, col: usize| Complex::new(s[row * k + col], s[(l + row) * k + col]);
-    let wide = |v: C<T>| Complex::new(v.re.wide(), v.im.wide());
-    Columns {
-        s: (0..l * k).map(|i| at(i / k, i % k)).collect(),
-        s64: (0..k * l).map(|i| wide(at(i % l, i / l))).collect(),
+    let (re, im) = s.split_at(l * k);
+    let s: Vec<C<T>> = re.iter().zip(im).map(|(&re, &im)| Complex::new(re, im)).collect();
+    let mut s64 = vec![C::new(0.0, 0.0); k * l];
+    for (row, s) in s.chunks_exact(k).enumerate() {
+        for (to, v) in s64[row..].iter_mut().step_by(l).zip(s) {
+            *to = Complex::new(v.re.wide(), v.im.wide());
+        }
     }
+    Columns { s, s64 }
 }
 
 /// Working memory of one frame.

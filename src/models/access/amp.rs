@@ -75,20 +75,20 @@ impl AmpState {
 }
 
 impl<'a> AmpStep<'a> {
-    /// For pilots `s [2L, K]`.
-    pub fn new(frames: &'a FrameTensors, s: Tensor<2>, section: usize, matrix_onsager: bool) -> Self {
+    /// For the [`synthesis_matrix`] of the pilots.
+    pub fn new(frames: &'a FrameTensors, synthesis: Tensor<2>, section: usize, matrix_onsager: bool) -> Self {
         let form = AmpForm { antennas: frames.antennas, section, matrix_onsager };
-        Self { frames, synthesis: synthesis_matrix(s), form }
+        Self { frames, synthesis, form }
     }
 
-    /// `Z = X + B~ R`, denoise, Onsager-corrected residual. `b [2L, K]` is `B~^H` in the layout of the pilots, or `None`
-    /// for `B~ = S^H`.
-    pub fn run(&self, state: &AmpState, b: Option<Tensor<2>>, p: AmpScalars) -> AmpState {
+    /// `Z = X + B~ R`, denoise, Onsager-corrected residual. `filter` is an [`AmpLayer::filter`], or `None` for
+    /// `B~ = S^H`.
+    pub fn run(&self, state: &AmpState, filter: Option<Tensor<2>>, p: AmpScalars) -> AmpState {
         let packed = amp_iteration(
             state.packed.clone(),
             self.frames.y.clone(),
             self.synthesis.clone(),
-            b.map_or_else(|| self.synthesis.clone(), synthesis_matrix),
+            filter.unwrap_or_else(|| self.synthesis.clone()),
             self.frames.beta.clone(),
             p.factors,
             p.theta_1,
@@ -128,6 +128,11 @@ impl AmpLayer {
             tau: scalar(0.0, device),
             onsager: scalar(1.0, device),
         }
+    }
+
+    /// `B~_t` as the [`synthesis_matrix`] of its adjoint, `[2K, 2L]`.
+    pub fn filter(&self) -> Tensor<2> {
+        synthesis_matrix(self.b.val())
     }
 
     /// The layer's parameters for one iteration.

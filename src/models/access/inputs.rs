@@ -152,8 +152,8 @@ pub(in crate::models) fn part_of(frames: &FrameBatch, first: usize, count: usize
 /// Frames must have been made with the pilots of the model, whatever their energy.
 pub(in crate::models) fn check_pilots(found: &Pilots, own: &Pilots) -> Result<(), DetectError> {
     let (scale, own_scale) = (found.energy.sqrt(), own.energy.sqrt());
-    let difference =
-        found.data.iter().zip(&own.data).map(|(a, b)| (a / scale - b / own_scale).norm()).fold(0.0, f64::max);
+    let squares = found.data.iter().zip(&own.data).map(|(a, b)| (a / scale - b / own_scale).norm_sqr());
+    let difference = squares.fold(0.0, f64::max).sqrt();
     if difference > 1e-3 {
         return Err(DetectError::Mismatch(format!(
             "the frames were made with other pilots than the model was trained with (largest difference {difference:.2e}); \

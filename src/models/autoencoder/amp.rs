@@ -3,6 +3,7 @@
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 
+use crate::complex::synthesis_matrix;
 use crate::models::access::{AmpLayer, AmpScalars, AmpState, AmpStep, FrameTensors, LinkSizes};
 use crate::scenario::Pilots;
 
@@ -43,7 +44,7 @@ impl AmpDecoder {
 
     /// `s [2L, K]`: the pilots the frames were made with.
     pub(super) fn forward(&self, frames: &FrameTensors, s: Tensor<2>) -> AmpPass {
-        let step = AmpStep::new(frames, s, 1, true);
+        let step = AmpStep::new(frames, synthesis_matrix(s), 1, true);
         let mut state = AmpState::start(frames);
         let mut pass = AmpPass { x: Vec::new(), logits: Vec::new() };
         let tied = AmpScalars::classical(self.theta_1.val());
@@ -54,7 +55,7 @@ impl AmpDecoder {
                 None => tied.clone(),
             };
             let theta_1 = scalars.theta_1.clone();
-            state = step.run(&state, layer.map(|l| l.b.val()), scalars);
+            state = step.run(&state, layer.map(AmpLayer::filter), scalars);
             if layer.is_some() || t + 1 == self.iterations {
                 pass.x.push(state.x());
                 pass.logits.push(state.llr() - theta_1);

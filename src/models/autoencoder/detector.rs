@@ -17,6 +17,8 @@ const CHUNK: usize = 128;
 pub struct AutoEncoderDetector {
     net: AutoEncoder,
     pilots: Arc<Pilots>,
+    /// The pilots in force, `[2L, K]`.
+    s: Tensor<2>,
     sizes: LinkSizes,
     device: Device,
     backend: String,
@@ -36,7 +38,8 @@ impl AutoEncoderDetector {
         threshold: f64,
     ) -> Self {
         let parameters = net.parameters();
-        Self { net, pilots, sizes, device, backend: backend.to_owned(), parameters, threshold }
+        let s = net.pilots(&pilots, &device);
+        Self { net, pilots, s, sizes, device, backend: backend.to_owned(), parameters, threshold }
     }
 
     fn check(&self, frames: &FrameBatch) -> Result<(), DetectError> {
@@ -61,12 +64,11 @@ impl Detector for AutoEncoderDetector {
     fn detect(&self, frames: &FrameBatch) -> Result<Decisions, DetectError> {
         self.check(frames)?;
         let m = &frames.model;
-        let s = self.net.pilots(&self.pilots, &self.device);
         let mut out = Decisions { x: self.net.estimates_rows.then(Vec::new), ..Decisions::default() };
         for first in (0..frames.frames).step_by(CHUNK) {
             let count = CHUNK.min(frames.frames - first);
             let tensors = FrameTensors::from_frames(&part_of(frames, first, count), &self.device);
-            let found = self.net.forward(&tensors, s.clone());
+            let found = self.net.forward(&tensors, self.s.clone());
             let score = match (&found.logits, &found.x) {
                 (Some(l), _) => l.clone(),
                 (None, Some(x)) => relative_energy(x.clone(), &tensors),

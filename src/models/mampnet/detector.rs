@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use burn::tensor::Device;
 
-use super::net::{MampNet, Side};
+use super::net::{MampNet, Prepared, Side};
 use crate::config::Threshold;
 use crate::detection::{Decisions, DetectError, Detector};
 use crate::models::access::{FrameTensors, check_pilots, check_sizes, file_rows, part_of, read};
@@ -17,6 +17,8 @@ const CHUNK: usize = 256;
 #[derive(Debug)]
 pub struct MampDetector {
     net: MampNet,
+    /// Of all layers, so that a frame does not wait for what is the same for all.
+    prepared: Prepared,
     pilots: Arc<Pilots>,
     learned: bool,
     side: Side,
@@ -47,9 +49,12 @@ impl MampDetector {
             _ => 0.0,
         };
         let parameters = net.parameters().entries.iter().map(|e| e.3).sum();
+        let (is_learned, pilots) = (learned.is_some(), learned.unwrap_or(pilots));
+        let prepared = net.prepare(net.pilots(&pilots, &device), net.full_depth());
         Self {
-            learned: learned.is_some(),
-            pilots: learned.unwrap_or(pilots),
+            learned: is_learned,
+            prepared,
+            pilots,
             net,
             side,
             device,
@@ -80,11 +85,10 @@ impl Detector for MampDetector {
         let m = &frames.model;
         let (n, q) = (m.devices(), m.sequences());
         let mut out = Decisions { x: Some(Vec::new()), ..Decisions::default() };
-        let s = self.net.pilots(&self.pilots, &self.device);
         for first in (0..frames.frames).step_by(CHUNK) {
             let count = CHUNK.min(frames.frames - first);
             let tensors = FrameTensors::from_frames(&part_of(frames, first, count), &self.device);
-            let output = self.net.forward(&tensors, s.clone(), self.net.full_depth(), None);
+            let output = self.net.forward_prepared(&tensors, &self.prepared, self.net.full_depth(), None);
             let logits = read(output.decision(), &self.backend)?;
             for device in logits.chunks_exact(q) {
                 let (best, value) = device

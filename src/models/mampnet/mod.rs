@@ -22,8 +22,8 @@ mod task;
 
 pub use bundle::{BundleInfo, LoadedModel, SYSTEM, load_bundle, save_bundle};
 pub use detector::MampDetector;
-pub use net::{Group, MampNet, NetOutput, ParameterIndex, Side};
+pub use net::{Group, MampNet, NetOutput, ParameterIndex, Prepared, Side};
 pub use paper::{PaperLayer, PaperNet, PaperPass, entry_denoiser};
 pub use refinement::{Refinement, Stages};
-pub use shared::{SharedNet, SharedPass};
+pub use shared::{Constants, SharedNet, SharedPass};
 pub use task::{MampTask, StepBatch, side_of};

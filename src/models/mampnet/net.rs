@@ -5,7 +5,7 @@ use burn::tensor::{Device, Tensor};
 
 use super::paper::PaperNet;
 use super::refinement::Stages;
-use super::shared::SharedNet;
+use super::shared::{Constants, SharedNet};
 use crate::complex::stack_pilots;
 use crate::config::{ModelConfig, ModelForm};
 use crate::models::access::FrameTensors;
@@ -35,6 +35,15 @@ pub struct Side {
     pub antennas: usize,
     /// Activity probability the priors start from.
     pub activity_prob: f64,
+}
+
+/// What is the same for all frames: pilots, and what the layers make of them and of parameters.
+#[derive(Debug, Clone)]
+pub enum Prepared {
+    /// Of the paper's form: the pilots.
+    Paper(Tensor<2>),
+    /// Of the antenna-shared form.
+    Shared(Constants),
 }
 
 /// What a pass leaves behind.
@@ -148,15 +157,35 @@ impl MampNet {
         depth: usize,
         detach_before: Option<usize>,
     ) -> NetOutput {
+        self.forward_prepared(frames, &self.prepare(s, depth), depth, detach_before)
+    }
+
+    /// What is the same for all frames at a depth; `s [2L, K]`: the pilots the frames were made with.
+    pub fn prepare(&self, s: Tensor<2>, depth: usize) -> Prepared {
         match self {
-            Self::Paper(n) => {
-                let p = n.forward(frames, s, depth, detach_before);
+            Self::Paper(_) => Prepared::Paper(s),
+            Self::Shared(n) => Prepared::Shared(n.constants(s, depth)),
+        }
+    }
+
+    /// [`MampNet::forward`] with what was prepared for the same depth by the same network.
+    pub fn forward_prepared(
+        &self,
+        frames: &FrameTensors,
+        prepared: &Prepared,
+        depth: usize,
+        detach_before: Option<usize>,
+    ) -> NetOutput {
+        match (self, prepared) {
+            (Self::Paper(n), Prepared::Paper(s)) => {
+                let p = n.forward(frames, s.clone(), depth, detach_before);
                 NetOutput { logits: p.logits, x: p.x, stages: p.stages }
             }
-            Self::Shared(n) => {
-                let p = n.forward(frames, s, depth, detach_before);
+            (Self::Shared(n), Prepared::Shared(constants)) => {
+                let p = n.forward(frames, constants, depth, detach_before);
                 NetOutput { logits: p.logits, x: p.x, stages: None }
             }
+            _ => panic!("prepared for a network of the other form"),
         }
     }
 

@@ -7,8 +7,11 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
 use crate::backend::section_posterior;
+use crate::complex::synthesis_matrix;
 use crate::config::{Denoiser, ModelConfig, Onsager};
-use crate::models::access::{AmpLayer, AmpState, AmpStep, CovarianceLayer, FrameTensors, LearnedPilots, scalar};
+use crate::models::access::{
+    AmpLayer, AmpScalars, AmpState, AmpStep, CovarianceLayer, FrameTensors, LearnedPilots, scalar,
+};
 use crate::scenario::Pilots;
 
 /// DL-mAMPnet, antenna-shared form.
@@ -39,6 +42,17 @@ pub struct SharedPass {
     pub x: Vec<Tensor<2>>,
 }
 
+/// What the layers make of pilots and parameters: the same for all frames.
+#[derive(Debug, Clone)]
+pub struct Constants {
+    /// The pilots the frames were made with, `[2L, K]`.
+    pub s: Tensor<2>,
+    /// Their synthesis matrix, `[2K, 2L]`.
+    synthesis: Tensor<2>,
+    /// Filter and scalars of the AMP layers.
+    layers: Vec<(Tensor<2>, AmpScalars)>,
+}
+
 impl SharedNet {
     /// A network that equals the classical algorithm until it is trained.
     pub fn init(config: &ModelConfig, pilots: &Pilots, activity_prob: f64, device: &Device) -> Self {
@@ -63,32 +77,36 @@ impl SharedNet {
         }
     }
 
+    /// The constants of the first `depth` layers for pilots `s [2L, K]`.
+    pub fn constants(&self, s: Tensor<2>, depth: usize) -> Constants {
+        let layers = self.layers.iter().take(depth).map(|layer| (layer.filter(), layer.scalars())).collect();
+        Constants { synthesis: synthesis_matrix(s.clone()), s, layers }
+    }
+
     /// Runs the first `depth` AMP layers (and the covariance layers when `depth` covers all); with `detach_before`
-    /// the state entering that layer is cut from the graph (layer-wise training).
-    ///
-    /// `s [2L, K]`: the pilots the frames were made with.
+    /// the state entering that layer is cut from the graph (layer-wise training). `constants` are those of that depth.
     pub fn forward(
         &self,
         frames: &FrameTensors,
-        s: Tensor<2>,
+        constants: &Constants,
         depth: usize,
         detach_before: Option<usize>,
     ) -> SharedPass {
         let mut state = AmpState::start(frames);
-        let step = AmpStep::new(frames, s.clone(), self.section, self.matrix_onsager);
+        let step = AmpStep::new(frames, constants.synthesis.clone(), self.section, self.matrix_onsager);
         let mut pass = SharedPass { logits: Vec::new(), llr: frames.beta.clone(), x: Vec::new() };
-        for (t, layer) in self.layers.iter().enumerate().take(depth) {
+        for (t, (layer, (filter, scalars))) in self.layers.iter().zip(&constants.layers).enumerate() {
             if detach_before == Some(t) {
                 state = state.detach();
             }
-            state = step.run(&state, Some(layer.b.val()), layer.scalars());
+            state = step.run(&state, Some(filter.clone()), scalars.clone());
             let llr = state.llr();
             pass.logits.push(llr.clone() - layer.theta_1.val());
             pass.llr = llr;
             pass.x.push(state.x());
         }
         if depth > self.layers.len() && !self.covariance.is_empty() {
-            self.covariance_layers(frames, s, detach_before == Some(self.layers.len()), &mut pass);
+            self.covariance_layers(frames, constants.s.clone(), detach_before == Some(self.layers.len()), &mut pass);
         }
         pass
     }
