@@ -43,7 +43,7 @@ pub enum Prepared {
     /// Of the paper's form: the pilots.
     Paper(Tensor<2>),
     /// Of the antenna-shared form.
-    Shared(Constants),
+    Shared(Box<Constants>),
 }
 
 /// What a pass leaves behind.
@@ -164,7 +164,7 @@ impl MampNet {
     pub fn prepare(&self, s: Tensor<2>, depth: usize) -> Prepared {
         match self {
             Self::Paper(_) => Prepared::Paper(s),
-            Self::Shared(n) => Prepared::Shared(n.constants(s, depth)),
+            Self::Shared(n) => Prepared::Shared(Box::new(n.constants(s, depth))),
         }
     }
 
