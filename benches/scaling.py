@@ -29,9 +29,13 @@ def run(binary, folder, sets, threads):
     return results, usage.ru_maxrss / 1024
 
 
+# Devices where a figure is cheap.
+CHEAP = (100, 100, 100, 1000)
+
+
 def only(figure, values, also=()):
     """Assignments that leave one value in one figure and none of the other figure's large ones."""
-    sets = [f"figures.{i}.sweep.values=[{values if i == figure else 100}]" for i in range(3)]
+    sets = [f"figures.{i}.sweep.values=[{values if i == figure else CHEAP[i]}]" for i in range(4)]
     also = dict(also)
     sets.append("figures.1.sweep.also={" + ", ".join(f'"{k}"=[{v}]' for k, v in also.items()) + "}")
     return sets
@@ -68,6 +72,11 @@ def main():
         with tempfile.TemporaryDirectory() as folder:
             results, peak = run(args.binary, folder, sets, args.threads)
         rows.append({"figure": "L = 4 K", "devices": devices, "peak_mib": peak, "ms": milliseconds(point(results, "growing-pilots"))})
+    for devices in [n for n in (1000, 10000, 100000) if n <= args.largest]:
+        with tempfile.TemporaryDirectory() as folder:
+            results, peak = run(args.binary, folder, only(3, devices, small), args.threads)
+        found = point(results, "no-zero-rows")
+        rows.append({"figure": "L = 100, 200 active", "devices": devices, "peak_mib": peak, "ms": milliseconds(found)})
     for frames in (32, 256, 1024):
         sets = only(0, 1000, small) + [f"engine.max_frames={frames}", "engine.min_frames=16"]
         with tempfile.TemporaryDirectory() as folder:

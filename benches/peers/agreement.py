@@ -14,8 +14,29 @@ def frame_difference(ours, theirs, frames):
     return float(np.median(np.linalg.norm(a - b, axis=1) / np.maximum(np.linalg.norm(a, axis=1), 1e-30)))
 
 
+# What rounding does to an ill-conditioned gradient: as many times as far from the one in double precision as PyTorch's own in
+# single precision may ours be.
+ROUNDING = 3.0
+
+
+def beside_exact(ours, theirs, exact, inputs):
+    """Pairs as of `differences` where those disagree: each side's distance from PyTorch in double precision."""
+    own, other = ({name: (share, text) for share, text, name in named(side, exact, inputs)} for side in (ours, theirs))
+    found = []
+    for name, (share, text) in own.items():
+        allowed = max(1.0, ROUNDING * other[name][0]) if name in other else 1.0
+        label = f"{text}; PyTorch {other[name][1].split()[1]}; both beside double precision" if name in other else text
+        found.append((share / allowed, label))
+    return sorted(found, reverse=True)
+
+
 def differences(ours, theirs, inputs):
     """Pairs (share of the limit, text), the largest share first."""
+    return sorted(((share, text) for share, text, _ in named(ours, theirs, inputs)), reverse=True)
+
+
+def named(ours, theirs, inputs):
+    """Share of the limit, text and name of every array."""
     # A gradient of zeros is as good as none.
     theirs = {k: v for k, v in theirs.items() if k in ours or np.any(v)}
     if missing := set(ours) ^ set(theirs):
@@ -41,5 +62,5 @@ def differences(ours, theirs, inputs):
             value = float(np.linalg.norm(a - b) / norm) if norm > 0 else float(np.linalg.norm(b) > 0)
         # What is no number is as wrong as can be.
         share = value / LIMITS[kind] if np.isfinite(value) else float("inf")
-        found.append((share, f"{name} {value:.1e}{unit} (limit {LIMITS[kind]:g})"))
-    return sorted(found, reverse=True)
+        found.append((share, f"{name} {value:.1e}{unit} (limit {LIMITS[kind]:g})", name))
+    return found

@@ -8,6 +8,7 @@ import torch
 
 import agreement
 import cases
+from cases.stacked import StackedPeer, exactly
 from worker import Worker
 
 # Seconds of one measurement.
@@ -61,7 +62,13 @@ def fastest(case, inputs, ours, threads, only, log):
             torch.set_num_threads(threads)
             begin = time.perf_counter()
             peer = cases.peer(case)(inputs, name)
-            worst = max(worst, agreement.differences(ours, peer.outputs(), inputs)[0])
+            found = peer.outputs()
+            gap = agreement.differences(ours, found, inputs)[0]
+            if gap[0] > 1.0 and isinstance(peer, StackedPeer):
+                with exactly():
+                    exact = cases.peer(case)(inputs, "eager").outputs()
+                gap = agreement.beside_exact(ours, found, exact, inputs)[0]
+            worst = max(worst, gap)
             built = time.perf_counter() - begin
             for used in counts:
                 side = Torch(peer, name, used)

@@ -28,28 +28,14 @@ pub(super) fn dense_gate<B: Backend>(
 #[cfg(all(test, feature = "flex"))]
 mod tests {
     use burn::backend::Flex;
-    use burn::backend::ops::FloatTensorOps;
-    use burn::backend::read_sync;
     use burn::tensor::{DType, Device, Tensor, TensorData};
 
+    use super::super::testing::{assert_same, numbers};
     use super::*;
     use crate::backend::dense as front_door;
 
     fn values(seed: usize, count: usize) -> Vec<f64> {
         (0..count).map(|i| (((i * 37 + seed * 101) * 7919) % 1009) as f64 / 504.5 - 1.0).collect()
-    }
-
-    fn numbers(seed: usize, shape: [usize; 2], dtype: DType) -> FloatTensor<Flex> {
-        let data = TensorData::new(values(seed, shape[0] * shape[1]), shape).convert_dtype(dtype);
-        Flex::float_from_data(data, &Default::default())
-    }
-
-    fn close(name: &str, a: FloatTensor<Flex>, b: FloatTensor<Flex>, tolerance: f64) {
-        let read = |t| -> Vec<f64> { read_sync(Flex::float_into_data(t)).unwrap().iter::<f64>().collect() };
-        assert_eq!(a.shape(), b.shape(), "{name}");
-        for (a, b) in read(a).into_iter().zip(read(b)) {
-            assert!((a - b).abs() <= tolerance * b.abs().max(1.0), "{name}: {a} for {b}");
-        }
     }
 
     #[test]
@@ -63,11 +49,11 @@ mod tests {
                     let g = || numbers(4, [outputs, frames], dtype);
                     let out = || dense::<Flex>(w(), x(), b(), rectify);
                     let fast = <Fast as crate::backend::Backend>::dense(w(), x(), b(), rectify);
-                    close("output", fast, out(), tolerance);
+                    assert_same("output", fast, out(), tolerance);
                     let fast = <Fast as crate::backend::Backend>::dense_gate(out(), g(), rectify);
                     let spec = dense_gate::<Flex>(out(), g(), rectify);
-                    close("gradient", fast.0, spec.0, tolerance);
-                    close("bias", fast.1, spec.1, tolerance * 10.0);
+                    assert_same("gradient", fast.0, spec.0, tolerance);
+                    assert_same("bias", fast.1, spec.1, tolerance * 10.0);
                 }
             }
         }

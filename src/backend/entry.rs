@@ -114,25 +114,11 @@ pub(super) fn backward<B: Backend>(
 
 #[cfg(all(test, feature = "flex"))]
 mod tests {
-    use burn::backend::ops::FloatTensorOps;
-    use burn::backend::{Flex, read_sync};
-    use burn::tensor::{DType, TensorData};
+    use burn::backend::Flex;
+    use burn::tensor::DType;
 
+    use super::super::testing::{assert_same, scaled};
     use super::*;
-
-    fn numbers(seed: usize, shape: [usize; 2], scale: f64, dtype: DType) -> FloatTensor<Flex> {
-        let value = |i: usize| ((((i * 37 + seed * 101) * 7919) % 1009) as f64 / 504.5 - 1.0) * scale;
-        let data: Vec<f64> = (0..shape[0] * shape[1]).map(value).collect();
-        Flex::float_from_data(TensorData::new(data, shape).convert_dtype(dtype), &Default::default())
-    }
-
-    fn close(name: &str, fast: FloatTensor<Flex>, spec: FloatTensor<Flex>, tolerance: f64) {
-        let read = |t| -> Vec<f64> { read_sync(Flex::float_into_data(t)).unwrap().iter::<f64>().collect() };
-        assert_eq!(fast.shape(), spec.shape(), "{name}");
-        for (a, b) in read(fast).into_iter().zip(read(spec)) {
-            assert!((a - b).abs() <= tolerance * b.abs().max(1.0), "{name}: {a} for {b}");
-        }
-    }
 
     #[test]
     fn the_fast_bodies_are_the_specification() {
@@ -140,24 +126,24 @@ mod tests {
         for (dtype, tolerance) in [(DType::F32, 1e-4), (DType::F64, 1e-12)] {
             for (frames, m, k) in [(1, 1, 1), (3, 2, 13), (2, 4, 40)] {
                 let inputs = || {
-                    let w = |seed, scale| numbers(seed, [frames, k], scale, dtype);
-                    (numbers(1, [frames * m, 2 * k], 3.0, dtype), w(2, 1.0), w(3, 2.0), w(4, 5.0))
+                    let w = |seed, scale| scaled(seed, [frames, k], scale, dtype);
+                    (scaled(1, [frames * m, 2 * k], 3.0, dtype), w(2, 1.0), w(3, 2.0), w(4, 5.0))
                 };
                 for part in [EntryPart::Estimate, EntryPart::Slope] {
                     let (z, w, a, o) = inputs();
                     let spec = entry_denoise::<Flex>(z, w, a, o, m, part);
                     let (z, w, a, o) = inputs();
                     let shape = [spec.shape()[0], spec.shape()[1]];
-                    close("output", <Fast as Backend>::entry_denoise(z, w, a, o, m, part), spec, tolerance);
-                    let g = || numbers(5, shape, 1.0, dtype);
+                    assert_same("output", <Fast as Backend>::entry_denoise(z, w, a, o, m, part), spec, tolerance);
+                    let g = || scaled(5, shape, 1.0, dtype);
                     let (z, w, a, o) = inputs();
                     let fast = <Fast as Backend>::entry_denoise_backward(z, w, a, o, g(), m, part);
                     let (z, w, a, o) = inputs();
                     let spec = backward::<Flex>(z, w, a, o, g(), m, part);
-                    close("z", fast.0, spec.0, tolerance);
-                    close("omega", fast.1, spec.1, tolerance);
-                    close("a", fast.2, spec.2, tolerance);
-                    close("offset", fast.3, spec.3, tolerance);
+                    assert_same("z", fast.0, spec.0, tolerance);
+                    assert_same("omega", fast.1, spec.1, tolerance);
+                    assert_same("a", fast.2, spec.2, tolerance);
+                    assert_same("offset", fast.3, spec.3, tolerance);
                 }
             }
         }

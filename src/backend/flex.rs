@@ -14,6 +14,7 @@ use super::entry::EntryPart;
 use super::images::EPSILON;
 use super::iteration::AmpForm;
 use super::ops::Backend;
+use super::shrink_rows::TINY;
 use super::sweep;
 
 type F = FloatTensor<Flex>;
@@ -47,6 +48,19 @@ fn dot<T: Element>(a: &F, b: &F, m: &usize) -> F {
 fn scale<T: Element>(z: &F, c: &F, m: &usize) -> F {
     let shape = rows(z, *m);
     tensor(cpu::row_scale::<T>(z.storage(), c.storage(), shape), [shape.frames * m, 2 * shape.columns])
+}
+
+fn shrink<T: Element>(z: &F, tau: &F, m: &usize) -> F {
+    let shape = rows(z, *m);
+    let out = cpu::group_shrink::<T>(z.storage(), tau.storage(), shape, T::narrow(TINY));
+    tensor(out, [shape.frames * m, 2 * shape.columns])
+}
+
+fn shrink_backward<T: Element>(z: &F, tau: &F, g: &F, m: &usize) -> (F, F) {
+    let shape = rows(z, *m);
+    let (by_z, by_tau) =
+        cpu::group_shrink_backward::<T>(z.storage(), tau.storage(), g.storage(), shape, T::narrow(TINY));
+    (tensor(by_z, [shape.frames * m, 2 * shape.columns]), tensor(by_tau, [shape.frames, shape.columns]))
 }
 
 fn entry_inputs<'a, T: Element>(inputs: [&'a F; 4]) -> EntryInputs<'a, T> {
@@ -293,6 +307,14 @@ impl Backend for Flex {
 
     fn row_onsager_backward(z: F, t: F, r: F, g: F, antennas: usize) -> (F, F, F) {
         typed!(z, t, r, g; onsager_backward::<T>(z, t, r, g, antennas))
+    }
+
+    fn group_shrink(z: F, tau: F, antennas: usize) -> F {
+        typed!(z, tau; shrink::<T>(z, tau, antennas))
+    }
+
+    fn group_shrink_backward(z: F, tau: F, g: F, antennas: usize) -> (F, F) {
+        typed!(z, tau, g; shrink_backward::<T>(z, tau, g, antennas))
     }
 
     fn amp_iteration_kept(state: F, y: F, s: F, a: F, beta: F, factors: F, theta: F, form: AmpForm) -> (F, F) {

@@ -177,28 +177,12 @@ pub(super) fn norm_plus_backward<B: Backend>(
 
 #[cfg(all(test, feature = "flex"))]
 mod tests {
-    use burn::backend::ops::FloatTensorOps;
-    use burn::backend::{Flex, read_sync};
+    use burn::backend::Flex;
     use burn::tensor::{DType, TensorData};
 
     use super::super::ops::Backend as Fused;
+    use super::super::testing::{assert_same, numbers};
     use super::*;
-
-    fn numbers<const D: usize>(seed: usize, shape: [usize; D], dtype: DType) -> FloatTensor<Flex> {
-        let value = |i: usize| (((i * 37 + seed * 101) * 7919) % 1009) as f64 / 504.5 - 1.0;
-        let data: Vec<f64> = (0..shape.iter().product()).map(value).collect();
-        FloatTensor::<Flex>::from_data(TensorData::new(data, shape).convert_dtype(dtype))
-    }
-
-    fn assert_same(name: &str, fast: FloatTensor<Flex>, spec: FloatTensor<Flex>, tolerance: f64) {
-        assert_eq!(fast.shape(), spec.shape(), "{name}");
-        let read = |t| read_sync(<Flex as FloatTensorOps<Flex>>::float_into_data(t)).unwrap();
-        let (fast, spec) = (read(fast), read(spec));
-        let scale = spec.iter::<f64>().fold(1.0, |a: f64, b| a.max(b.abs()));
-        for (i, (a, b)) in fast.iter::<f64>().zip(spec.iter::<f64>()).enumerate() {
-            assert!((a - b).abs() < tolerance * scale, "{name}[{i}]: {a} {b}");
-        }
-    }
 
     /// Single pixels, dilations beyond the image, images larger than one tile, more images than a group.
     #[test]

@@ -51,6 +51,8 @@ mod shrink;
 mod shrink_rows;
 mod spec;
 mod sweep;
+#[cfg(all(test, feature = "flex"))]
+mod testing;
 mod workers;
 
 pub use adam::AdamRule;

@@ -5,6 +5,8 @@ imaginary parts. Seen as `[F, 2M, K]` (a view) its rows are the real coordinates
 antennas into one reduction and Jacobians over antennas into one batched product.
 """
 
+import contextlib
+
 import numpy as np
 import torch
 
@@ -14,8 +16,18 @@ BOUND = 16.0
 
 
 def tensor(array: np.ndarray) -> torch.Tensor:
-    """A tensor of its own in single precision."""
-    return torch.tensor(np.ascontiguousarray(array), dtype=torch.float32)
+    """A tensor of its own in single precision, or in that of `exactly`."""
+    return torch.tensor(np.ascontiguousarray(array), dtype=torch.get_default_dtype())
+
+
+@contextlib.contextmanager
+def exactly():
+    """Peers that are made in here work in double precision."""
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(torch.float32)
 
 
 def synthesis_matrix(s: torch.Tensor) -> torch.Tensor:

@@ -17,6 +17,7 @@ mod on_data;
 mod pool;
 mod quantize;
 mod rows;
+mod shrink;
 mod sums;
 mod sweep;
 mod tiles;
@@ -39,6 +40,7 @@ pub(super) use on_data::{backward_on_data, filter_backward_on_data, filter_on_da
 pub(super) use pool::{PoolShape, max_pool_same, max_pool_same_backward};
 pub(super) use quantize::quantize;
 pub(super) use rows::{RowShape, row_dot, row_onsager, row_onsager_backward, row_scale};
+pub(super) use shrink::{group_shrink, group_shrink_backward};
 pub(super) use sweep::{
     SweepRecord, SweepShape, coordinate_sweep, coordinate_sweep_backward, coordinate_sweep_recorded,
 };

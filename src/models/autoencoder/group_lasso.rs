@@ -38,7 +38,12 @@ impl GroupLassoDecoder {
         let average = synthesis_matrix(s / (energies.clone() * n));
         let rho = self.rho.val().exp();
         let tau = (self.lambda.val() - self.rho.val()).exp().expand([batch, k]);
+        // copy = (y + rho h)/(rho + n) for h = p + c; the dual is h - copy, and the gap copy - p - dual.
         let weight = (rho.clone() + n).recip();
+        let held_part = rho * weight.clone();
+        let (in_dual, in_gap) = (held_part.clone().neg() + 1.0, held_part * 2.0 - 1.0);
+        let given = frames.y.clone() * weight;
+        let twice = given.clone() * 2.0;
         let mut scaled: Option<Tensor<2>> = None;
         let mut dual: Option<Tensor<2>> = None;
         let mut gap: Option<Tensor<2>> = None;
@@ -58,19 +63,18 @@ impl GroupLassoDecoder {
                 (Some(p), None) => Some(p),
                 (None, c) => c,
             };
-            let copy = match held.clone() {
-                Some(h) => (frames.y.clone() + h * rho.clone()) * weight.clone(),
-                None => frames.y.clone() * weight.clone(),
-            };
-            let next = match held {
-                Some(h) => h - copy.clone(),
-                None => copy.clone().neg(),
+            let moved = match held.clone() {
+                Some(h) => h * in_gap.clone() + twice.clone(),
+                None => twice.clone(),
             };
             gap = Some(match p {
-                Some(p) => copy - p - next.clone(),
-                None => copy - next.clone(),
+                Some(p) => moved - p,
+                None => moved,
             });
-            dual = Some(next);
+            dual = Some(match held {
+                Some(h) => h * in_dual.clone() - given.clone(),
+                None => given.clone().neg(),
+            });
         }
         let inverse = energies.recip().expand([batch, k]);
         match scaled {

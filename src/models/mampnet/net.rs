@@ -39,11 +39,11 @@ pub struct Side {
 
 /// What is the same for all frames: pilots, and what the layers make of them and of parameters.
 #[derive(Debug, Clone)]
-pub enum Prepared {
-    /// Of the paper's form: the pilots.
-    Paper(Tensor<2>),
+pub struct Prepared {
+    /// The pilots the frames were made with, `[2L, K]`.
+    s: Tensor<2>,
     /// Of the antenna-shared form.
-    Shared(Box<Constants>),
+    shared: Option<Constants>,
 }
 
 /// What a pass leaves behind.
@@ -162,10 +162,11 @@ impl MampNet {
 
     /// What is the same for all frames at a depth; `s [2L, K]`: the pilots the frames were made with.
     pub fn prepare(&self, s: Tensor<2>, depth: usize) -> Prepared {
-        match self {
-            Self::Paper(_) => Prepared::Paper(s),
-            Self::Shared(n) => Prepared::Shared(Box::new(n.constants(s, depth))),
-        }
+        let shared = match self {
+            Self::Paper(_) => None,
+            Self::Shared(n) => Some(n.constants(s.clone(), depth)),
+        };
+        Prepared { s, shared }
     }
 
     /// [`MampNet::forward`] with what was prepared for the same depth by the same network.
@@ -176,16 +177,17 @@ impl MampNet {
         depth: usize,
         detach_before: Option<usize>,
     ) -> NetOutput {
-        match (self, prepared) {
-            (Self::Paper(n), Prepared::Paper(s)) => {
-                let p = n.forward(frames, s.clone(), depth, detach_before);
+        let s = prepared.s.clone();
+        match self {
+            Self::Paper(n) => {
+                let p = n.forward(frames, s, depth, detach_before);
                 NetOutput { logits: p.logits, x: p.x, stages: p.stages }
             }
-            (Self::Shared(n), Prepared::Shared(constants)) => {
-                let p = n.forward(frames, constants, depth, detach_before);
+            Self::Shared(n) => {
+                let constants = prepared.shared.as_ref().expect("prepared by this network");
+                let p = n.forward(frames, s, constants, depth, detach_before);
                 NetOutput { logits: p.logits, x: p.x, stages: None }
             }
-            _ => panic!("prepared for a network of the other form"),
         }
     }
 

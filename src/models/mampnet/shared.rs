@@ -45,9 +45,7 @@ pub struct SharedPass {
 /// What the layers make of pilots and parameters: the same for all frames.
 #[derive(Debug, Clone)]
 pub struct Constants {
-    /// The pilots the frames were made with, `[2L, K]`.
-    pub s: Tensor<2>,
-    /// Their synthesis matrix, `[2K, 2L]`.
+    /// Synthesis matrix of the pilots, `[2K, 2L]`.
     synthesis: Tensor<2>,
     /// Filter and scalars of the AMP layers.
     layers: Vec<(Tensor<2>, AmpScalars)>,
@@ -80,14 +78,16 @@ impl SharedNet {
     /// The constants of the first `depth` layers for pilots `s [2L, K]`.
     pub fn constants(&self, s: Tensor<2>, depth: usize) -> Constants {
         let layers = self.layers.iter().take(depth).map(|layer| (layer.filter(), layer.scalars())).collect();
-        Constants { synthesis: synthesis_matrix(s.clone()), s, layers }
+        Constants { synthesis: synthesis_matrix(s), layers }
     }
 
     /// Runs the first `depth` AMP layers (and the covariance layers when `depth` covers all); with `detach_before`
-    /// the state entering that layer is cut from the graph (layer-wise training). `constants` are those of that depth.
+    /// the state entering that layer is cut from the graph (layer-wise training). `constants` are those of that depth
+    /// and of the pilots `s [2L, K]` that the frames were made with.
     pub fn forward(
         &self,
         frames: &FrameTensors,
+        s: Tensor<2>,
         constants: &Constants,
         depth: usize,
         detach_before: Option<usize>,
@@ -106,7 +106,7 @@ impl SharedNet {
             pass.x.push(state.x());
         }
         if depth > self.layers.len() && !self.covariance.is_empty() {
-            self.covariance_layers(frames, constants.s.clone(), detach_before == Some(self.layers.len()), &mut pass);
+            self.covariance_layers(frames, s, detach_before == Some(self.layers.len()), &mut pass);
         }
         pass
     }
