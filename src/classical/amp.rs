@@ -64,8 +64,15 @@ impl AmpOptions {
 }
 
 pub(crate) struct Amp<T> {
-    pub options: AmpOptions,
-    pub precision: std::marker::PhantomData<T>,
+    options: AmpOptions,
+    packed: amp_lanes::LastPacked,
+    precision: std::marker::PhantomData<T>,
+}
+
+impl<T> Amp<T> {
+    pub fn new(options: AmpOptions) -> Self {
+        Self { options, packed: amp_lanes::LastPacked::default(), precision: std::marker::PhantomData }
+    }
 }
 
 /// What a batch shares.
@@ -259,7 +266,8 @@ impl<T: Real> Amp<T> {
     pub(super) fn side_by_side(&self, batch: &FrameBatch, wide: bool) -> Result<Decisions, DetectError> {
         check_batch(batch)?;
         let (prob, q) = (&batch.model.activity_prob, batch.model.sequences());
-        let shared = amp_lanes::Shared::new(batch, self.options.log_odds(prob, q), self.options.thresholds(prob, q));
+        let packed = self.packed.of(batch);
+        let shared = amp_lanes::Shared::new(packed, self.options.log_odds(prob, q), self.options.thresholds(prob, q));
         Ok(decisions(batch, true, false, |mut outs| {
             if wide {
                 self.in_groups::<F16>(batch, &shared, &mut outs);
@@ -289,8 +297,8 @@ impl<T: Real> Amp<T> {
 impl<T: Real> Detector for Amp<T> {
     fn detect(&self, frames: &FrameBatch) -> Result<Decisions, DetectError> {
         if T::SINGLE && frames.frames >= FEWEST_SIDE_BY_SIDE {
-            // Sixteen leave processors idle where there are few frames.
-            let wide = has_wide_vectors() && frames.frames > F8::COUNT * rayon::current_num_threads();
+            // Sixteen take as long as eight.
+            let wide = has_wide_vectors() && frames.frames > F8::COUNT;
             return self.side_by_side(frames, wide);
         }
         detect_frames(self, frames)

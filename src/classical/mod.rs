@@ -139,16 +139,13 @@ fn build_as<T: Real>(
     let row = || number(0.1, "||x||^2/(M beta) (default: 0.1)");
     let not_here = |hint| Err(ClassicalError::NotAFrameDetector { kind: kind_name(config.kind), hint });
     Ok(match config.kind {
-        K::Amp | K::AmpSection => Box::new(Amp::<T> {
-            options: AmpOptions {
-                iterations: iterations(50),
-                damping: config.damping.unwrap_or(1.0),
-                threshold: config.threshold.unwrap_or(Threshold::MAP),
-                onsager: config.onsager.unwrap_or(Onsager::Matrix),
-                section: config.kind == K::AmpSection,
-            },
-            precision: PhantomData,
-        }),
+        K::Amp | K::AmpSection => Box::new(Amp::<T>::new(AmpOptions {
+            iterations: iterations(50),
+            damping: config.damping.unwrap_or(1.0),
+            threshold: config.threshold.unwrap_or(Threshold::MAP),
+            onsager: config.onsager.unwrap_or(Onsager::Matrix),
+            section: config.kind == K::AmpSection,
+        })),
         K::Covariance | K::Ml | K::Map => Box::new(Covariance::<T> {
             options: CovarianceOptions {
                 sweeps: iterations(if config.kind == K::Covariance { 50 } else { 55 }),

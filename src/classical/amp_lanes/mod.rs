@@ -19,6 +19,7 @@ mod panels;
 mod tests;
 
 use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use denoise::{Gain, Shrinkage, choose, posterior};
 use panels::{Panels, TILE, To, product};
@@ -30,7 +31,7 @@ use crate::arithmetic::kernels::Kernel;
 use crate::arithmetic::lanes::Lanes;
 use crate::arithmetic::real::Real;
 use crate::config::Onsager;
-use crate::scenario::{C64, FrameBatch};
+use crate::scenario::{C64, FrameBatch, Pilots};
 
 /// Rows times antennas that are in work at a time: with sixteen lanes, half of a first-level cache. The number of lanes has no
 /// say, so that it changes no result.
@@ -38,12 +39,52 @@ const BLOCK: usize = 192;
 /// Fewest rows, so that a tile of `S X` is worth its way to memory and back.
 const FEWEST_ROWS: usize = 32;
 
-/// What a batch shares.
-pub(super) struct Shared {
+/// Pilots packed for both products.
+pub(super) struct Packed {
     /// `S^H`, panels over columns of S.
     adjoint: Panels,
     /// `S`, panels over symbols.
     forward: Panels,
+}
+
+impl Packed {
+    fn new(batch: &FrameBatch) -> Self {
+        let pilots = &batch.model.pilots;
+        let scale = 1.0 / pilots.energy.sqrt();
+        let (length, columns) = (pilots.length, pilots.columns);
+        Self {
+            adjoint: Panels::new(columns, length, length, |i, l| pilots.at(l, i).conj() * scale),
+            forward: Panels::new(length, columns, rows_of_block(batch), |l, i| pilots.at(l, i) * scale),
+        }
+    }
+}
+
+/// The packed pilots of the last batch: most batches follow one with the same pilots.
+#[derive(Default)]
+pub(super) struct LastPacked(Mutex<Option<(Weak<Pilots>, usize, Arc<Packed>)>>);
+
+impl LastPacked {
+    /// Those of this batch.
+    pub fn of(&self, batch: &FrameBatch) -> Arc<Packed> {
+        let (pilots, block) = (&batch.model.pilots, rows_of_block(batch));
+        let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // A weak pointer keeps the address from being used again.
+        if let Some((last, of, packed)) = &*lock()
+            && Weak::as_ptr(last) == Arc::as_ptr(pilots)
+            && *of == block
+        {
+            return Arc::clone(packed);
+        }
+        // Not under the lock: a thread that waits for parts of the packing may take up another batch, and come here again.
+        let packed = Arc::new(Packed::new(batch));
+        *lock() = Some((Arc::downgrade(pilots), block, Arc::clone(&packed)));
+        packed
+    }
+}
+
+/// What a batch shares.
+pub(super) struct Shared {
+    pilots: Arc<Packed>,
     /// `ln` prior odds of the posterior, per device.
     pub log_odds: Vec<f64>,
     /// Thresholds of the decision, per device.
@@ -51,16 +92,15 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub fn new(batch: &FrameBatch, log_odds: Vec<f64>, thresholds: Vec<f64>) -> Self {
-        let pilots = &batch.model.pilots;
-        let scale = 1.0 / pilots.energy.sqrt();
-        Self {
-            adjoint: Panels::new(pilots.columns, pilots.length, |i, l| pilots.at(l, i).conj() * scale),
-            forward: Panels::new(pilots.length, pilots.columns, |l, i| pilots.at(l, i) * scale),
-            log_odds,
-            thresholds,
-        }
+    pub fn new(pilots: Arc<Packed>, log_odds: Vec<f64>, thresholds: Vec<f64>) -> Self {
+        Self { pilots, log_odds, thresholds }
     }
+}
+
+/// Rows of a block: whole devices and whole panels.
+fn rows_of_block(batch: &FrameBatch) -> usize {
+    let unit = TILE * batch.model.sequences();
+    (BLOCK / batch.model.antennas).max(FEWEST_ROWS).div_ceil(unit) * unit
 }
 
 /// A complex matrix for every lane, one antenna after the other: `[M, rows]`.
@@ -143,10 +183,8 @@ pub(super) struct Workspace<V> {
 impl<V: Lanes<Number = f32>> Workspace<V> {
     pub fn new(batch: &FrameBatch) -> Self {
         let model = &batch.model;
-        let (l, k, m, q) = (model.pilot_length(), model.columns(), model.antennas, model.sequences());
-        // Whole devices and whole panels.
-        let unit = TILE * q;
-        let rows = (BLOCK / m).max(FEWEST_ROWS).div_ceil(unit) * unit;
+        let (l, k, m) = (model.pilot_length(), model.columns(), model.antennas);
+        let rows = rows_of_block(batch);
         let zeros = vec![V::ZERO; rows];
         Self {
             y: Matrix::zeros(l, m),
@@ -362,7 +400,7 @@ fn visit_devices<V: Lanes<Number = f32>, const FMA: bool>(
     let devices = block.z.rows / q;
     for (visit, beta) in beta.chunks(devices).enumerate() {
         let rows = visit * block.z.rows..visit * block.z.rows + beta.len() * q;
-        matched_filter::<_, FMA>(&shared.adjoint, r, rows.clone(), x, visit, &mut block.z);
+        matched_filter::<_, FMA>(&shared.pilots.adjoint, r, rows.clone(), x, visit, &mut block.z);
         let count = rows.len();
         row_energies::<_, FMA>(&block.z, &mut block.energies[..count]);
         let llr = &mut llr[rows.clone()];
@@ -404,7 +442,7 @@ fn visit_devices<V: Lanes<Number = f32>, const FMA: bool>(
         x.counts[visit] = living;
         shrink_rows(block, count, x, visit, options.damping as f32, mask);
         if !last {
-            subtract_product::<_, FMA>(&shared.forward, block, x, visit, rows, next);
+            subtract_product::<_, FMA>(&shared.pilots.forward, block, x, visit, rows, next);
         }
     }
     identity
@@ -598,8 +636,7 @@ fn subtract_product<V: Lanes<Number = f32>, const FMA: bool>(
     let dense = live.len() == rows.len();
     for antenna in 0..x.antennas {
         let (b_re, b_im) = (&re[antenna * x.rows..][..x.rows], &im[antenna * x.rows..][..x.rows]);
-        for (first, count, panel) in forward.panels_from(0) {
-            let panel = &panel[rows.clone()];
+        for (first, count, panel) in forward.of_block(rows.clone()) {
             let at = next.at(antenna, first);
             let to = [&mut next.re[at..at + count], &mut next.im[at..at + count]];
             if dense {

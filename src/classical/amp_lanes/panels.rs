@@ -1,5 +1,9 @@
 //! Products of the pilots with matrices of lanes.
 
+use std::ops::Range;
+
+use rayon::prelude::*;
+
 use crate::arithmetic::lanes::Lanes;
 use crate::scenario::C64;
 
@@ -10,7 +14,8 @@ pub(super) const TILE: usize = 5;
 /// One entry of each row of a panel, (re, im).
 pub(super) type Entries = [[f32; 2]; TILE];
 
-/// A matrix as panels of `TILE` rows, `[rows/TILE, depth]`.
+/// A matrix as panels of `TILE` rows, some columns at a time: `[blocks, rows/TILE, columns of a block]`. What a product of one
+/// block reads lies side by side.
 pub(super) struct Panels {
     data: Vec<Entries>,
     rows: usize,
@@ -18,24 +23,46 @@ pub(super) struct Panels {
 }
 
 impl Panels {
-    pub fn new(rows: usize, depth: usize, entry: impl Fn(usize, usize) -> C64) -> Self {
-        let mut data = vec![[[0.0; 2]; TILE]; rows.div_ceil(TILE) * depth];
-        for r in 0..rows {
-            for k in 0..depth {
-                let v = entry(r, k);
-                data[r / TILE * depth + k][r % TILE] = [v.re as f32, v.im as f32];
-            }
-        }
+    /// By all threads: with many devices and few frames, packing alone is a tenth of the work.
+    pub fn new(rows: usize, depth: usize, block: usize, entry: impl Fn(usize, usize) -> C64 + Sync) -> Self {
+        let panels = rows.div_ceil(TILE);
+        let mut data = vec![[[0.0; 2]; TILE]; panels * depth];
+        data.par_chunks_mut(block * panels).enumerate().for_each(|(b, part)| {
+            part.par_chunks_mut(block.min(depth - b * block)).enumerate().for_each(|(p, panel)| {
+                for (k, entries) in panel.iter_mut().enumerate() {
+                    for (r, to) in (p * TILE..rows).zip(entries) {
+                        let v = entry(r, b * block + k);
+                        *to = [v.re as f32, v.im as f32];
+                    }
+                }
+            });
+        });
         Self { data, rows, depth }
     }
 
-    /// Panels from a row on, a multiple of `TILE`: the distance of their first row from there, the number of rows that exist,
-    /// and their entries.
+    /// Panels of a matrix of one block from a row on, a multiple of `TILE`: the distance of their first row from there, the
+    /// number of rows that exist, and their entries.
     #[inline(always)]
     pub fn panels_from(&self, row: usize) -> impl Iterator<Item = (usize, usize, &[Entries])> {
+        self.parts(row, &self.data[row / TILE * self.depth..], self.depth)
+    }
+
+    /// The same for all rows and the columns of one block.
+    #[inline(always)]
+    pub fn of_block(&self, columns: Range<usize>) -> impl Iterator<Item = (usize, usize, &[Entries])> {
+        let panels = self.rows.div_ceil(TILE);
+        self.parts(0, &self.data[columns.start * panels..columns.end * panels], columns.len())
+    }
+
+    #[inline(always)]
+    fn parts<'a>(
+        &self,
+        row: usize,
+        data: &'a [Entries],
+        columns: usize,
+    ) -> impl Iterator<Item = (usize, usize, &'a [Entries])> + use<'a> {
         let rows = self.rows - row;
-        let panels = self.data[row / TILE * self.depth..].chunks_exact(self.depth).enumerate();
-        panels.map(move |(p, panel)| (p * TILE, TILE.min(rows - p * TILE), panel))
+        data.chunks_exact(columns).enumerate().map(move |(p, panel)| (p * TILE, TILE.min(rows - p * TILE), panel))
     }
 }
 

@@ -1,5 +1,3 @@
-use std::marker::PhantomData;
-
 use super::super::amp::Amp;
 use super::*;
 use crate::arithmetic::kernels::has_wide_vectors;
@@ -58,8 +56,8 @@ fn eight_frames_side_by_side_decide_as_one_at_a_time_in_double_precision() {
             [(false, 1.0, Onsager::Matrix), (true, 0.6, Onsager::Matrix), (false, 0.7, Onsager::Scalar)]
         {
             let options = AmpOptions { iterations: 12, damping, threshold: Threshold::MAP, onsager, section };
-            let single = Amp::<f32> { options: options.clone(), precision: PhantomData }.detect(batch).unwrap();
-            let double = Amp::<f64> { options, precision: PhantomData }.detect(batch).unwrap();
+            let single = Amp::<f32>::new(options.clone()).detect(batch).unwrap();
+            let double = Amp::<f64>::new(options).detect(batch).unwrap();
             close(&single, &double, &format!("link {link}, section {section}, damping {damping}"));
             let differ = single.activity.iter().zip(&double.activity).filter(|(a, b)| a != b).count();
             assert!(differ <= 1, "link {link}: {differ} decisions differ");
@@ -75,7 +73,7 @@ fn sixteen_frames_side_by_side_are_eight_twice_bit_for_bit() {
     for (link, batch) in links().iter().enumerate() {
         for damping in [1.0, 0.6] {
             let options = AmpOptions { damping, ..AmpOptions::default() };
-            let amp = Amp::<f32> { options, precision: PhantomData };
+            let amp = Amp::<f32>::new(options);
             let (narrow, wide) = (amp.side_by_side(batch, false).unwrap(), amp.side_by_side(batch, true).unwrap());
             assert_eq!(narrow.activity, wide.activity, "link {link}");
             assert_eq!(narrow.score, wide.score, "link {link}");
@@ -87,7 +85,7 @@ fn sixteen_frames_side_by_side_are_eight_twice_bit_for_bit() {
 #[test]
 fn neighbours_change_no_bit_of_a_frame() {
     let batch = &links()[3];
-    let amp = Amp::<f32> { options: AmpOptions::default(), precision: PhantomData };
+    let amp = Amp::<f32>::new(AmpOptions::default());
     let (all, last) = (amp.detect(batch).unwrap(), amp.detect(&part(batch, 4, 5)).unwrap());
     let n = batch.model.devices();
     assert_eq!(all.activity[4 * n..], last.activity);
@@ -98,7 +96,7 @@ fn neighbours_change_no_bit_of_a_frame() {
 #[test]
 fn an_overflowing_frame_keeps_its_last_finite_iterate_and_harms_nobody() {
     let mut batch = links().remove(1);
-    let amp = Amp::<f32> { options: AmpOptions::default(), precision: PhantomData };
+    let amp = Amp::<f32>::new(AmpOptions::default());
     let before = amp.detect(&batch).unwrap();
     let per_frame = batch.y.len() / batch.frames;
     batch.y[..per_frame].iter_mut().for_each(|v| *v *= 1e18);
@@ -106,4 +104,13 @@ fn an_overflowing_frame_keeps_its_last_finite_iterate_and_harms_nobody() {
     assert!(after.score.iter().all(|s| s.is_finite()), "an infinite score");
     let n = batch.model.devices();
     assert_eq!(before.score[n..], after.score[n..]);
+}
+
+#[test]
+fn packed_pilots_are_those_of_the_batch() {
+    let (amp, links) = (Amp::<f32>::new(AmpOptions::default()), links());
+    let fresh = |batch: &FrameBatch| Amp::<f32>::new(AmpOptions::default()).detect(batch).unwrap();
+    for i in [1, 1, 2, 1, 3, 3] {
+        assert_eq!(amp.detect(&links[i]).unwrap().score, fresh(&links[i]).score, "link {i}");
+    }
 }
