@@ -61,7 +61,10 @@ impl Packed {
 
 /// The packed pilots of the last batch: most batches follow one with the same pilots.
 #[derive(Default)]
-pub(super) struct LastPacked(Mutex<Option<(Weak<Pilots>, usize, Arc<Packed>)>>);
+pub(super) struct LastPacked(Mutex<Option<Last>>);
+
+/// Pilots, rows of a block, and what was packed of them.
+type Last = (Weak<Pilots>, usize, Arc<Packed>);
 
 impl LastPacked {
     /// Those of this batch.
