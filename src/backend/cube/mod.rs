@@ -1,7 +1,10 @@
-//! CubeCL bodies: one thread per output entry; a workgroup per frame factorises.
+//! CubeCL bodies: one thread per output entry, or per frame and column; a workgroup per frame factorises.
 //!
 //! Of the covariance statistics, the Cholesky factorisation and the triangular systems are kernels. The products between
 //! them are matrix products of burn, as in the default body.
+
+mod entry;
+mod shrink;
 
 use burn::backend::TensorMetadata;
 use burn::backend::tensor::FloatTensor;
@@ -13,6 +16,7 @@ use cubecl::calculate_cube_count_elemwise;
 use cubecl::prelude::*;
 
 use super::covariance::{self, Triangular};
+use super::entry::EntryPart;
 use super::ops::Backend;
 use super::sweep;
 
@@ -379,6 +383,22 @@ impl Backend for CubeBackend {
             elem,
         );
         out
+    }
+
+    fn group_shrink(z: T, tau: T, antennas: usize) -> T {
+        shrink::group_shrink(z, tau, antennas)
+    }
+
+    fn group_shrink_backward(z: T, tau: T, g: T, antennas: usize) -> (T, T) {
+        shrink::group_shrink_backward(z, tau, g, antennas)
+    }
+
+    fn entry_denoise(z: T, omega: T, a: T, offset: T, antennas: usize, part: EntryPart) -> T {
+        entry::entry_denoise([z, omega, a, offset], antennas, part)
+    }
+
+    fn entry_denoise_backward(z: T, omega: T, a: T, offset: T, g: T, antennas: usize, part: EntryPart) -> (T, T, T, T) {
+        entry::entry_denoise_backward([z, omega, a, offset], g, antennas, part)
     }
 
     fn coordinate_sweep(log_odds: T, s: T, y: T, antennas: usize, sweeps: usize, noise_var: f64) -> T {
