@@ -122,26 +122,9 @@ fn entry_backward_kernel<F: Float>(
 pub(super) fn entry_denoise(inputs: [T; 4], antennas: usize, part: EntryPart) -> T {
     let [z, omega, a, offset] = inputs.map(into_contiguous);
     let (rows, width) = (z.shape()[0], z.shape()[1]);
-    let slope = part == EntryPart::Slope;
+    let (threads, slope) = (rows / antennas * width / 2, part == EntryPart::Slope);
     let out = if slope { empty(&z, [rows / antennas, width / 2]) } else { empty(&z, [rows, width]) };
-    let client = out.client.clone();
-    let dim = CubeDim::new_1d(UNITS);
-    let count = calculate_cube_count_elemwise(&client, omega.shape().num_elements(), dim);
-    let elem = burn::backend::cubecl::dtype_to_elem_type(out.dtype);
-    entry_kernel::launch(
-        &client,
-        count,
-        dim,
-        z.into_tensor_arg(),
-        omega.into_tensor_arg(),
-        a.into_tensor_arg(),
-        offset.into_tensor_arg(),
-        out.clone().into_tensor_arg(),
-        antennas as u32,
-        (width / 2) as u32,
-        slope,
-        elem,
-    );
+    let out = launch!(entry_kernel, [z, omega, a, offset], out, threads, antennas, width / 2, slope);
     if slope { CubeBackend::float_sum_dim(out, 1) } else { out }
 }
 
@@ -150,28 +133,16 @@ pub(super) fn entry_denoise_backward(inputs: [T; 4], g: T, antennas: usize, part
     let g = into_contiguous(g);
     let (rows, width) = (z.shape()[0], z.shape()[1]);
     let (frames, columns) = (rows / antennas, width / 2);
-    let by_z = empty(&z, [rows, width]);
-    // Side by side: a kernel may have eight buffers on some devices.
-    let others = empty(&z, [frames, 3 * columns]);
-    let client = by_z.client.clone();
-    let dim = CubeDim::new_1d(UNITS);
-    let count = calculate_cube_count_elemwise(&client, frames * columns, dim);
-    let elem = burn::backend::cubecl::dtype_to_elem_type(by_z.dtype);
-    entry_backward_kernel::launch(
-        &client,
-        count,
-        dim,
-        z.into_tensor_arg(),
-        omega.into_tensor_arg(),
-        a.into_tensor_arg(),
-        offset.into_tensor_arg(),
-        g.into_tensor_arg(),
-        by_z.clone().into_tensor_arg(),
-        others.clone().into_tensor_arg(),
-        antennas as u32,
-        columns as u32,
-        part == EntryPart::Slope,
-        elem,
+    // Three gradients side by side: a kernel may have eight buffers on some devices.
+    let (by_z, others) = (empty(&z, [rows, width]), empty(&z, [frames, 3 * columns]));
+    let (by_z, others) = launch!(
+        entry_backward_kernel,
+        [z, omega, a, offset, g],
+        [by_z = by_z, others = others],
+        frames * columns,
+        antennas,
+        columns,
+        part == EntryPart::Slope
     );
     let of = |i: usize| {
         let columns = Slice::from(i * columns..(i + 1) * columns);

@@ -3,9 +3,6 @@
 //! Of the covariance statistics, the Cholesky factorisation and the triangular systems are kernels. The products between
 //! them are matrix products of burn, as in the default body.
 
-mod entry;
-mod shrink;
-
 use burn::backend::TensorMetadata;
 use burn::backend::tensor::FloatTensor;
 use burn::tensor::Shape;
@@ -24,6 +21,40 @@ type T = FloatTensor<CubeBackend>;
 
 /// Threads of a workgroup.
 const UNITS: u32 = 64;
+
+/// Launches a kernel of contiguous inputs and outputs over `threads` threads; gives the outputs back.
+macro_rules! launch {
+    (
+        $kernel:ident, [$($input:expr),+], [$($name:ident = $out:expr),+],
+        $threads:expr, $antennas:expr, $columns:expr $(, $flag:expr)?
+    ) => {{
+        $(let $name: T = $out;)+
+        let like = [$(&$name),+][0];
+        let (client, elem) = (like.client.clone(), burn::backend::cubecl::dtype_to_elem_type(like.dtype));
+        let dim = CubeDim::new_1d(UNITS);
+        // Spread over several grid dimensions: one holds 65535 workgroups at most.
+        let count = calculate_cube_count_elemwise(&client, $threads, dim);
+        $kernel::launch(
+            &client,
+            count,
+            dim,
+            $($input.into_tensor_arg(),)+
+            $($name.clone().into_tensor_arg(),)+
+            $antennas as u32,
+            $columns as u32,
+            $($flag,)?
+            elem,
+        );
+        ($($name),+)
+    }};
+    ($kernel:ident, [$($input:expr),+], $out:expr, $threads:expr, $antennas:expr, $columns:expr $(, $flag:expr)?) => {
+        launch!($kernel, [$($input),+], [out = $out], $threads, $antennas, $columns $(, $flag)?)
+    };
+}
+
+// Behind the macro that they use.
+mod entry;
+mod shrink;
 
 /// `out[f, k] = sum_m a_re b_re + a_im b_im`; a thread per frame and sequence.
 #[cube(launch)]
@@ -258,43 +289,18 @@ fn empty<const D: usize>(like: &T, shape: [usize; D]) -> T {
     CubeTensor::new_contiguous(like.client.clone(), like.device.clone(), shape, buffer, like.dtype)
 }
 
-/// Launches a kernel of two inputs and one output over `threads` threads.
-macro_rules! launch {
-    ($kernel:ident, $a:expr, $b:expr, $out:expr, $threads:expr, $antennas:expr, $columns:expr $(, $flag:expr)?) => {{
-        let (a, b, out): (T, T, T) = ($a, $b, $out);
-        let client = out.client.clone();
-        let dim = CubeDim::new_1d(UNITS);
-        // Spread over several grid dimensions: one holds 65535 workgroups at most.
-        let count = calculate_cube_count_elemwise(&client, $threads, dim);
-        let elem = burn::backend::cubecl::dtype_to_elem_type(out.dtype);
-        $kernel::launch(
-            &client,
-            count,
-            dim,
-            a.into_tensor_arg(),
-            b.into_tensor_arg(),
-            out.clone().into_tensor_arg(),
-            $antennas as u32,
-            $columns as u32,
-            $($flag,)?
-            elem,
-        );
-        out
-    }};
-}
-
 /// [`outer_kernel`] on contiguous tensors.
 fn outer(a: T, b: T, antennas: usize, symmetric: bool) -> T {
     let (rows, columns) = (a.shape()[0], a.shape()[1] / 2);
     let out = empty(&a, [rows, 2 * antennas]);
-    launch!(outer_kernel, a, b, out, rows * antennas, antennas, columns, symmetric)
+    launch!(outer_kernel, [a, b], out, rows * antennas, antennas, columns, symmetric)
 }
 
 /// [`apply_kernel`] on contiguous tensors.
 fn apply(j: T, x: T, antennas: usize) -> T {
     let (rows, width) = (x.shape()[0], x.shape()[1]);
     let out = empty(&x, [rows, width]);
-    launch!(apply_kernel, j, x, out, rows * width / 2, antennas, width / 2)
+    launch!(apply_kernel, [j, x], out, rows * width / 2, antennas, width / 2)
 }
 
 /// Factorisation on the device.
@@ -327,7 +333,7 @@ impl Triangular<CubeBackend> for Kernels {
         let (factor, x) = (into_contiguous(factor), into_contiguous(x));
         let (frames, length, columns) = (x.shape()[0], x.shape()[1] / 2, x.shape()[2]);
         let out = empty(&x, [frames, 2 * length, columns]);
-        launch!(solve_kernel, factor, x, out, frames * columns, length, columns, adjoint)
+        launch!(solve_kernel, [factor, x], out, frames * columns, length, columns, adjoint)
     }
 }
 
@@ -340,14 +346,14 @@ impl Backend for CubeBackend {
         let (a, b) = (into_contiguous(a), into_contiguous(b));
         let (rows, columns) = (a.shape()[0], a.shape()[1] / 2);
         let out = empty(&a, [rows / antennas, columns]);
-        launch!(row_dot_kernel, a, b, out, rows / antennas * columns, antennas, columns)
+        launch!(row_dot_kernel, [a, b], out, rows / antennas * columns, antennas, columns)
     }
 
     fn row_scale(z: T, c: T, antennas: usize) -> T {
         let (z, c) = (into_contiguous(z), into_contiguous(c));
         let (rows, width) = (z.shape()[0], z.shape()[1]);
         let out = empty(&z, [rows, width]);
-        launch!(row_scale_kernel, z, c, out, rows * width, antennas, width / 2)
+        launch!(row_scale_kernel, [z, c], out, rows * width, antennas, width / 2)
     }
 
     fn row_onsager(z: T, t: T, r: T, antennas: usize) -> T {

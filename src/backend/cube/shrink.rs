@@ -84,47 +84,21 @@ pub(super) fn group_shrink(z: T, tau: T, antennas: usize) -> T {
     let (z, tau) = (into_contiguous(z), into_contiguous(tau));
     let (rows, width) = (z.shape()[0], z.shape()[1]);
     let out = empty(&z, [rows, width]);
-    let client = out.client.clone();
-    let dim = CubeDim::new_1d(UNITS);
-    let count = calculate_cube_count_elemwise(&client, tau.shape().num_elements(), dim);
-    let elem = burn::backend::cubecl::dtype_to_elem_type(out.dtype);
-    shrink_kernel::launch(
-        &client,
-        count,
-        dim,
-        z.into_tensor_arg(),
-        tau.into_tensor_arg(),
-        out.clone().into_tensor_arg(),
-        antennas as u32,
-        (width / 2) as u32,
-        TINY as f32,
-        elem,
-    );
-    out
+    launch!(shrink_kernel, [z, tau], out, rows / antennas * width / 2, antennas, width / 2, TINY as f32)
 }
 
 pub(super) fn group_shrink_backward(z: T, tau: T, g: T, antennas: usize) -> (T, T) {
     let (z, tau, g) = (into_contiguous(z), into_contiguous(tau), into_contiguous(g));
     let (rows, width) = (z.shape()[0], z.shape()[1]);
-    let by_z = empty(&z, [rows, width]);
-    let by_tau = empty(&z, [rows / antennas, width / 2]);
-    let client = by_z.client.clone();
-    let dim = CubeDim::new_1d(UNITS);
-    let count = calculate_cube_count_elemwise(&client, tau.shape().num_elements(), dim);
-    let elem = burn::backend::cubecl::dtype_to_elem_type(by_z.dtype);
-    shrink_backward_kernel::launch(
-        &client,
-        count,
-        dim,
-        z.into_tensor_arg(),
-        tau.into_tensor_arg(),
-        g.into_tensor_arg(),
-        by_z.clone().into_tensor_arg(),
-        by_tau.clone().into_tensor_arg(),
-        antennas as u32,
-        (width / 2) as u32,
-        TINY as f32,
-        elem,
-    );
-    (by_z, by_tau)
+    let (by_z, by_tau) = (empty(&z, [rows, width]), empty(&z, [rows / antennas, width / 2]));
+    let threads = rows / antennas * width / 2;
+    launch!(
+        shrink_backward_kernel,
+        [z, tau, g],
+        [by_z = by_z, by_tau = by_tau],
+        threads,
+        antennas,
+        width / 2,
+        TINY as f32
+    )
 }

@@ -14,11 +14,17 @@ pub(super) struct Gain<V> {
     pub offset: V,
 }
 
+/// `beta/(beta + tau2)`.
+#[inline(always)]
+pub(super) fn wiener<V: Lanes<Number = f32>>(beta: V, tau2: V) -> V {
+    beta.zip(tau2, |b, t| b / (b + t))
+}
+
 impl<V: Lanes<Number = f32>> Gain<V> {
     /// `inverse` is `1/tau2`.
     #[inline(always)]
     pub fn new(beta: V, tau2: V, inverse: V, antennas: usize) -> Self {
-        let omega = beta.zip(tau2, |b, t| b / (b + t));
+        let omega = wiener(beta, tau2);
         let offset = beta.zip(inverse, |b, i| antennas as f32 * log1p_of_positive(b * i));
         Self { omega, slope: omega.zip(inverse, |o, i| o * i), offset }
     }

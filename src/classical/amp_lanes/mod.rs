@@ -21,7 +21,7 @@ mod tests;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use denoise::{Gain, Shrinkage, choose, posterior};
+use denoise::{Gain, Shrinkage, choose, posterior, wiener};
 use panels::{Panels, TILE, To, product};
 
 use super::amp::AmpOptions;
@@ -428,7 +428,7 @@ fn visit_devices<V: Lanes<Number = f32>, const FMA: bool>(
         let mut omega = of_device.omega;
         for j in 0..count {
             if !*uniform && j % q == 0 {
-                omega = beta[j / q].zip(tau2, |b, t| b / (b + t));
+                omega = wiener(beta[j / q], tau2);
             }
             let Shrinkage { share, shrink, curve } = Shrinkage::new(block.weights[j], block.energies[j], omega, tau2);
             identity = identity.zip(share, |a, b| a + b);
@@ -512,6 +512,7 @@ fn shrink_rows<V: Lanes<Number = f32>>(
     mask: Option<V>,
 ) {
     let (part, m, rows) = (x.part(index), x.antennas, x.rows);
+    let full = 2 * x.counts[index] >= count;
     let shrink = &block.shrink[..count];
     for (z, x_plane) in [(&mut block.z.re, &mut x.re), (&mut block.z.im, &mut x.im)] {
         let x_plane = &mut x_plane[part.clone()];
@@ -523,7 +524,7 @@ fn shrink_rows<V: Lanes<Number = f32>>(
                     *to = if let Some(alive) = mask { choose(alive, mixed, *to) } else { mixed };
                 }
             }
-        } else if 2 * x.counts[index] >= count {
+        } else if full {
             for (z, to) in z.chunks_exact(rows).zip(x_plane.chunks_exact_mut(rows)) {
                 let factors = V::flat(z).iter().zip(V::flat(shrink));
                 for (to, (z, shrink)) in V::flat_mut(to).iter_mut().zip(factors) {
@@ -539,7 +540,7 @@ fn shrink_rows<V: Lanes<Number = f32>>(
             }
         }
     }
-    x.full[index] = x.all || 2 * x.counts[index] >= count;
+    x.full[index] = x.all || full;
 }
 
 /// Adds to the upper triangle of `J^T = sum_i weight_i conj(z_i) z_i^T`.
