@@ -8,16 +8,17 @@ use std::path::Path;
 use std::sync::Arc;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use grantfree::classical::build;
-use grantfree::config::{
-    DetectorConfig, DetectorKind, ModelConfig, NomaConfig, Precision, ScenarioConfig, ScenarioKind, SignatureKind,
-    kind_name,
-};
-use grantfree::detection::Detector;
-use grantfree::io::read_frames;
-use grantfree::models::mampnet::{MampDetector, MampNet, side_of};
+use grantfree::config::{DetectorConfig, DetectorKind, kind_name};
+use grantfree::detect::Precision;
+use grantfree::detect::build;
+use grantfree::link::Detector;
+use grantfree::link::{FrameBatch, Split};
+use grantfree::scenario::Scenario;
+use grantfree::scenario::files::read_frames;
 use grantfree::scenario::signatures::signature_set;
-use grantfree::scenario::{FrameBatch, Scenario, Split};
+use grantfree::scenario::{NomaConfig, ScenarioConfig, ScenarioKind, SignatureKind};
+use grantfree::systems::mampnet::ModelConfig;
+use grantfree::systems::mampnet::{MampDetector, MampNet, side_of};
 
 const FRAMES: usize = 32;
 

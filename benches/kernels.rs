@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use criterion::{Bencher, Criterion, criterion_group, criterion_main};
-use grantfree::backend::{
+use grantfree::tensor::{
     ShrinkRule, coordinate_sweep, covariance_filter, covariance_score, group_shrink, row_dot, row_onsager, row_scale,
     row_shrink, section_posterior,
 };

@@ -10,15 +10,16 @@ mod support;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use grantfree::backend::{BackendChoice, Chosen, choose, keep_freed_memory, on_workers};
-use grantfree::classical::build;
-use grantfree::config::{
-    DetectorConfig, DetectorKind, NomaConfig, Precision, ScenarioConfig, ScenarioKind, SignatureKind,
-};
-use grantfree::detection::Detector;
+use grantfree::config::{DetectorConfig, DetectorKind};
+use grantfree::detect::Precision;
+use grantfree::detect::build;
 use grantfree::experiment::load_detector;
+use grantfree::link::Detector;
+use grantfree::link::{FrameBatch, Split};
+use grantfree::scenario::Scenario;
 use grantfree::scenario::signatures::signature_set;
-use grantfree::scenario::{FrameBatch, Scenario, Split};
+use grantfree::scenario::{NomaConfig, ScenarioConfig, ScenarioKind, SignatureKind};
+use grantfree::tensor::{BackendChoice, Chosen, choose, keep_freed_memory, on_workers};
 use support::{coherent, gaussian_pilots, unit_gain};
 
 /// Frames of a row at least, and seconds after which a row ends.

@@ -8,12 +8,15 @@ mod support;
 use std::time::Instant;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use grantfree::backend::coordinate_sweep;
-use grantfree::config::{DecoderConfig, DecoderForm, ScenarioConfig, TrainingConfig};
-use grantfree::models::access::{FrameTensors, Labels, cross_entropy};
-use grantfree::models::autoencoder::AutoEncoderTask;
-use grantfree::scenario::{Scenario, Split};
+use grantfree::link::Split;
+use grantfree::scenario::Scenario;
+use grantfree::scenario::ScenarioConfig;
+use grantfree::systems::access::{FrameTensors, Labels, cross_entropy};
+use grantfree::systems::autoencoder::AutoEncoderTask;
+use grantfree::systems::autoencoder::{DecoderConfig, DecoderForm};
+use grantfree::tensor::coordinate_sweep;
 use grantfree::training::TrainTask;
+use grantfree::training::TrainingConfig;
 
 const BATCH: usize = 32;
 const SWEEPS: usize = 55;
@@ -67,7 +70,8 @@ fn inputs(scenario: &ScenarioConfig, device: &Device) -> Inputs {
     let draws = train.realize(0, BATCH);
     let batch = draws.observe(&train.pilots(0)).expect("the pilots fit");
     let frames = FrameTensors::from_frames(&batch, device);
-    let s = grantfree::complex::stack_pilots(&train.pilots(0), device) * frames.beta.clone().narrow(0, 0, 1).sqrt();
+    let s =
+        grantfree::tensor::complex::stack_pilots(&train.pilots(0), device) * frames.beta.clone().narrow(0, 0, 1).sqrt();
     let odds = Tensor::from_data(TensorData::new(vec![-(9.0_f32.ln()); 100], [1, 100]), &device.clone().autodiff());
     Inputs { odds: odds.require_grad(), s, frames, sent: Labels::one_hot(&draws, 1, device) }
 }

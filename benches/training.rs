@@ -5,13 +5,14 @@ mod support;
 
 use burn::optim::GradientsParams;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use grantfree::config::{ModelConfig, ModelForm, TrainingConfig};
-use grantfree::models::mampnet::MampTask;
+use grantfree::systems::mampnet::MampTask;
+use grantfree::systems::mampnet::{ModelConfig, ModelForm};
+use grantfree::training::TrainingConfig;
 use grantfree::training::{TrainTask, adam};
 
 fn steps(c: &mut Criterion) {
     // As the program does.
-    grantfree::backend::keep_freed_memory();
+    grantfree::tensor::keep_freed_memory();
     let shared = ModelConfig { layers: 8, ..ModelConfig::default() };
     let rows = [
         ("shared form, 8 layers", 128, shared.clone()),

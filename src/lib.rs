@@ -7,22 +7,25 @@
 //!
 //! Data flows one way: config -> scenario -> frames -> detector -> decisions -> metrics -> results -> report.
 //!
-//! | room | what it does |
+//! The modules from bottom to top; each uses only modules above it in this table, which a test of the repository checks:
+//!
+//! | module | what it holds |
 //! |---|---|
-//! | [`config`] | typed, validated experiment files |
-//! | [`scenario`] | the physics: activity, fading, path loss, pilots, noise, channel files -> frames |
-//! | [`detection`] | the one trait of classical and learned detectors |
-//! | [`classical`] | reference detectors and bounds in plain Rust |
-//! | `arithmetic` | complex loops on split planes for the processor's vector instructions |
-//! | [`backend`] | device choice, fused tensor kernels with hand-written gradients |
-//! | [`complex`] | complex arithmetic as stacked real tensors |
-//! | [`models`] | networks as burn modules |
-//! | [`training`] | phases, early stopping, atomic checkpoints, resume |
-//! | [`simulation`] | the Monte-Carlo engine: keyed randomness, stop rules, logs, shards, replay |
+//! | [`link`] | the vocabulary: pilots, frames, decisions, the one trait of all detectors, random streams |
+//! | `math` | complex planes, vector lanes, inverses, special functions |
 //! | [`metrics`] | error rates and their intervals |
-//! | [`experiment`] | one experiment file from training to report |
+//! | [`container`] | npz, safetensors, PyTorch state_dicts, verified folders, atomic writes |
+//! | [`scenario`] | the physics: activity, fading, path loss, pilots, noise, channel files -> frames |
+//! | [`detect`] | classical detectors, bounds and predictions in plain Rust |
+//! | [`tensor`] | device choice, fused tensor kernels with hand-written gradients, stacked complex tensors |
+//! | [`training`] | phases, early stopping, atomic checkpoints, resume |
+//! | [`systems`] | learned detectors: networks as burn modules, one folder per system |
+//! | [`config`] | experiment files, composed of the options that the modules below own |
+//! | [`results`] | results.json |
+//! | [`simulation`] | the Monte-Carlo engine: paired detectors, stop rules, logs, shards, replay |
+//! | `plot` | charts as SVG and PNG |
 //! | [`report`] | results.json -> csv, figures, report.html |
-//! | [`io`] | npz, safetensors, model bundles |
+//! | [`experiment`] | one experiment file from training to report |
 //! | [`cli`] | one file per command |
 //!
 //! # Example
@@ -30,12 +33,13 @@
 //! Frames of the default scenario, detected by AMP:
 //!
 //! ```
-//! use grantfree::config::{DetectorConfig, DetectorKind, ScenarioConfig};
-//! use grantfree::scenario::{Scenario, Split};
+//! use grantfree::config::{DetectorConfig, DetectorKind};
+//! use grantfree::link::Split;
+//! use grantfree::scenario::{Scenario, ScenarioConfig};
 //!
 //! let scenario = Scenario::new(&ScenarioConfig { devices: 40, ..Default::default() }, 1, Split::Test)?;
 //! let frames = scenario.realize(0, 4).observe(&scenario.pilots(0))?;
-//! let amp = grantfree::classical::build(&DetectorConfig::new(DetectorKind::Amp))?;
+//! let amp = grantfree::detect::build(&DetectorConfig::new(DetectorKind::Amp))?;
 //! let decisions = amp.detect(&frames)?;
 //! assert_eq!(decisions.activity.len(), 4 * 40);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -44,20 +48,21 @@
 #![deny(missing_docs)]
 #![recursion_limit = "256"]
 
-mod arithmetic;
-pub mod backend;
-pub mod classical;
 pub mod cli;
-pub mod complex;
 pub mod config;
-pub mod detection;
+pub mod container;
+pub mod detect;
 pub mod experiment;
-pub mod io;
+pub mod link;
+mod math;
 pub mod metrics;
-pub mod models;
+mod plot;
 pub mod report;
+pub mod results;
 pub mod scenario;
 pub mod simulation;
+pub mod systems;
+pub mod tensor;
 pub mod training;
 
 /// The examples of the README are compiled with the doc tests.

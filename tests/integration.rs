@@ -1,5 +1,6 @@
 //! The one integration-test binary: networks and kernels against references, and the `grantfree` binary as a user
 //! drives it.
 
+mod architecture;
 mod cli;
 mod numerics;

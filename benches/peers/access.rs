@@ -1,14 +1,17 @@
 //! Cases of systems A and B.
 
-use grantfree::classical::build;
-use grantfree::complex::stack_pilots;
-use grantfree::config::{
-    DecoderConfig, DecoderForm, DetectorConfig, DetectorKind, ModelConfig, ModelForm, Precision, ScenarioConfig,
-};
-use grantfree::models::access::{DrawTensors, FrameTensors};
-use grantfree::models::autoencoder::AutoEncoderTask;
-use grantfree::models::mampnet::{MampTask, StepBatch};
-use grantfree::scenario::{FrameBatch, Scenario, Split};
+use grantfree::config::{DetectorConfig, DetectorKind};
+use grantfree::detect::Precision;
+use grantfree::detect::build;
+use grantfree::link::{FrameBatch, Split};
+use grantfree::scenario::Scenario;
+use grantfree::scenario::ScenarioConfig;
+use grantfree::systems::access::{DrawTensors, FrameTensors};
+use grantfree::systems::autoencoder::AutoEncoderTask;
+use grantfree::systems::autoencoder::{DecoderConfig, DecoderForm};
+use grantfree::systems::mampnet::{MampTask, StepBatch};
+use grantfree::systems::mampnet::{ModelConfig, ModelForm};
+use grantfree::tensor::complex::stack_pilots;
 use grantfree::training::TrainTask;
 
 use crate::case::{Arrays, Case, device};
@@ -43,7 +46,7 @@ fn frames(config: &ScenarioConfig, count: usize) -> (FrameBatch, Arrays) {
 }
 
 /// Estimated rows `[F, K, M]` as the stacked `[F*M, 2K]` of unit noise and pilots.
-fn stack_rows(batch: &FrameBatch, x: &[grantfree::scenario::C64]) -> Vec<f32> {
+fn stack_rows(batch: &FrameBatch, x: &[grantfree::link::C64]) -> Vec<f32> {
     let (f, k, m) = (batch.frames, batch.model.columns(), batch.model.antennas);
     let scale = (batch.model.pilots.energy / batch.model.noise_var).sqrt();
     let mut out = vec![0.0; f * m * 2 * k];

@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use burn::tensor::Tensor;
-use grantfree::backend::{BackendChoice, choose};
-use grantfree::io::IoError;
-use grantfree::io::npz::NpzWriter;
-use grantfree::scenario::C64;
+use grantfree::container::IoError;
+use grantfree::container::npz::NpzWriter;
+use grantfree::link::C64;
+use grantfree::tensor::{BackendChoice, choose};
 
 /// Named arrays of an npz file.
 #[derive(Default)]

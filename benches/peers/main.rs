@@ -70,7 +70,7 @@ fn work(words: &[&str]) -> Result<(), Box<dyn std::error::Error>> {
 
 fn main() -> ExitCode {
     // As the program does.
-    grantfree::backend::keep_freed_memory();
+    grantfree::tensor::keep_freed_memory();
     // Cargo adds `--bench` when it starts a bench itself.
     let args: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
     let mut words: Vec<&str> = args.iter().map(String::as_str).collect();
@@ -83,7 +83,7 @@ fn main() -> ExitCode {
         println!("the worker of benches/peers/compare.py; nothing to measure without it");
         return ExitCode::SUCCESS;
     }
-    let done = grantfree::backend::on_workers(threads, || work(&words).map_err(|e| e.to_string()));
+    let done = grantfree::tensor::on_workers(threads, || work(&words).map_err(|e| e.to_string()));
     match done.expect("threads can be started") {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {

@@ -3,11 +3,13 @@
 use std::path::Path;
 
 use burn::tensor::{Tensor, TensorData};
-use grantfree::config::{LangevinConfig, ScoreConfig};
-use grantfree::detection::Detector;
-use grantfree::io::tensors;
-use grantfree::models::score::{NoisyImages, ScoreDetector, ScoreNet, ScoreTask, load_score};
-use grantfree::scenario::{C64, Scenario, Split};
+use grantfree::container::tensors;
+use grantfree::detect::LangevinConfig;
+use grantfree::link::Detector;
+use grantfree::link::{C64, Split};
+use grantfree::scenario::Scenario;
+use grantfree::systems::score::ScoreConfig;
+use grantfree::systems::score::{NoisyImages, ScoreDetector, ScoreNet, ScoreTask, load_score};
 use grantfree::training::TrainTask;
 
 use crate::case::{Arrays, Case, device};

@@ -1,7 +1,8 @@
 //! The case of system E.
 
-use grantfree::config::{NomaConfig, ReceiverConfig, ReceiverForm, SignatureKind};
-use grantfree::models::signature::{ReceiverTask, stack_signatures};
+use grantfree::scenario::{NomaConfig, SignatureKind};
+use grantfree::systems::signature::{ReceiverConfig, ReceiverForm};
+use grantfree::systems::signature::{ReceiverTask, stack_signatures};
 use grantfree::training::TrainTask;
 
 use crate::case::{Arrays, Case, device};

@@ -3,8 +3,8 @@
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Gradients, Tensor};
-use grantfree::config::TrainingConfig;
-use grantfree::models::named_tensors;
+use grantfree::systems::named_tensors;
+use grantfree::training::TrainingConfig;
 use grantfree::training::{Phase, TrainTask, adam};
 
 use crate::case::{Arrays, Case};

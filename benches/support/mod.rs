@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion};
-use grantfree::backend::{BackendChoice, choose};
-use grantfree::config::{PilotKind, ScenarioConfig, ScenarioKind};
+use grantfree::scenario::{PilotKind, ScenarioConfig, ScenarioKind};
+use grantfree::tensor::{BackendChoice, choose};
 
 /// Figure 7 at L = 40: 100 devices, 16 antennas, one bit. The defaults of a scenario, named so that they stay.
 pub fn scenario() -> ScenarioConfig {

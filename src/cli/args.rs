@@ -5,9 +5,10 @@ use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::backend::BackendChoice;
-use crate::config::{Activation, ActivationLaw, Assignment, SignatureKind};
-use crate::simulation::ProgressMode;
+use crate::cli::progress::ProgressMode;
+use crate::config::Assignment;
+use crate::scenario::{Activation, ActivationLaw, SignatureKind};
+use crate::tensor::BackendChoice;
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -334,7 +335,7 @@ impl FromStr for SignatureName {
 
 impl std::fmt::Display for SignatureName {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&crate::config::spelled(&self.0))
+        f.write_str(&crate::link::spelled(&self.0))
     }
 }
 

@@ -5,11 +5,13 @@ use std::time::Instant;
 
 use super::error::{CliError, say};
 use super::{CommonArgs, DetectArgs};
-use crate::config::{Assignment, ConfigError, DetectorConfig, DetectorKind, apply};
-use crate::detection::{Decisions, Detector};
-use crate::io::{Bundle, read_frames_as, write_decisions_as};
+use crate::config::{Assignment, DetectorConfig, DetectorKind, apply};
+use crate::container::Bundle;
+use crate::link::ConfigError;
+use crate::link::FrameBatch;
+use crate::link::{Decisions, Detector};
 use crate::metrics::{METRICS, MetricSums, SER, count_frames};
-use crate::scenario::FrameBatch;
+use crate::scenario::files::{read_frames_as, write_decisions_as};
 
 /// Detectors of `--detector`: those that need no training.
 const CLASSICAL: [&str; 23] = [
@@ -45,7 +47,7 @@ const CLASSICAL: [&str; 23] = [
 pub fn execute(args: &DetectArgs) -> Result<(), CliError> {
     // Wrong usage is found before a large file is read.
     let (name, detector) = match (&args.detector, &args.model) {
-        (Some(name), None) => (name.clone(), crate::classical::build(&detector_config(name, &args.common.set)?)?),
+        (Some(name), None) => (name.clone(), crate::detect::build(&detector_config(name, &args.common.set)?)?),
         (None, Some(bundle)) => (bundle.display().to_string(), load_model(bundle, &args.common)?),
         _ => return Err(CliError::Usage("detect needs either --detector NAME or --model BUNDLE".into())),
     };
@@ -133,7 +135,7 @@ fn summary(name: &str, frames: &FrameBatch, decisions: &Decisions, seconds: f64,
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Threshold;
+    use crate::detect::Threshold;
 
     fn sets(texts: &[&str]) -> Vec<Assignment> {
         texts.iter().map(|t| t.parse().unwrap()).collect()
@@ -153,7 +155,7 @@ mod tests {
     fn every_listed_name_is_a_kind_and_builds() {
         for name in CLASSICAL {
             let config = detector_config(name, &[]).unwrap();
-            assert!(crate::classical::build(&config).is_ok(), "{name}");
+            assert!(crate::detect::build(&config).is_ok(), "{name}");
         }
     }
 

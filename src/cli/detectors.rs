@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use super::CommonArgs;
 use super::error::CliError;
 use crate::config::{DetectorKind, Point};
-use crate::detection::Detector;
+use crate::container::Bundle;
 use crate::experiment::{before_choice, choose_thresholds};
-use crate::io::Bundle;
-use crate::simulation::Results;
+use crate::link::Detector;
+use crate::results::Results;
 
 /// Frame detectors in legend order, each with its id in the experiment file.
 pub(super) type NamedDetectors = Vec<(String, Box<dyn Detector>)>;

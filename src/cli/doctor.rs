@@ -10,10 +10,12 @@ use burn::tensor::Device;
 
 use super::DoctorArgs;
 use super::error::{CliError, say};
-use crate::backend::{Adapter, BackendChoice, Chosen, adapters, choose};
-use crate::config::{ModelConfig, ScenarioConfig, TrainingConfig};
-use crate::models::mampnet::MampTask;
+use crate::scenario::ScenarioConfig;
+use crate::systems::mampnet::MampTask;
+use crate::systems::mampnet::ModelConfig;
+use crate::tensor::{Adapter, BackendChoice, Chosen, adapters, choose};
 use crate::training::TrainTask;
+use crate::training::TrainingConfig;
 
 /// Largest relative difference of a loss or a gradient that single precision explains; measured are 1e-6 to 1e-5.
 const TOLERANCE: f64 = 1e-3;

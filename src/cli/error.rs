@@ -3,11 +3,11 @@
 use std::error::Error;
 use std::io::Write;
 
-use crate::classical::ClassicalError;
-use crate::config::ConfigError;
-use crate::detection::DetectError;
+use crate::container::IoError;
+use crate::detect::ClassicalError;
 use crate::experiment::ExperimentError;
-use crate::io::IoError;
+use crate::link::ConfigError;
+use crate::link::DetectError;
 use crate::report::ReportError;
 use crate::scenario::ScenarioError;
 use crate::simulation::SimulationError;
@@ -36,6 +36,9 @@ pub enum CliError {
     /// A simulation that failed, or a run folder that does not fit.
     #[error(transparent)]
     Simulation(SimulationError),
+    /// A results file that cannot be read or written.
+    #[error(transparent)]
+    Results(#[from] crate::results::ResultsError),
     /// A report that cannot be written.
     #[error(transparent)]
     Report(#[from] ReportError),
@@ -145,7 +148,7 @@ mod tests {
 
     #[test]
     fn the_chain_is_complete_and_says_nothing_twice() {
-        let missing = crate::io::npz::NpzFile::open(std::path::Path::new("no/such.npz")).unwrap_err();
+        let missing = crate::container::npz::NpzFile::open(std::path::Path::new("no/such.npz")).unwrap_err();
         let cause = missing.source().unwrap().to_string();
         let error = CliError::from(ScenarioError::Io { path: "no/such.npz".into(), source: missing });
         let text = chain(&error);

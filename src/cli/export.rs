@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 
 use super::error::{CliError, say};
 use super::{ExportArgs, ExportFormat};
-use crate::config::ScenarioConfig;
-use crate::io::npz::NpzWriter;
-use crate::io::tensors::{self, NamedTensor};
-use crate::io::{Bundle, IoError, atomic_write};
+use crate::container::npz::NpzWriter;
+use crate::container::tensors;
+use crate::container::tensors::NamedTensor;
+use crate::container::{Bundle, IoError, atomic_write};
+use crate::link::{C64, Split};
+use crate::scenario::Scenario;
+use crate::scenario::ScenarioConfig;
 use crate::scenario::signatures::IntegerSet;
-use crate::scenario::{C64, Scenario, Split};
 
 /// Verifies the bundle and writes its pilots and weights.
 ///

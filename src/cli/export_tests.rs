@@ -1,8 +1,8 @@
 use serde_json::json;
 
 use super::*;
-use crate::io::npz::NpzFile;
-use crate::io::{ManifestParts, write_bundle};
+use crate::container::npz::NpzFile;
+use crate::container::{ManifestParts, write_bundle};
 
 fn weights() -> Vec<NamedTensor> {
     vec![
@@ -70,14 +70,15 @@ fn pilots_that_were_not_learned_are_those_of_the_scenario() {
 fn a_score_network_is_exported_without_pilots_of_its_own() {
     use burn::module::Module;
 
-    use crate::config::{LangevinConfig, ScoreConfig};
-    use crate::models::score::{ScoreInfo, ScoreModel, ScoreNet, save_score};
-    use crate::scenario::StreamKey;
+    use crate::detect::LangevinConfig;
+    use crate::link::StreamKey;
+    use crate::systems::score::ScoreConfig;
+    use crate::systems::score::{ScoreInfo, ScoreModel, ScoreNet, save_score};
 
     let tmp = tempfile::tempdir().unwrap();
     let (dir, output) = (tmp.path().join("m"), tmp.path().join("m.safetensors"));
     let score = ScoreConfig { width: 2, depth: 1, ..ScoreConfig::default() };
-    let device = crate::backend::choose(crate::backend::BackendChoice::Auto).unwrap().device;
+    let device = crate::tensor::choose(crate::tensor::BackendChoice::Auto).unwrap().device;
     let net = ScoreNet::init(&score, &StreamKey::new(1, Split::Train, "test"), &device);
     let parameters = net.num_params();
     let langevin = LangevinConfig::default();
@@ -87,7 +88,7 @@ fn a_score_network_is_exported_without_pilots_of_its_own() {
     let mut read = tensors::read(&output).unwrap();
     let pilots = read.remove(read.iter().position(|t| t.0 == "pilots").unwrap());
     assert_eq!(pilots.1, [2, 0, 0]);
-    let mut want = crate::models::named_tensors(&net);
+    let mut want = crate::systems::named_tensors(&net);
     want.sort_by(|a, b| a.0.cmp(&b.0));
     read.sort_by(|a, b| a.0.cmp(&b.0));
     assert_eq!(read, want);

@@ -5,11 +5,11 @@ use serde_json::json;
 
 use super::ImportArgs;
 use super::error::{CliError, say};
-use crate::backend::choose;
-use crate::config::LangevinConfig;
-use crate::io::torch::Weights;
-use crate::models::score::torch::{ImportError, ImportOptions, Imported, import};
-use crate::models::score::{DEFAULT_ROW_THRESHOLD, ScoreInfo, save_score};
+use crate::container::torch::Weights;
+use crate::detect::LangevinConfig;
+use crate::systems::score::torch::{ImportError, ImportOptions, Imported, import};
+use crate::systems::score::{DEFAULT_ROW_THRESHOLD, ScoreInfo, save_score};
+use crate::tensor::choose;
 
 impl From<ImportError> for CliError {
     fn from(error: ImportError) -> Self {
@@ -76,7 +76,7 @@ mod tests {
 
     use super::*;
     use crate::cli::{Cli, Command};
-    use crate::io::Bundle;
+    use crate::container::Bundle;
 
     fn run(options: &[&str]) -> Result<(), CliError> {
         let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/ncsnv2.pt");

@@ -4,9 +4,10 @@ use std::path::{Component, Path};
 
 use super::MergeArgs;
 use super::error::{CliError, note, say};
-use crate::io::{Bundle, IoError};
+use crate::container::{Bundle, IoError};
 use crate::report::write_report;
-use crate::simulation::{RESULTS_FILE, Results, merge, write_results};
+use crate::results::{RESULTS_FILE, Results, write_results};
+use crate::simulation::merge;
 
 /// Joins the shards and writes results, trained bundles and report to `--out`.
 ///

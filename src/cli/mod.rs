@@ -11,7 +11,9 @@ mod error;
 mod evaluate;
 mod export;
 mod import;
+mod interrupt;
 mod merge;
+mod progress;
 mod replay;
 mod report;
 mod run;
@@ -23,7 +25,7 @@ mod tune;
 
 use clap::Parser;
 
-use crate::backend::{keep_freed_memory, on_workers};
+use crate::tensor::{keep_freed_memory, on_workers};
 
 pub use args::{
     Cli, Command, CommonArgs, DetectArgs, DoctorArgs, EvaluateArgs, ExportArgs, ExportFormat, ImportArgs, MergeArgs,

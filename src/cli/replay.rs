@@ -3,8 +3,9 @@
 use super::ReplayArgs;
 use super::error::{CliError, say};
 use crate::config::Point;
+use crate::results::read_results;
 use crate::scenario::Scenario;
-use crate::simulation::{ReplayedDetector, read_results, replay_frame};
+use crate::simulation::{ReplayedDetector, replay_frame};
 
 /// Computes the frame as the run did and prints what each detector decided.
 ///

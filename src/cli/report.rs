@@ -3,7 +3,7 @@
 use super::ReportArgs;
 use super::error::{CliError, say};
 use crate::report::write_report;
-use crate::simulation::read_results;
+use crate::results::read_results;
 
 /// Reads `results.json` and writes csv, figures and report.html into the same folder, or into `--out`.
 ///

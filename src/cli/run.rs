@@ -2,12 +2,13 @@
 
 use super::error::{CliError, note, say};
 use super::{CommonArgs, RunArgs};
-use crate::backend::choose;
+use crate::cli::interrupt;
+use crate::cli::progress::observer;
 use crate::config::{DetectorConfig, Experiment};
-use crate::detection::Detector;
+use crate::container::Bundle;
 use crate::experiment::{Mode, Outcome, Settings, execute as execute_experiment, load_detector_as};
-use crate::io::Bundle;
-use crate::simulation::{interrupt, observer};
+use crate::link::Detector;
+use crate::tensor::choose;
 
 use super::train_progress::train_observer;
 

@@ -5,13 +5,13 @@ use std::path::PathBuf;
 
 use super::error::{CliError, say};
 use super::{SignatureFormat, SignaturesArgs};
-use crate::config::{NomaConfig, SignatureKind};
-use crate::io::atomic_write;
-use crate::io::npz::NpzWriter;
+use crate::container::atomic_write;
+use crate::container::npz::NpzWriter;
+use crate::link::{C64, Pilots};
 use crate::scenario::signatures::{
     IntegerSet, correlation_matrix, integer_signatures, signature_set, weighted_correlation, weighted_welch_bound,
 };
-use crate::scenario::{C64, Pilots};
+use crate::scenario::{NomaConfig, SignatureKind};
 
 /// What is printed and exported.
 struct Report {

@@ -2,9 +2,11 @@
 
 use super::SimulateArgs;
 use super::error::{CliError, note, say};
-use crate::config::{Experiment, PilotRedraw, Point, ScenarioConfig, ScenarioKind};
-use crate::io::{Layout, write_frames_as};
-use crate::scenario::{Scenario, Split};
+use crate::config::{Experiment, Point};
+use crate::link::Split;
+use crate::scenario::Scenario;
+use crate::scenario::files::{Layout, write_frames_as};
+use crate::scenario::{PilotRedraw, ScenarioConfig, ScenarioKind};
 
 /// Largest batch that is held in memory, in bytes.
 const MEMORY_LIMIT: u64 = 8 << 30;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::error::note;
-use crate::simulation::ProgressMode;
+use crate::cli::progress::ProgressMode;
 use crate::training::{TrainEvent, TrainObserver};
 
 /// How often a line about steps is printed.

@@ -5,11 +5,12 @@ use std::path::Path;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::detector::{DetectorConfig, DetectorKind};
-use super::error::{ConfigError, check};
-use super::scenario::ScenarioConfig;
 use super::set::{Assignment, apply};
+use crate::config::{DetectorConfig, DetectorKind};
+use crate::link::Split;
+use crate::link::{ConfigError, check};
 use crate::metrics::{JAIN, METRICS, PROPERTIES, is_metric};
+use crate::scenario::ScenarioConfig;
 
 /// Which stream the frames of a simulation come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -20,6 +21,15 @@ pub enum FrameSplit {
     Test,
     /// Frames that hyper-parameters are chosen by.
     Validation,
+}
+
+impl From<FrameSplit> for Split {
+    fn from(split: FrameSplit) -> Self {
+        match split {
+            FrameSplit::Test => Self::Test,
+            FrameSplit::Validation => Self::Validation,
+        }
+    }
 }
 
 impl FrameSplit {

@@ -1,6 +1,6 @@
 //! `--set key=value`: one assignment to a dotted key of the file.
 
-use super::error::ConfigError;
+use crate::link::ConfigError;
 
 /// A parsed `key=value`.
 #[derive(Debug, Clone, PartialEq)]

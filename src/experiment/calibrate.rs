@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use num_complex::Complex64;
 
-use crate::classical::Spatial;
-use crate::config::{DetectorConfig, Point, RowCovariance, Threshold};
-use crate::detection::Detector;
+use crate::config::{DetectorConfig, Point};
+use crate::detect::Spatial;
+use crate::detect::{RowCovariance, Threshold};
+use crate::link::Detector;
+use crate::link::{Pilots, Split};
 use crate::metrics::ThresholdSearch;
-use crate::scenario::{Pilots, Scenario, Split};
+use crate::scenario::Scenario;
 
 use super::ExperimentError;
 
@@ -61,7 +63,7 @@ fn classical(config: &DetectorConfig, point: &Point, seed: u64) -> Result<Box<dy
         }
         _ => None,
     };
-    Ok(crate::classical::build_with(config, spatial.as_ref())?)
+    Ok(crate::detect::build_with(config, spatial.as_ref())?)
 }
 
 /// Covariance of the antennas of active devices, relative to their gains, over training frames.

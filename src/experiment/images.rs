@@ -2,12 +2,12 @@
 
 use super::train::{Trained, key};
 use super::{ExperimentError, Settings};
-use crate::complex::stack_pilots;
 use crate::config::Point;
-use crate::models::access::{DrawTensors, FrameTensors};
-use crate::models::mampnet::load_bundle;
+use crate::results::GreyImage;
 use crate::scenario::Scenario;
-use crate::simulation::GreyImage;
+use crate::systems::access::{DrawTensors, FrameTensors};
+use crate::systems::mampnet::load_bundle;
+use crate::tensor::complex::stack_pilots;
 
 /// Rows are antennas (or one row for vectors), columns are sequences; magnitudes relative to the root of the received
 /// power, so that near and far devices are seen on one scale.

@@ -1,7 +1,7 @@
 //! Where a run takes place, as far as it can be told.
 
-use crate::backend::Chosen;
-use crate::simulation::Machine;
+use crate::results::Machine;
+use crate::tensor::Chosen;
 
 /// Platform, processor, threads, backend and adapter.
 pub fn machine(device: &Chosen) -> Machine {

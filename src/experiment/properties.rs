@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::config::{ActivityLaw, DetectorKind, Point, ScenarioConfig, ScenarioKind};
-use crate::detection::Detector;
+use crate::config::{DetectorKind, Point};
+use crate::link::Detector;
+use crate::link::Pilots;
 use crate::metrics::{FRAME_MS, KKT_ITERATIONS, PROPERTIES, TIME_RATIO, pilot_coherence, welch_bound};
-use crate::scenario::{Pilots, Scenario};
-use crate::simulation::{DetectorResult, Properties, property};
+use crate::results::{DetectorResult, property};
+use crate::scenario::Scenario;
+use crate::scenario::{ActivityLaw, ScenarioConfig, ScenarioKind};
+use crate::simulation::Properties;
 
 /// Columns of one block: the devices of a group, or one device.
 fn block(scenario: &ScenarioConfig) -> usize {

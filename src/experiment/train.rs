@@ -7,28 +7,34 @@ use burn::module::Module;
 
 use super::calibrate::best_threshold;
 use super::{ExperimentError, Mode, Settings, Shared};
-use crate::backend::Chosen;
-use crate::config::{
-    AdmmConfig, DetectorConfig, DetectorKind, LangevinConfig, Point, ReceiverConfig, ReceiverForm, ScoreArchitecture,
-    SignatureKind, Threshold,
+use crate::config::{DetectorConfig, DetectorKind, Point};
+use crate::container::{file_sha256, sha256_hex};
+use crate::detect::{LangevinConfig, Threshold};
+use crate::link::Detector;
+use crate::link::Split;
+use crate::results::TrainingRecord;
+use crate::scenario::Scenario;
+use crate::scenario::SignatureKind;
+use crate::systems::autoencoder;
+use crate::systems::autoencoder::{
+    AutoEncoderDetector, AutoEncoderInfo, AutoEncoderTask, load_autoencoder, save_autoencoder,
 };
-use crate::detection::Detector;
-use crate::io::{file_sha256, sha256_hex};
-use crate::models::autoencoder::{
-    self, AutoEncoderDetector, AutoEncoderInfo, AutoEncoderTask, load_autoencoder, save_autoencoder,
+use crate::systems::mampnet::{BundleInfo, MampDetector, MampTask, load_bundle, save_bundle};
+use crate::systems::pc_admm;
+use crate::systems::pc_admm::AdmmConfig;
+use crate::systems::pc_admm::{PcAdmmDetector, PcAdmmInfo, PcAdmmTask, load_pc_admm, save_pc_admm};
+use crate::systems::score;
+use crate::systems::score::ScoreArchitecture;
+use crate::systems::score::{
+    ScoreDetector, ScoreInfo, ScoreModel, ScoreNet, ScoreTask, SetNet, load_score, save_score,
 };
-use crate::models::mampnet::{BundleInfo, MampDetector, MampTask, load_bundle, save_bundle};
-use crate::models::pc_admm::{self, PcAdmmDetector, PcAdmmInfo, PcAdmmTask, load_pc_admm, save_pc_admm};
-use crate::models::score::{
-    self, ScoreDetector, ScoreInfo, ScoreModel, ScoreNet, ScoreTask, SetNet, load_score, save_score,
-};
-use crate::models::signature::beam::{BeamTask, load_beam, save_beam};
-use crate::models::signature::{
-    self, ReceiverDetector, ReceiverInfo, ReceiverTask, Sizes, load_receiver, save_receiver,
-};
-use crate::models::system_of;
-use crate::scenario::{Scenario, Split};
-use crate::simulation::{TrainingPoint, TrainingRecord};
+use crate::systems::signature;
+use crate::systems::signature::beam::{BeamTask, load_beam, save_beam};
+use crate::systems::signature::{ReceiverConfig, ReceiverForm};
+use crate::systems::signature::{ReceiverDetector, ReceiverInfo, ReceiverTask, Sizes, load_receiver, save_receiver};
+use crate::systems::system_of;
+use crate::tensor::Chosen;
+use crate::training::TrainingPoint;
 use crate::training::{TrainStop, TrainTask, train};
 
 /// What a manifest says under `metrics`.

@@ -7,10 +7,11 @@ use indexmap::IndexMap;
 
 use super::{ExperimentError, Mode, Outcome, Settings, execute};
 use crate::config::{
-    Assignment, ConfigError, DetectorConfig, DetectorKind, EngineConfig, Experiment, Figure, FrameSplit, Sweep, apply,
+    Assignment, DetectorConfig, DetectorKind, EngineConfig, Experiment, Figure, FrameSplit, Sweep, apply,
 };
+use crate::link::ConfigError;
 use crate::report::write_report;
-use crate::simulation::{PointResult, write_results};
+use crate::results::{PointResult, write_results};
 
 /// Combinations at most.
 const MOST: usize = 1024;

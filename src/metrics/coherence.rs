@@ -3,7 +3,7 @@
 use num_complex::Complex64;
 use rayon::prelude::*;
 
-use crate::scenario::Pilots;
+use crate::link::Pilots;
 
 /// Coherence measures of a pilot matrix whose columns form blocks; columns count with unit norm.
 #[derive(Debug, Clone, Copy, PartialEq)]

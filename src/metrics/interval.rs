@@ -1,6 +1,6 @@
 //! 95 % confidence intervals of proportions and of ratios of sums over frames.
 
-use super::special::{Z95, beta_quantile, t95};
+use crate::math::special::{Z95, beta_quantile, t95};
 
 /// A 95 % confidence interval.
 #[derive(Debug, Clone, Copy, PartialEq)]

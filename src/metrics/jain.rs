@@ -1,8 +1,8 @@
 //! Jain's fairness index of the users' error rates.
 
 use super::interval::{Interval, ratio_standard_error};
-use super::special::Z95;
 use super::sums::{Estimate, MetricSums};
+use crate::math::special::Z95;
 
 /// `(sum x)^2 / (N sum x^2)` of the users' bit error rates x (Jain's index, (30) of the finite-alphabet NOMA paper): 1
 /// when all users fare alike, 1/N when one bears all errors.

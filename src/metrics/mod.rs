@@ -9,7 +9,6 @@ mod coherence;
 mod counts;
 mod interval;
 mod jain;
-mod special;
 mod sums;
 mod table;
 mod threshold;

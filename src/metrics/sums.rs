@@ -1,8 +1,8 @@
 //! Sums over frames and the estimate they give.
 
 use super::interval::{Interval, clopper_pearson, proportion_interval, ratio_standard_error, wilson};
-use super::special::t95;
 use super::table::MetricKind;
+use crate::math::special::t95;
 
 /// Everything that is kept of one metric: sums over frames of numerator a and denominator b.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]

@@ -1,7 +1,7 @@
 //! The threshold that makes the fewest errors on frames with a known truth.
 
-use crate::detection::Decisions;
-use crate::scenario::FrameBatch;
+use crate::link::Decisions;
+use crate::link::FrameBatch;
 
 /// Scores of devices and what deciding for or against activity would cost.
 #[derive(Debug, Clone, Default)]

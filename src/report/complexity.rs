@@ -17,7 +17,9 @@
 //! | refinement: moduli and 1 x M convolution (49)-(50), two N x N layers (51), 2-8-1 layers (53), FC3 (55) | 3nM + 2N² + 24N + n² |
 //! | shared layer: `B~_t R` (2n x 2L), the rest as AMP | as one AMP iteration |
 
-use crate::config::{DetectorConfig, DetectorKind, ModelConfig, ModelForm, ScenarioConfig};
+use crate::config::{DetectorConfig, DetectorKind};
+use crate::scenario::ScenarioConfig;
+use crate::systems::mampnet::{ModelConfig, ModelForm};
 
 /// One line of the table.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,6 +1,6 @@
 //! `results.csv`: one row per point, detector and metric (RFC 4180).
 
-use crate::simulation::Results;
+use crate::results::Results;
 
 /// Names of the columns.
 const HEADER: [&str; 20] = [

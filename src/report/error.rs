@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::io::IoError;
+use crate::container::IoError;
 
 /// What can go wrong while a report is written.
 #[derive(Debug, thiserror::Error)]
@@ -20,13 +20,8 @@ pub enum ReportError {
         source: std::io::Error,
     },
     /// The raster drawing of a figure failed.
-    #[error("cannot draw figure {figure} as PNG: {message}; is there space left in the folder of the report?")]
-    Draw {
-        /// File name of the figure without its ending.
-        figure: String,
-        /// What the drawing library said.
-        message: String,
-    },
+    #[error(transparent)]
+    Draw(#[from] crate::plot::DrawError),
     /// The configuration inside the results cannot be shown as TOML.
     #[error("cannot show the configuration of the results as TOML")]
     Config(#[from] toml::ser::Error),

@@ -1,14 +1,14 @@
 //! From results to laid-out figures.
 
-use crate::simulation::Results;
+use crate::results::Results;
 
-use super::axis::{Tick, spaced_by_ratio};
-use super::dot_chart::DotChart;
 use super::images;
-use super::line_chart::{ChartPoint, LineChart, Series};
 use super::names;
 use super::panel::{Panel, Role, ends, metric, tip, upper_bound, value_text};
-use super::scene::Scene;
+use crate::plot::axis::{Tick, spaced_by_ratio};
+use crate::plot::dot_chart::DotChart;
+use crate::plot::line_chart::{ChartPoint, LineChart, Series};
+use crate::plot::scene::Scene;
 
 /// One figure that becomes an SVG and a PNG.
 #[derive(Debug, Clone, PartialEq)]

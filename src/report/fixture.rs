@@ -2,10 +2,11 @@
 //! interrupted point, a sweep in ratios, a single point, images and training curves.
 
 use crate::config::Experiment;
-use crate::simulation::{
+use crate::results::{
     DetectorResult, GreyImage, Machine, MetricResult, PointResult, Results, SCHEMA_VERSION, TerminationReason,
-    TrainingPoint, TrainingRecord,
+    TrainingRecord,
 };
+use crate::training::TrainingPoint;
 
 const FILE: &str = r#"
 name = "fixture"

@@ -1,10 +1,10 @@
 //! Sentences computed from the results: who is below whom, by how much, and whether the sample can tell.
 
-use crate::simulation::{MetricResult, PointResult};
+use crate::results::{MetricResult, PointResult};
 
-use super::format::factor;
 use super::names;
 use super::panel::{Panel, Role, Seen, ends, metric, upper_bound, value_text};
+use crate::plot::format::factor;
 
 /// Two detectors at one point.
 struct Comparison {

@@ -1,13 +1,14 @@
 //! `report.html`: one file, no scripts, nothing loaded from elsewhere.
 
-use crate::simulation::Results;
+use crate::results::Results;
 
 use super::error::ReportError;
 use super::figures::Drawing;
-use super::format::{escape, integer};
 use super::panel::Panel;
 use super::training::is_race;
-use super::{headline, reference, svg, tables, warnings};
+use crate::plot::format::{escape, integer};
+use crate::plot::svg;
+use crate::report::{headline, reference, tables, warnings};
 
 /// The drawings of the whole report.
 pub struct Drawings {

@@ -1,9 +1,9 @@
 //! Grey images of one figure side by side, nearest neighbour.
 
-use crate::simulation::GreyImage;
+use crate::results::GreyImage;
 
-use super::scene::{Anchor, Scene, Shape, text_width, wrap};
-use super::style::{Dash, Ink};
+use crate::plot::scene::{Anchor, Scene, Shape, text_width, wrap};
+use crate::plot::style::{Dash, Ink};
 
 const WIDTH: f64 = 900.0;
 /// Height of an image on the page.

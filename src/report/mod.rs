@@ -8,40 +8,31 @@
 //! Order of work: `panel` picks what a figure shows, `figures`, `training` and `images` lay drawings out with
 //! `line_chart` and `dot_chart`, `headline` and `warnings` compute sentences, `html` and `csv` write.
 
-mod axis;
 pub mod complexity;
 mod csv;
-mod dot_chart;
 mod error;
 mod figures;
 #[cfg(test)]
 pub(crate) mod fixture;
-mod format;
 mod headline;
 mod html;
 mod images;
-mod legend;
-mod line_chart;
-mod line_marks;
 mod names;
 mod panel;
-mod png;
 mod reference;
-mod scene;
-mod style;
-mod svg;
 mod tables;
 mod training;
 mod warnings;
 
 use std::path::{Path, PathBuf};
 
-use crate::io::atomic_write;
+use crate::container::atomic_write;
 use crate::metrics::{FRAME_MS, TIME_RATIO};
-use crate::simulation::Results;
+use crate::plot::{png, svg};
+use crate::results::Results;
 
+pub use crate::plot::format::{metric_value, scientific};
 pub use error::ReportError;
-pub use format::{metric_value, scientific};
 
 /// The files of a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,14 +83,14 @@ fn with_times(results: &Results) -> Results {
         let asked = |name: &str| figures.iter().any(|f| f.id == point.figure && f.metrics.iter().any(|m| m == name));
         if asked(FRAME_MS) && point.frames > 0 {
             for d in &mut point.detectors {
-                let ms = d.seconds.map(|s| crate::simulation::property(FRAME_MS, 1e3 * s / point.frames as f64));
+                let ms = d.seconds.map(|s| crate::results::property(FRAME_MS, 1e3 * s / point.frames as f64));
                 d.metrics.extend(ms);
             }
         }
         let unit = point.detectors.iter().find(|d| !d.predicted).and_then(|d| d.seconds).filter(|s| *s > 0.0);
         let Some(unit) = unit.filter(|_| asked(TIME_RATIO)) else { continue };
         for d in &mut point.detectors {
-            let ratio = d.seconds.map(|s| crate::simulation::property(TIME_RATIO, s / unit));
+            let ratio = d.seconds.map(|s| crate::results::property(TIME_RATIO, s / unit));
             d.metrics.extend(ratio);
         }
     }
@@ -145,7 +136,7 @@ mod tests {
         results.config.figures[0].metrics = vec![FRAME_MS.into(), TIME_RATIO.into()];
         let (id, before) = (results.config.figures[0].id.clone(), results.clone());
         let timed = with_times(&results);
-        let find = |d: &crate::simulation::DetectorResult, name: &str| {
+        let find = |d: &crate::results::DetectorResult, name: &str| {
             d.metrics.iter().find(|m| m.metric == name).and_then(|m| m.value)
         };
         for (point, old) in timed.points.iter().zip(&before.points) {

@@ -1,11 +1,11 @@
 //! The part of the results that one figure shows, in legend order.
 
 use crate::config::Figure;
-use crate::simulation::{DetectorResult, MetricResult, PointResult, Results};
+use crate::results::{DetectorResult, MetricResult, PointResult, Results};
 
-use super::format::{integer, interval, metric_value};
 use super::names;
-use super::style::SeriesStyle;
+use crate::plot::format::{integer, interval, metric_value};
+use crate::plot::style::SeriesStyle;
 
 /// What a detector is to the reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -157,7 +157,7 @@ pub fn value_text(m: &MetricResult) -> String {
     if let Some(bound) = upper_bound(m) {
         return format!("< {} (no event)", metric_value(&m.metric, bound));
     }
-    let Some(value) = finite(m.value) else { return super::format::ABSENT.into() };
+    let Some(value) = finite(m.value) else { return crate::plot::format::ABSENT.into() };
     let value = metric_value(&m.metric, value);
     match ends(m) {
         Some((low, high)) => format!("{value} {}", interval(&m.metric, Some(low), Some(high))),

@@ -1,15 +1,16 @@
 //! The end of the report: assumptions, conventions, provenance.
 
-use crate::config::{
-    ActivityLaw, EnergyConvention, Fading, NomaConfig, PilotKind, PilotRedraw, Positions, ScenarioConfig, ScenarioKind,
-    SnrConvention, spelled,
-};
+use crate::link::spelled;
 use crate::metrics::{METRICS, PROPERTIES};
-use crate::simulation::Results;
+use crate::results::Results;
+use crate::scenario::{
+    ActivityLaw, EnergyConvention, Fading, NomaConfig, PilotKind, PilotRedraw, Positions, ScenarioConfig, ScenarioKind,
+    SnrConvention,
+};
 
 use super::error::ReportError;
-use super::format::{ABSENT, escape};
 use super::panel::{Panel, Role};
+use crate::plot::format::{ABSENT, escape};
 
 /// A setting as it was given: rounding would misstate it.
 fn exact(value: f64) -> String {

@@ -1,11 +1,11 @@
 //! Tables of the report.
 
-use crate::simulation::{DetectorResult, MetricResult, PointResult, Results, TerminationReason, TrainingRecord};
+use crate::results::{DetectorResult, MetricResult, PointResult, Results, TerminationReason, TrainingRecord};
 
 use super::complexity;
-use super::format::{ABSENT, duration, escape, integer, interval, metric_value, number, scientific};
 use super::names;
 use super::panel::{Panel, Role, Seen, detector, metric, upper_bound};
+use crate::plot::format::{ABSENT, duration, escape, integer, interval, metric_value, number, scientific};
 
 /// A reason in words.
 pub fn reason(termination: TerminationReason) -> &'static str {

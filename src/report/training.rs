@@ -1,11 +1,12 @@
 //! Training curves.
 
-use crate::simulation::{Results, TrainingPoint, TrainingRecord};
+use crate::results::{Results, TrainingRecord};
+use crate::training::TrainingPoint;
 
 use super::figures::{Drawing, file_name};
-use super::format::{duration, integer, scientific};
-use super::line_chart::{ChartPoint, LineChart, Series, Span};
-use super::style::{Dash, Ink, Marker, SeriesStyle};
+use crate::plot::format::{duration, integer, scientific};
+use crate::plot::line_chart::{ChartPoint, LineChart, Series, Span};
+use crate::plot::style::{Dash, Ink, Marker, SeriesStyle};
 
 /// The drawings of all networks: the error rates of all against seconds, then loss and error rate of each against steps.
 pub fn drawings(results: &Results) -> Vec<Drawing> {

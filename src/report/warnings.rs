@@ -1,6 +1,6 @@
 //! What a reader must know before trusting the numbers.
 
-use crate::simulation::{Results, SCHEMA_VERSION, TerminationReason};
+use crate::results::{Results, SCHEMA_VERSION, TerminationReason};
 
 use super::panel::{Panel, Role, metric, upper_bound};
 

@@ -7,9 +7,10 @@ use num_complex::Complex32;
 use rand::seq::SliceRandom;
 
 use super::noncoherent::link_budget_db;
-use super::{C64, ScenarioError, Split};
-use crate::config::ScenarioConfig;
-use crate::io::npz::NpzFile;
+use crate::container::npz::NpzFile;
+use crate::link::{C64, Split};
+use crate::scenario::ScenarioConfig;
+use crate::scenario::ScenarioError;
 
 /// A loaded channel file, restricted to the configured antennas.
 #[derive(Debug)]

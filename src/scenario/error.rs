@@ -29,6 +29,6 @@ pub enum ScenarioError {
         path: String,
         /// The cause.
         #[source]
-        source: crate::io::IoError,
+        source: crate::container::IoError,
     },
 }

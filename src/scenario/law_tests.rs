@@ -1,7 +1,8 @@
 //! The laws of activity and the link with unit gains.
 
 use super::*;
-use crate::config::{ActivityLaw, PilotKind, ScenarioConfig, ScenarioKind};
+use crate::link::{Beta, C64, Split};
+use crate::scenario::{ActivityLaw, PilotKind, ScenarioConfig, ScenarioKind};
 
 fn config() -> ScenarioConfig {
     ScenarioConfig {
@@ -171,7 +172,7 @@ fn a_channel_file_with_an_snr_has_unit_power() {
     let path = dir.path().join("c.npz");
     let channel: Vec<C64> = (0..10 * 6 * 2).map(|i| C64::cis(i as f64)).collect();
     let gain: Vec<f64> = (0..60).map(|i| -110.0 - (i % 6) as f64 * 5.0).collect();
-    let out = crate::io::npz::NpzWriter::new().complex("channel", &[10, 6, 2], &channel);
+    let out = crate::container::npz::NpzWriter::new().complex("channel", &[10, 6, 2], &channel);
     out.real("gain_db", &[10, 6], &gain).write(&path).unwrap();
     let c = ScenarioConfig {
         kind: ScenarioKind::ChannelFile,

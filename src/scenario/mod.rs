@@ -6,22 +6,25 @@
 //! pilots (random ones, or ones learned with the receiver) are still compared on the same devices, channels and noise.
 
 mod channel_file;
+mod config;
 mod error;
-mod frames;
-mod keyed;
+pub mod files;
 #[cfg(test)]
 mod law_tests;
 mod noma;
+mod noma_config;
 mod noncoherent;
 mod pilots;
 mod pilots_file;
+mod realizations;
 pub mod signatures;
 
 pub use channel_file::ChannelFile;
+pub use config::{ActivityLaw, EnergyConvention, PilotKind, PilotRedraw, Positions, ScenarioConfig, ScenarioKind};
 pub use error::ScenarioError;
-pub use frames::{AccessModel, Beta, C64, FrameBatch, Realizations, Spreading, Truth};
-pub use keyed::{Purpose, Split, StreamKey};
 pub use noma::symbols;
+pub use noma_config::{Activation, ActivationLaw, Constellation, Fading, NomaConfig, SignatureKind, SnrConvention};
 pub use noncoherent::{BlockPilots, Scenario};
-pub use pilots::{Pilots, draw_pilots};
+pub use pilots::draw_pilots;
 pub use pilots_file::read_pilots;
+pub use realizations::Realizations;

@@ -10,9 +10,10 @@ use std::sync::Arc;
 use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
 
-use super::keyed::StreamFamily;
-use super::{Beta, C64, Realizations};
-use crate::config::{Constellation, Fading, NomaConfig};
+use crate::link::StreamFamily;
+use crate::link::{Beta, C64};
+use crate::scenario::Realizations;
+use crate::scenario::{Constellation, Fading, NomaConfig};
 
 /// The random streams of one split.
 pub(super) struct NomaStreams<'a> {
@@ -78,8 +79,9 @@ pub(super) fn realize(c: &NomaConfig, streams: &NomaStreams<'_>, first: u64, cou
 
 #[cfg(test)]
 mod tests {
-    use crate::config::{Fading, NomaConfig, ScenarioConfig, ScenarioKind};
-    use crate::scenario::{C64, Scenario, Split};
+    use crate::link::{C64, Split};
+    use crate::scenario::Scenario;
+    use crate::scenario::{Fading, NomaConfig, ScenarioConfig, ScenarioKind};
 
     fn scenario(noma: NomaConfig) -> Scenario {
         let config = ScenarioConfig { kind: ScenarioKind::Noma, noma: Some(noma), ..Default::default() };

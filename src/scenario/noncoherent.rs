@@ -17,11 +17,12 @@ use rand::seq::SliceRandom;
 use rand_distr::{Distribution, StandardNormal};
 
 use super::channel_file::ChannelFile;
-use super::keyed::StreamFamily;
 use super::noma::NomaStreams;
 use super::signatures::{signature_set, tight_frame};
-use super::{Beta, C64, Pilots, Purpose, Realizations, ScenarioError, Split, StreamKey, draw_pilots};
-use crate::config::{ActivityLaw, EnergyConvention, PilotKind, PilotRedraw, Positions, ScenarioConfig, ScenarioKind};
+use crate::link::StreamFamily;
+use crate::link::{Beta, C64, Pilots, Purpose, Split, StreamKey};
+use crate::scenario::{ActivityLaw, EnergyConvention, PilotKind, PilotRedraw, Positions, ScenarioConfig, ScenarioKind};
+use crate::scenario::{Realizations, ScenarioError, draw_pilots};
 
 /// Draws realizations of one configured scenario from one split of the random streams.
 #[derive(Debug, Clone)]

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use super::{Pilots, ScenarioError};
-use crate::io::npz::NpzFile;
+use crate::container::npz::NpzFile;
+use crate::link::Pilots;
+use crate::scenario::ScenarioError;
 
 /// Reads `pilots [L, N]` for one pilot per device; the matrix is scaled so that its columns have the mean energy `energy`.
 ///
@@ -35,8 +36,8 @@ pub fn read_pilots(path: &str, length: usize, columns: usize, energy: f64) -> Re
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::io::npz::NpzWriter;
-    use crate::scenario::C64;
+    use crate::container::npz::NpzWriter;
+    use crate::link::C64;
 
     #[test]
     fn a_matrix_is_scaled_as_a_whole_and_checked() {

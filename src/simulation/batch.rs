@@ -8,10 +8,11 @@ use rayon::prelude::*;
 use super::block::{BlockDetector, BlockRecord};
 use super::{Detectors, SimulationError};
 use crate::config::Point;
-use crate::detection::{Decisions, Detector};
+use crate::link::{Decisions, Detector};
+use crate::link::{FrameBatch, Pilots};
 use crate::metrics::count_frames;
+use crate::scenario::Scenario;
 use crate::scenario::signatures::signature_set;
-use crate::scenario::{FrameBatch, Pilots, Scenario};
 
 /// A point ready to compute blocks.
 pub(super) struct BlockSimulator<'a> {

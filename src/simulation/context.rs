@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{DetectorResult, NoObserver, Observer, SimulationError};
-use crate::detection::Detector;
+use crate::link::Detector;
+use crate::results::DetectorResult;
+use crate::simulation::{NoObserver, Observer, SimulationError};
 
 /// Frame detectors of a point in legend order, each with its id in the experiment file.
 pub type Detectors = [(String, Box<dyn Detector>)];

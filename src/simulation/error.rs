@@ -25,7 +25,7 @@ pub enum SimulationError {
         first_frame: u64,
         /// The cause.
         #[source]
-        source: Box<crate::detection::DetectError>,
+        source: Box<crate::link::DetectError>,
     },
     /// A detector answered with arrays of the wrong shape or range.
     #[error("detector {detector} returned {problem}")]
@@ -85,23 +85,9 @@ pub enum SimulationError {
         #[source]
         source: std::io::Error,
     },
-    /// The results could not be written.
-    #[error("cannot write {path}")]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// The cause.
-        #[source]
-        source: Box<crate::io::IoError>,
-    },
-    /// `results.json` cannot be understood.
-    #[error("{path} is not a results file of this version: {problem}")]
-    Results {
-        /// The file.
-        path: PathBuf,
-        /// What the parser found.
-        problem: String,
-    },
+    /// The results file.
+    #[error(transparent)]
+    Results(#[from] crate::results::ResultsError),
     /// A shard number outside its range.
     #[error("--shard {0}/{1} is out of range: expected i/n with 1 <= i <= n (default: no shards)")]
     Shard(u32, u32),
@@ -115,7 +101,7 @@ pub enum SimulationError {
         path: PathBuf,
         /// The cause.
         #[source]
-        source: Box<crate::config::ConfigError>,
+        source: Box<crate::link::ConfigError>,
     },
     /// The handler of Ctrl-C could not be installed.
     #[error("cannot install the Ctrl-C handler: {0}")]

@@ -6,8 +6,9 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::{Detectors, RunContext, SimulationError};
-use crate::config::{DetectorConfig, FrameSplit, Point, ScenarioConfig};
-use crate::io::{file_sha256, sha256_hex};
+use crate::config::{DetectorConfig, FrameSplit, Point};
+use crate::container::{file_sha256, sha256_hex};
+use crate::scenario::ScenarioConfig;
 
 /// What is hashed. Structs and sorted maps have one text, whatever the order of the legend.
 #[derive(Serialize)]

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 
 use super::block::BlockRecord;
 use super::log::{log_path, read_log};
-use super::runner::read_results;
 use super::stop::stop;
 use super::totals::Totals;
-use super::{PointResult, Results, SimulationError};
 use crate::config::{EngineConfig, Experiment, Point};
 use crate::metrics::PROPERTIES;
+use crate::results::{PointResult, RESULTS_FILE, Results, read_results};
+use crate::simulation::SimulationError;
 
 /// One shard on disk.
 struct Shard {
@@ -32,7 +32,7 @@ pub fn merge(dirs: &[PathBuf]) -> Result<Results, SimulationError> {
     let Some(first) = shards.first() else {
         return Err(SimulationError::Merge("no folders given; expected the results folders of all shards".into()));
     };
-    let config_error = |e| SimulationError::Config { path: first.dir.join(super::RESULTS_FILE), source: Box::new(e) };
+    let config_error = |e| SimulationError::Config { path: first.dir.join(RESULTS_FILE), source: Box::new(e) };
     let points = first.results.config.points().map_err(config_error)?;
     let mut merged = Results { shard: None, points: Vec::with_capacity(points.len()), ..first.results.clone() };
     for known in &first.results.points {

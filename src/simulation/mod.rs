@@ -12,17 +12,13 @@
 mod batch;
 mod block;
 mod context;
-mod digest;
 mod error;
 mod fingerprint;
-pub mod interrupt;
 mod log;
 mod merge;
 mod observer;
 mod point;
-mod progress;
 mod replay;
-mod results;
 mod runner;
 mod stop;
 #[cfg(test)]
@@ -32,17 +28,10 @@ mod tests;
 mod totals;
 
 pub use context::{Detectors, Properties, RunContext};
-pub use digest::values_digest;
 pub use error::SimulationError;
 pub use log::log_path;
 pub use merge::merge;
 pub use observer::{Event, NoObserver, Observer, Progress};
 pub use point::{Goal, Outlook, PointRun, run_point};
-pub use progress::{BarObserver, JsonObserver, PlainObserver, ProgressMode, observer};
 pub use replay::{Replay, ReplayedDetector, replay_frame};
-pub use results::{
-    DetectorResult, GreyImage, Machine, MetricResult, PointResult, Results, SCHEMA_VERSION, TerminationReason,
-    TrainingPoint, TrainingRecord,
-};
-pub use runner::{Job, RESULTS_FILE, RunOutcome, Runner, read_results, write_results};
-pub(crate) use totals::property;
+pub use runner::{Job, RunOutcome, Runner};

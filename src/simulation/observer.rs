@@ -15,7 +15,7 @@ pub enum Event {
         /// Frames behind it.
         frames: u64,
         /// Why it ended, as spelled in results.json.
-        termination: super::TerminationReason,
+        termination: crate::results::TerminationReason,
         /// Seconds of simulation.
         seconds: f64,
     },

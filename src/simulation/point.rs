@@ -8,9 +8,10 @@ use super::fingerprint::fingerprint;
 use super::log::{BlockLog, LogHeader, log_path};
 use super::stop::{stop, time_left};
 use super::totals::Totals;
-use super::{Detectors, Event, PointResult, Progress, RunContext, SimulationError, TerminationReason};
 use crate::config::Point;
+use crate::results::{PointResult, TerminationReason};
 use crate::scenario::Scenario;
+use crate::simulation::{Detectors, Event, Progress, RunContext, SimulationError};
 
 /// How far [`PointRun::advance`] goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use super::batch::BlockSimulator;
 use super::{Detectors, SimulationError};
 use crate::config::Point;
-use crate::detection::Decisions;
+use crate::link::Decisions;
+use crate::link::{Beta, FrameBatch, Spreading, Truth};
 use crate::metrics::{FrameCounts, count_frames};
-use crate::scenario::{Beta, FrameBatch, Scenario, Spreading, Truth};
+use crate::scenario::Scenario;
 
 /// One frame again.
 #[derive(Debug, Clone)]

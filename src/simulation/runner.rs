@@ -1,14 +1,10 @@
 //! All points of an experiment: first a coarse curve, then every point to its end, with a snapshot after each turn.
 
-use std::path::Path;
-
-use super::{Event, Goal, Outlook, PointRun, Results, RunContext, SCHEMA_VERSION, SimulationError};
 use crate::config::Point;
-use crate::detection::Detector;
+use crate::link::Detector;
+use crate::results::{Results, write_results};
 use crate::scenario::Scenario;
-
-/// Name of the results file in the results folder.
-pub const RESULTS_FILE: &str = "results.json";
+use crate::simulation::{Event, Goal, Outlook, PointRun, RunContext, SimulationError};
 
 /// A point with everything that simulates it.
 pub struct Job {
@@ -87,7 +83,7 @@ impl<'a> Runner<'a> {
 
     fn snapshot(&self, runs: &[PointRun<'_>]) -> Result<(), SimulationError> {
         match &self.ctx.out {
-            Some(out) => write_results(out, &self.results(runs)),
+            Some(out) => Ok(write_results(out, &self.results(runs))?),
             None => Ok(()),
         }
     }
@@ -102,38 +98,4 @@ fn others_left(runs: &[PointRun<'_>], me: usize) -> Option<f64> {
         return left.is_empty().then_some(0.0);
     }
     Some(known.iter().sum::<f64>() / known.len() as f64 * left.len() as f64)
-}
-
-/// Replaces `OUT/results.json`.
-///
-/// # Errors
-/// [`SimulationError::Write`] or [`SimulationError::Io`] when the folder cannot be written.
-pub fn write_results(out: &Path, results: &Results) -> Result<(), SimulationError> {
-    std::fs::create_dir_all(out).map_err(SimulationError::io("create", out))?;
-    let path = out.join(RESULTS_FILE);
-    let mut bytes = serde_json::to_vec_pretty(results).map_err(|e| SimulationError::io("write", &path)(e.into()))?;
-    bytes.push(b'\n');
-    crate::io::atomic_write(&path, &bytes).map_err(|e| SimulationError::Write { path, source: Box::new(e) })
-}
-
-/// Reads `OUT/results.json`.
-///
-/// # Errors
-/// [`SimulationError::Io`] when it cannot be read, [`SimulationError::Results`] when it is of another schema or damaged.
-pub fn read_results(out: &Path) -> Result<Results, SimulationError> {
-    let path = out.join(RESULTS_FILE);
-    let bytes = std::fs::read(&path).map_err(SimulationError::io("read", &path))?;
-    let error = |problem: String| SimulationError::Results { path: path.clone(), problem };
-    // The version alone first: another layout would fail in some field with a puzzling message. (Not through
-    // `serde_json::Value`, which sorts maps and so would lose the order of the legend.)
-    #[derive(serde::Deserialize)]
-    struct Version {
-        schema_version: Option<u32>,
-    }
-    let Version { schema_version } = serde_json::from_slice(&bytes).map_err(|e| error(e.to_string()))?;
-    if schema_version != Some(SCHEMA_VERSION) {
-        let found = schema_version.map_or("none".into(), |v| v.to_string());
-        return Err(error(format!("schema_version is {found}, expected {SCHEMA_VERSION}; run the experiment again")));
-    }
-    serde_json::from_slice(&bytes).map_err(|e| error(e.to_string()))
 }

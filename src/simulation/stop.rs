@@ -1,8 +1,8 @@
 //! Stop rules, tested at the end of each block in block order.
 
-use super::TerminationReason;
 use super::totals::Totals;
 use crate::config::EngineConfig;
+use crate::results::TerminationReason;
 
 /// Whether the point ends after the blocks in `totals`, and why.
 ///

@@ -6,10 +6,12 @@ use std::sync::Arc;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::{Job, Machine, Results, RunContext, SCHEMA_VERSION};
 use crate::config::{Assignment, Experiment};
-use crate::detection::{Decisions, DetectError, Detector};
-use crate::scenario::{C64, FrameBatch, Pilots, Scenario, Split, draw_pilots};
+use crate::link::{C64, FrameBatch, Pilots, Split};
+use crate::link::{Decisions, DetectError, Detector};
+use crate::results::{Machine, Results, SCHEMA_VERSION};
+use crate::scenario::{Scenario, draw_pilots};
+use crate::simulation::{Job, RunContext};
 
 /// Correlates with every sequence; the strongest of a device decides when its mean energy is above the threshold.
 pub struct Energy {
@@ -114,7 +116,7 @@ pub fn experiment(sets: &[&str]) -> Experiment {
 /// Pilots that a detector could have learned.
 pub fn own_pilots() -> Arc<Pilots> {
     let mut rng = ChaCha8Rng::seed_from_u64(99);
-    Arc::new(draw_pilots(&mut rng, crate::config::PilotKind::UnitNorm, 8, 20, 2))
+    Arc::new(draw_pilots(&mut rng, crate::scenario::PilotKind::UnitNorm, 8, 20, 2))
 }
 
 /// Its jobs: three detectors, one of them with pilots of its own.

@@ -8,7 +8,10 @@ use rand::{RngExt, SeedableRng};
 
 use super::testing::{Broken, context, experiment, jobs, own_pilots, template};
 use super::*;
-use crate::detection::{Decisions, Detector};
+use crate::link::{Decisions, Detector};
+use crate::results::{
+    DetectorResult, RESULTS_FILE, ResultsError, TerminationReason, read_results, values_digest, write_results,
+};
 
 /// Runs the small experiment.
 fn run(sets: &[&str], change: impl FnOnce(&mut RunContext)) -> Result<RunOutcome, SimulationError> {
@@ -346,12 +349,12 @@ fn detectors_that_misbehave_are_errors() {
 #[test]
 fn results_of_another_schema_are_refused() {
     let dir = tempfile::tempdir().unwrap();
-    assert!(matches!(read_results(dir.path()), Err(SimulationError::Io { .. })));
+    assert!(matches!(read_results(dir.path()), Err(ResultsError::Io { .. })));
     let experiment = experiment(&[]);
     let mut results = template(&experiment);
     results.schema_version = 99;
     write_results(dir.path(), &results).unwrap();
     assert!(read_results(dir.path()).unwrap_err().to_string().contains("schema_version is 99"));
     std::fs::write(dir.path().join(RESULTS_FILE), "{").unwrap();
-    assert!(matches!(read_results(dir.path()), Err(SimulationError::Results { .. })));
+    assert!(matches!(read_results(dir.path()), Err(ResultsError::Content { .. })));
 }

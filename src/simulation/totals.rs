@@ -1,9 +1,9 @@
 //! Sums over the blocks of a point, in block order, and the results they give.
 
 use super::block::BlockRecord;
-use super::{DetectorResult, MetricResult};
 use crate::config::{DetectorConfig, Point, kind_name};
 use crate::metrics::{Estimate, JAIN, METRICS, MetricKind, MetricSums, SER, jain_estimate, user_metric};
+use crate::results::{DetectorResult, MetricResult, property};
 
 /// One detector so far.
 #[derive(Debug, Clone)]
@@ -110,12 +110,6 @@ impl DetectorTotals {
             metrics,
         }
     }
-}
-
-/// A number without frames or interval.
-pub(crate) fn property(name: &str, value: f64) -> MetricResult {
-    let value = Some(value).filter(|v| v.is_finite());
-    MetricResult { metric: name.into(), value, ci_low: None, ci_high: None, events: None, frames: 0, sums: None }
 }
 
 fn of_estimate(metric: String, estimate: &Estimate) -> MetricResult {

@@ -4,7 +4,7 @@ use burn::grad_clipping::GradientClippingConfig;
 use burn::optim::{AdamState, AdaptiveMomentumState, ModuleOptimizer, Optimizer};
 use burn::tensor::{Device, Tensor};
 
-use crate::backend::{AdamRule, adam_step};
+use crate::tensor::{AdamRule, adam_step};
 
 /// Adam as the papers have it; the small epsilon suits losses of 1e-3 nats.
 #[derive(Debug, Clone, Copy)]

@@ -9,8 +9,8 @@ use burn::tensor::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::error::TrainError;
-use crate::io::{Bundle, ManifestParts, write_bundle};
-use crate::simulation::TrainingPoint;
+use crate::container::{Bundle, ManifestParts, write_bundle};
+use crate::training::TrainingPoint;
 
 const SYSTEM: &str = "checkpoint";
 const AVERAGE: &str = "average.bpk";
@@ -69,7 +69,7 @@ impl Store {
         Self { dir: dir.to_owned(), label: label.to_owned() }
     }
 
-    fn io(&self, source: crate::io::IoError) -> TrainError {
+    fn io(&self, source: crate::container::IoError) -> TrainError {
         TrainError::Checkpoint {
             label: self.label.clone(),
             path: self.dir.display().to_string(),
@@ -99,7 +99,7 @@ impl Store {
         let config = serde_json::to_value(state).map_err(|e| self.mismatch(e))?;
         let parts = ManifestParts { system: SYSTEM.into(), config, metrics: serde_json::Value::Null };
         let (net, best) = (bytes(net)?, bytes(best)?);
-        crate::io::create_parent(&self.dir).map_err(|e| self.io(e))?;
+        crate::container::create_parent(&self.dir).map_err(|e| self.io(e))?;
         let average = average.map(bytes).transpose()?;
         let mut files: Vec<(&str, &[u8])> = vec![("net.bpk", &net), ("best.bpk", &best), ("optimizer.bpk", &optimizer)];
         files.extend(average.as_deref().map(|bytes| (AVERAGE, bytes)));

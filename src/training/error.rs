@@ -24,7 +24,7 @@ pub enum TrainError {
         path: String,
         /// Cause.
         #[source]
-        source: Box<crate::io::IoError>,
+        source: Box<crate::container::IoError>,
     },
     /// A checkpoint is whole but belongs to something else.
     #[error("{label}: checkpoint {path}: {problem}; use --fresh to train from the start")]

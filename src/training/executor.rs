@@ -12,7 +12,7 @@ use super::average::{blend, memory};
 use super::checkpoint::{State, Store};
 use super::error::TrainError;
 use super::task::{Phase, TrainEvent, TrainObserver, TrainTask};
-use crate::simulation::TrainingPoint;
+use crate::training::TrainingPoint;
 
 /// Why a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,11 +9,15 @@
 mod adam;
 mod average;
 mod checkpoint;
+mod config;
+mod curve;
 mod error;
 mod executor;
 mod task;
 
 pub use adam::adam;
+pub use config::{PhaseConfig, PhaseKind, TrainingConfig};
+pub use curve::TrainingPoint;
 pub use error::TrainError;
 pub use executor::{TrainOutcome, TrainStop, train};
 pub use task::{Phase, RateGroup, TrainEvent, TrainObserver, TrainTask, Validation};

@@ -4,8 +4,8 @@ use burn::module::{Module, ParamId};
 use burn::tensor::Tensor;
 
 use super::error::TrainError;
-use crate::config::TrainingConfig;
-use crate::simulation::TrainingPoint;
+use crate::training::TrainingConfig;
+use crate::training::TrainingPoint;
 
 /// One phase of a run.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]

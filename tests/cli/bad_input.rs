@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use grantfree::io::npz::NpzWriter;
-use grantfree::io::{ManifestParts, write_bundle};
+use grantfree::container::npz::NpzWriter;
+use grantfree::container::{ManifestParts, write_bundle};
 use num_complex::Complex64;
 use serde_json::json;
 

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use grantfree::io::npz::NpzFile;
-use grantfree::io::{ManifestParts, tensors, write_bundle};
+use grantfree::container::npz::NpzFile;
+use grantfree::container::{ManifestParts, tensors, write_bundle};
 use serde_json::json;
 
 use super::{EXPERIMENT, grantfree};

@@ -1,6 +1,6 @@
 //! `grantfree detect` against the reference vectors.
 
-use grantfree::io::npz::NpzFile;
+use grantfree::container::npz::NpzFile;
 
 use super::{data, grantfree};
 

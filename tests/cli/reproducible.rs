@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use grantfree::simulation::{TerminationReason, read_results, values_digest};
+use grantfree::results::{TerminationReason, read_results, values_digest};
 
 use super::grantfree;
 
@@ -213,7 +213,7 @@ fn evaluate_asks_for_training_and_train_provides_it() {
 fn channels(path: &Path, turn: f64) {
     let value = num_complex::Complex64::from_polar(1.0, turn);
     let gains: Vec<f64> = (0..80).map(|i| -100.0 - f64::from(i % 7)).collect();
-    let file = grantfree::io::npz::NpzWriter::new();
+    let file = grantfree::container::npz::NpzWriter::new();
     file.complex("channel", &[10, 8, 2], &[value; 160]).real("gain_db", &[10, 8], &gains).write(path).unwrap();
 }
 

@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
-use grantfree::classical::build;
 use grantfree::config::Experiment;
-use grantfree::scenario::{Scenario, Split};
-use grantfree::simulation::{Job, Machine, Results, RunContext, Runner, SCHEMA_VERSION, read_results, values_digest};
+use grantfree::detect::build;
+use grantfree::link::Split;
+use grantfree::results::{Machine, Results, SCHEMA_VERSION, read_results, values_digest};
+use grantfree::scenario::Scenario;
+use grantfree::simulation::{Job, RunContext, Runner};
 
 use super::{EXPERIMENT, grantfree};
 

@@ -5,15 +5,16 @@ use std::sync::Arc;
 
 use burn::module::Module;
 use burn::tensor::Device;
-use grantfree::config::{
-    CorrectionKind, DecoderConfig, DecoderForm, DecoderTarget, DetectorConfig, DetectorKind, PhaseConfig, PhaseKind,
-    PilotKind, ScenarioConfig, ScenarioKind, TrainingConfig,
-};
-use grantfree::detection::{DetectError, Detector};
-use grantfree::models::autoencoder::{
+use grantfree::config::{DetectorConfig, DetectorKind};
+use grantfree::link::{C64, FrameBatch, Split, StreamKey};
+use grantfree::link::{DetectError, Detector};
+use grantfree::scenario::Scenario;
+use grantfree::scenario::{PilotKind, ScenarioConfig, ScenarioKind};
+use grantfree::systems::autoencoder::{
     AutoEncoder, AutoEncoderDetector, AutoEncoderInfo, AutoEncoderTask, LinkSizes, load_autoencoder, save_autoencoder,
 };
-use grantfree::scenario::{C64, FrameBatch, Scenario, Split, StreamKey};
+use grantfree::systems::autoencoder::{CorrectionKind, DecoderConfig, DecoderForm, DecoderTarget};
+use grantfree::training::{PhaseConfig, PhaseKind, TrainingConfig};
 use grantfree::training::{TrainStop, TrainTask, train};
 
 use super::{cpu, devices};
@@ -53,9 +54,9 @@ fn relative(a: &[C64], b: &[C64]) -> f64 {
     (d / b.iter().map(|v| v.norm_sqr()).sum::<f64>()).sqrt()
 }
 
-fn classical(kind: DetectorKind, iterations: usize, batch: &FrameBatch) -> grantfree::detection::Decisions {
+fn classical(kind: DetectorKind, iterations: usize, batch: &FrameBatch) -> grantfree::link::Decisions {
     let config = DetectorConfig { iterations: Some(iterations), ..DetectorConfig::new(kind) };
-    grantfree::classical::build(&config).unwrap().detect(batch).unwrap()
+    grantfree::detect::build(&config).unwrap().detect(batch).unwrap()
 }
 
 fn fixed(form: DecoderForm, iterations: usize, corrections: usize) -> DecoderConfig {

@@ -1,7 +1,7 @@
 //! The choice of a device, `grantfree doctor`, and single-precision gradients on every device.
 
 use burn::tensor::{DType, Device, Tensor};
-use grantfree::backend::{
+use grantfree::tensor::{
     BackendChoice, BackendError, adapters, choose, compiled, covariance_score, row_dot, row_onsager, row_scale,
 };
 

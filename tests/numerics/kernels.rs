@@ -1,7 +1,7 @@
 //! Fused kernels: every body against plain complex arithmetic, every gradient against finite differences in f64.
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
-use grantfree::backend::{
+use grantfree::tensor::{
     AmpForm, EntryPart, ShrinkRule, amp_iteration, conv_same, coordinate_sweep, covariance_filter, covariance_score,
     entry_denoise, exp_linear, group_shrink, max_pool_same, norm_plus, row_dot, row_onsager, row_scale, row_shrink,
     section_posterior,

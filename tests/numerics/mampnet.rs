@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use burn::module::Module;
-use grantfree::config::{DetectorConfig, DetectorKind, ModelConfig, ModelForm, PilotKind, ScenarioConfig};
-use grantfree::detection::Detector;
-use grantfree::models::access::FrameTensors;
-use grantfree::models::mampnet::{BundleInfo, MampDetector, MampNet, load_bundle, save_bundle, side_of};
-use grantfree::scenario::{C64, FrameBatch, Scenario, Split};
+use grantfree::config::{DetectorConfig, DetectorKind};
+use grantfree::link::Detector;
+use grantfree::link::{C64, FrameBatch, Split};
+use grantfree::scenario::Scenario;
+use grantfree::scenario::{PilotKind, ScenarioConfig};
+use grantfree::systems::access::FrameTensors;
+use grantfree::systems::mampnet::{BundleInfo, MampDetector, MampNet, load_bundle, save_bundle, side_of};
+use grantfree::systems::mampnet::{ModelConfig, ModelForm};
 
 use super::{cpu, devices};
 
@@ -43,13 +46,13 @@ fn untrained_shared_layers_equal_classical_amp() {
         let config = scenario(bits);
         let batch = frames(&config, 8);
         for (kind, denoiser) in [
-            (DetectorKind::Amp, grantfree::config::Denoiser::Row),
-            (DetectorKind::AmpSection, grantfree::config::Denoiser::Section),
+            (DetectorKind::Amp, grantfree::systems::mampnet::Denoiser::Row),
+            (DetectorKind::AmpSection, grantfree::systems::mampnet::Denoiser::Section),
         ] {
             // Few iterations: rounding grows with depth where AMP is far from its fixed point.
             let model = ModelConfig { layers: 4, denoiser, ..ModelConfig::default() };
             let classical =
-                grantfree::classical::build(&DetectorConfig { iterations: Some(4), ..DetectorConfig::new(kind) })
+                grantfree::detect::build(&DetectorConfig { iterations: Some(4), ..DetectorConfig::new(kind) })
                     .unwrap()
                     .detect(&batch)
                     .unwrap();

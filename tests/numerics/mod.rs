@@ -39,7 +39,7 @@ pub fn relative(a: &[f64], b: &[f64]) -> f64 {
 
 /// Every CPU device of this build, and a GPU or software adapter where there is one.
 pub fn devices() -> Vec<(&'static str, Device)> {
-    use grantfree::backend::{BackendChoice, choose};
+    use grantfree::tensor::{BackendChoice, choose};
     [BackendChoice::Flex, BackendChoice::NdArray, BackendChoice::Wgpu]
         .into_iter()
         .filter_map(|c| choose(c).ok())

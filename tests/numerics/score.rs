@@ -1,13 +1,13 @@
 //! The score network: its parts against plain formulas, its sizes, and that training approaches a known score.
 
 use burn::tensor::{Tensor, TensorData};
-use grantfree::config::{
-    PhaseConfig, PhaseKind, ScenarioConfig, ScenarioKind, ScoreArchitecture, ScoreConfig, ScoreDomain, TrainingConfig,
-};
-use grantfree::models::score::{
+use grantfree::link::{Split, StreamKey};
+use grantfree::scenario::{ScenarioConfig, ScenarioKind};
+use grantfree::systems::score::{
     InstanceNormPlus, ScoreFunction, ScoreModel, ScoreNet, ScoreTask, SetNet, noise_levels, resize, to_beams,
 };
-use grantfree::scenario::{Split, StreamKey};
+use grantfree::systems::score::{ScoreArchitecture, ScoreConfig, ScoreDomain};
+use grantfree::training::{PhaseConfig, PhaseKind, TrainingConfig};
 use grantfree::training::{TrainStop, TrainTask, train};
 
 use super::{cpu, devices, normals, values};

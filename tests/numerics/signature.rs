@@ -1,17 +1,18 @@
 //! System E: quantiser, encoder, losses and receivers.
 
 use burn::tensor::{DType, Tensor};
-use grantfree::backend::quantize_ste;
-use grantfree::classical::build;
-use grantfree::config::{
-    DetectorConfig, DetectorKind, Fading, NomaConfig, ReceiverConfig, ReceiverForm, ScenarioConfig, ScenarioKind,
-};
-use grantfree::detection::Detector;
-use grantfree::models::signature::{
+use grantfree::config::{DetectorConfig, DetectorKind};
+use grantfree::detect::build;
+use grantfree::link::Detector;
+use grantfree::link::{FrameBatch, Split, StreamKey};
+use grantfree::scenario::Scenario;
+use grantfree::scenario::{Fading, NomaConfig, ScenarioConfig, ScenarioKind};
+use grantfree::systems::signature::{
     DrawTensors, Encoder, LoadedReceiver, ReceiverDetector, ReceiverInfo, ReceiverNet, Sizes, cross_entropy,
     load_receiver, save_receiver, weighted_mse,
 };
-use grantfree::scenario::{FrameBatch, Scenario, Split, StreamKey};
+use grantfree::systems::signature::{ReceiverConfig, ReceiverForm};
+use grantfree::tensor::quantize_ste;
 
 use super::{cpu, devices, normals, relative, tensor, values};
 
@@ -117,9 +118,9 @@ fn draws_and_frames_give_the_receiver_the_same_tensors() {
     let s = scenario(&config);
     let draws = s.realize(0, 5);
     let batch = draws.observe(&s.pilots(0)).unwrap();
-    let signatures = grantfree::models::signature::stack_signatures(&s.pilots(0), &cpu());
+    let signatures = grantfree::systems::signature::stack_signatures(&s.pilots(0), &cpu());
     let observed = DrawTensors::new(&draws, &[config.noise_var_at(10.0); 5], &cpu()).observe(signatures.clone());
-    let read = grantfree::models::signature::Observed::from_frames(&batch, signatures, &cpu());
+    let read = grantfree::systems::signature::Observed::from_frames(&batch, signatures, &cpu());
     assert!(relative(&values(observed.y), &values(read.y)) < 1e-5);
     assert!(relative(&values(observed.g), &values(read.g)) < 1e-6);
     assert!(relative(&values(observed.noise_var), &values(read.noise_var)) < 1e-6);
@@ -170,7 +171,8 @@ fn a_receiver_decides_alike_on_every_backend_and_refuses_other_frames() {
             let other = NomaConfig { users: 5, ..config.clone() };
             let error = detector.detect(&frames(&other, 1)).unwrap_err().to_string();
             assert!(error.contains("6 users"), "{error}");
-            let quantised = NomaConfig { signatures: grantfree::config::SignatureKind::QuantisedWbe, ..config.clone() };
+            let quantised =
+                NomaConfig { signatures: grantfree::scenario::SignatureKind::QuantisedWbe, ..config.clone() };
             let error = detector.detect(&frames(&quantised, 1)).unwrap_err().to_string();
             assert!(error.contains("other signatures"), "{error}");
         }
@@ -203,10 +205,10 @@ fn gradients_run_through_all_rounds() {
     let loss = |net: &ReceiverNet| {
         let observed = draws.observe(net.encoder.as_ref().unwrap().signatures());
         match net.forward(&observed, &alphabet) {
-            grantfree::models::signature::ReceiverOutput::Logits(rounds) => {
+            grantfree::systems::signature::ReceiverOutput::Logits(rounds) => {
                 cross_entropy(rounds.last().unwrap().clone(), draws.sent.clone(), &[1.0; 6], 0.3)
             }
-            grantfree::models::signature::ReceiverOutput::Estimate(_) => unreachable!(),
+            grantfree::systems::signature::ReceiverOutput::Estimate(_) => unreachable!(),
         }
     };
     // Away from the zero output layer, where the hidden layers have no gradient.
@@ -247,7 +249,7 @@ fn without_noise_and_interference_no_receiver_errs() {
 #[test]
 fn an_untrained_beam_metric_is_beam_sic_and_its_bundle_keeps_what_it_learned() {
     use burn::module::{Module, ModuleMapper, Param};
-    use grantfree::models::signature::beam::{BeamDetector, BeamNet, load_beam, save_beam};
+    use grantfree::systems::signature::beam::{BeamDetector, BeamNet, load_beam, save_beam};
     /// Sets every parameter to one number.
     struct Fill(f64);
     impl ModuleMapper for Fill {

@@ -3,9 +3,11 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use grantfree::config::{ModelConfig, ModelForm, PhaseConfig, PhaseKind, PilotKind, ScenarioConfig, TrainingConfig};
-use grantfree::models::mampnet::{MampNet, MampTask};
-use grantfree::models::named_tensors;
+use grantfree::scenario::{PilotKind, ScenarioConfig};
+use grantfree::systems::mampnet::{MampNet, MampTask};
+use grantfree::systems::mampnet::{ModelConfig, ModelForm};
+use grantfree::systems::named_tensors;
+use grantfree::training::{PhaseConfig, PhaseKind, TrainingConfig};
 use grantfree::training::{TrainEvent, TrainObserver, TrainStop, TrainTask, train};
 
 use super::cpu;

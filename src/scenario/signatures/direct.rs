@@ -3,7 +3,7 @@
 use rand::{Rng, RngExt};
 
 use super::integers::IntegerSet;
-use crate::scenario::C64;
+use crate::link::C64;
 
 /// Trial values of single chips that the search may cost; about half a second.
 const TRIALS: usize = 60_000_000;

@@ -3,8 +3,9 @@
 use rand::Rng;
 
 use super::from_columns;
-use crate::config::PilotKind;
-use crate::scenario::{C64, Pilots, draw_pilots};
+use crate::link::{C64, Pilots};
+use crate::scenario::PilotKind;
+use crate::scenario::draw_pilots;
 
 /// Descent steps of one start.
 const STEPS: usize = 1500;

@@ -1,7 +1,7 @@
 //! Signatures with small integer parts, as a transmitter stores them.
 
 use super::from_columns;
-use crate::scenario::{C64, Pilots};
+use crate::link::{C64, Pilots};
 
 /// Signatures whose real and imaginary parts are integers; the transmitted ones are the columns scaled to norm one.
 #[derive(Debug, Clone, PartialEq, Eq)]

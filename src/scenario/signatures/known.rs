@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use super::IntegerSet;
-use crate::config::{NomaConfig, SignatureKind};
+use crate::scenario::{NomaConfig, SignatureKind};
 
 static KNOWN: Mutex<Option<HashMap<String, IntegerSet>>> = Mutex::new(None);
 

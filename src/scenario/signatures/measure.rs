@@ -1,6 +1,6 @@
 //! Correlation of a signature set and its lower bound.
 
-use crate::scenario::{C64, Pilots};
+use crate::link::{C64, Pilots};
 
 /// `[N, N]` row-major: `s_i^H s_j` of the normalised columns.
 pub fn correlation_matrix(set: &Pilots) -> Vec<C64> {

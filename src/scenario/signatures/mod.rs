@@ -19,8 +19,9 @@ pub use measure::{correlation_matrix, weighted_correlation, weighted_welch_bound
 pub use tight::tight_frame;
 pub use wbe::{harmonic, quantise, quantised_harmonic};
 
-use super::{C64, Pilots, Purpose, ScenarioError, Split, StreamKey, draw_pilots};
-use crate::config::{NomaConfig, PilotKind, SignatureKind};
+use crate::link::{C64, Pilots, Purpose, Split, StreamKey};
+use crate::scenario::{NomaConfig, PilotKind, SignatureKind};
+use crate::scenario::{ScenarioError, draw_pilots};
 
 /// Starts of an alternating projection before it is given up.
 const STARTS: u64 = 4;

@@ -1,5 +1,5 @@
 use super::*;
-use crate::config::{Activation, ActivationLaw};
+use crate::scenario::{Activation, ActivationLaw};
 use SignatureKind as K;
 
 const ALL: [K; 7] =

@@ -1,6 +1,7 @@
 //! Tight frames: matrices with prescribed column norms and orthogonal rows of equal norm.
 
-use crate::scenario::{C64, Pilots, ScenarioError};
+use crate::link::{C64, Pilots};
+use crate::scenario::ScenarioError;
 
 /// Newton-Schulz steps at most; a singular value grows 1.5 times per step, so 120 of them lift 1e-20.
 const POLAR_STEPS: usize = 120;
@@ -157,8 +158,9 @@ fn orthogonal_rows(s: &mut Vec<C64>, l: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::PilotKind;
-    use crate::scenario::{Purpose, Split, StreamKey, draw_pilots};
+    use crate::link::{Purpose, Split, StreamKey};
+    use crate::scenario::PilotKind;
+    use crate::scenario::draw_pilots;
 
     fn start(l: usize, n: usize) -> Vec<C64> {
         let mut rng = StreamKey::new(1, Split::Train, "tight").rng(Purpose::Pilots, 0);

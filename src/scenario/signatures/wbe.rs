@@ -3,7 +3,8 @@
 use std::f64::consts::{FRAC_PI_4, SQRT_2, TAU};
 
 use super::{IntegerSet, from_columns};
-use crate::scenario::{C64, Pilots, ScenarioError};
+use crate::link::{C64, Pilots};
+use crate::scenario::ScenarioError;
 
 fn entry(chip: usize, user: usize, users: usize) -> C64 {
     C64::from_polar(1.0, -TAU * ((chip * user) % users) as f64 / users as f64)
@@ -43,7 +44,7 @@ pub fn quantised_harmonic(users: usize, length: usize, levels: u32) -> Result<In
 }
 
 /// The uniform quantiser (18) with step 1 and range `levels`: the nearest integer in `-levels..=levels`, halves up, as
-/// [`quantize_ste`](crate::backend::quantize_ste).
+/// [`quantize_ste`](crate::tensor::quantize_ste).
 pub fn quantise(value: f64, levels: u32) -> f64 {
     let levels = f64::from(levels);
     (value + 0.5).floor().clamp(-levels, levels)

@@ -1,0 +1,268 @@
+//! One experiment file from training to report: what `run`, `train` and `evaluate` share.
+
+mod calibrate;
+mod images;
+mod machine;
+mod properties;
+mod train;
+mod tune;
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use crate::config::{DetectorConfig, DetectorKind, Experiment, Point};
+use crate::detect::Threshold;
+use crate::detect::{ClassicalError, state_evolution};
+use crate::link::Detector;
+use crate::report::{ReportFiles, write_report};
+use crate::results::{DetectorResult, MetricResult, Results, SCHEMA_VERSION, TrainingRecord, write_results};
+use crate::scenario::Scenario;
+use crate::simulation::{Job, Observer, RunContext, Runner, SimulationError};
+use crate::systems::ModelError;
+use crate::tensor::Chosen;
+use crate::training::{TrainError, TrainObserver};
+
+pub use calibrate::{before_choice, choose_thresholds};
+pub use machine::machine;
+pub use train::{load_detector, load_detector_as, training_fingerprint};
+pub use tune::{Grid, Search, Tried, Tuned, tune};
+
+/// Iterations and samples of state-evolution predictions.
+const STATE_EVOLUTION_ITERATIONS: usize = 50;
+const STATE_EVOLUTION_SAMPLES: usize = 1_000_000;
+
+/// What may be trained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Train, simulate, report.
+    Run,
+    /// Train only.
+    Train,
+    /// Simulate with what is trained already.
+    Evaluate,
+}
+
+/// Settings of one run.
+#[derive(Clone)]
+pub struct Settings {
+    /// Folder of the results.
+    pub out: PathBuf,
+    /// Which half.
+    pub mode: Mode,
+    /// Forget earlier logs and networks.
+    pub fresh: bool,
+    /// Shard of the sweep.
+    pub shard: Option<(u32, u32)>,
+    /// Tensor device.
+    pub device: Chosen,
+    /// Ctrl-C.
+    pub interrupt: Arc<AtomicBool>,
+    /// Follows the simulation.
+    pub observer: Arc<dyn Observer>,
+    /// Follows the training.
+    pub train_observer: Arc<dyn TrainObserver>,
+}
+
+/// Errors of an experiment.
+#[derive(Debug, thiserror::Error)]
+pub enum ExperimentError {
+    /// A wrong key or value.
+    #[error(transparent)]
+    Config(#[from] crate::link::ConfigError),
+    /// A classical detector or a prediction.
+    #[error(transparent)]
+    Classical(#[from] ClassicalError),
+    /// Frames that cannot be made.
+    #[error(transparent)]
+    Scenario(#[from] crate::scenario::ScenarioError),
+    /// Training.
+    #[error(transparent)]
+    Train(#[from] TrainError),
+    /// Model bundles.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// The results file.
+    #[error(transparent)]
+    Results(#[from] crate::results::ResultsError),
+    /// The engine.
+    #[error(transparent)]
+    Simulation(#[from] SimulationError),
+    /// A detector outside of the engine (images).
+    #[error(transparent)]
+    Detect(#[from] crate::link::DetectError),
+    /// The report.
+    #[error(transparent)]
+    Report(#[from] crate::report::ReportError),
+    /// `evaluate` found a network that was never trained.
+    #[error(
+        "detector {detector} of point {point} is not trained yet; use `grantfree run` or `grantfree train` with the same file and --out first"
+    )]
+    NotTrained {
+        /// Detector id.
+        detector: String,
+        /// Point id.
+        point: String,
+    },
+    /// The folder of the results cannot be prepared.
+    #[error("cannot prepare the folder {path}")]
+    Folder {
+        /// Folder.
+        path: String,
+        /// Cause.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// How an experiment ended.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The results (without points after `train`).
+    pub results: Results,
+    /// The report, unless only training was asked for.
+    pub report: Option<ReportFiles>,
+    /// Ctrl-C; the same command resumes.
+    pub interrupted: bool,
+}
+
+/// Runs an experiment (or one half of it) and writes results and report into `settings.out`.
+///
+/// # Errors
+/// [`ExperimentError`]; everything finished before the error is on disk.
+pub fn execute(experiment: &Experiment, settings: &Settings) -> Result<Outcome, ExperimentError> {
+    let points = experiment.points()?;
+    prepare_folder(&settings.out)?;
+    let mut ctx = RunContext::new(experiment.seed);
+    ctx.out = Some(settings.out.clone());
+    ctx.shard = settings.shard;
+    ctx.fresh = settings.fresh;
+    ctx.interrupt = Arc::clone(&settings.interrupt);
+    ctx.observer = Arc::clone(&settings.observer);
+
+    let mut results = Results {
+        schema_version: SCHEMA_VERSION,
+        crate_version: env!("CARGO_PKG_VERSION").into(),
+        config: experiment.clone(),
+        seed: experiment.seed,
+        machine: machine(&settings.device),
+        shard: settings.shard,
+        points: Vec::new(),
+        training: Vec::new(),
+        images: Vec::new(),
+    };
+    let mut jobs = Vec::new();
+    let mut trained = train::Trained::default();
+    let figures = experiment.resolved_figures();
+    for point in &points {
+        let metrics = figures.iter().find(|f| f.id == point.figure).map_or(&[][..], |f| &f.metrics);
+        let prepared = prepare(point, experiment.seed, settings, &mut trained)?;
+        results.training.extend(prepared.training);
+        let Some(detectors) = prepared.detectors else {
+            // Interrupted while training: what is finished is saved, the checkpoint holds the rest.
+            write_results(&settings.out, &results)?;
+            return Ok(Outcome { results, report: None, interrupted: true });
+        };
+        ctx.checksums.insert(point.id.clone(), prepared.checksums);
+        ctx.predicted.insert(point.id.clone(), prepared.predicted);
+        let scenario = Scenario::new(&point.scenario, experiment.seed, point.engine.split.into())?;
+        ctx.properties.insert(point.id.clone(), properties::of_point(point, &scenario, &detectors, metrics));
+        jobs.push(Job { point: point.clone(), scenario, detectors });
+    }
+    if settings.mode == Mode::Train {
+        write_results(&settings.out, &results)?;
+        return Ok(Outcome { results, report: None, interrupted: false });
+    }
+    for figure in figures.iter().filter(|f| f.style == "visualisation") {
+        for job in jobs.iter().filter(|j| j.point.figure == figure.id) {
+            results.images.extend(images::stages(&job.point, &job.scenario, settings, &trained)?);
+        }
+    }
+    let outcome = Runner::new(&jobs, &ctx, results).run()?;
+    let report = write_report(&settings.out, &outcome.results)?;
+    Ok(Outcome { results: outcome.results, report: Some(report), interrupted: outcome.interrupted })
+}
+
+fn prepare_folder(out: &Path) -> Result<(), ExperimentError> {
+    let folder = |source| ExperimentError::Folder { path: out.display().to_string(), source };
+    std::fs::create_dir_all(out).map_err(folder)?;
+    // Find out now, not after an hour of training, whether results can be written.
+    let probe = out.join(".writable");
+    std::fs::write(&probe, b"").map_err(folder)?;
+    std::fs::remove_file(&probe).map_err(folder)
+}
+
+/// A point ready to be simulated.
+struct Prepared {
+    /// `None` when training was interrupted.
+    detectors: Option<Vec<(String, Box<dyn Detector>)>>,
+    predicted: Vec<DetectorResult>,
+    checksums: BTreeMap<String, String>,
+    training: Vec<TrainingRecord>,
+}
+
+fn prepare(
+    point: &Point,
+    seed: u64,
+    settings: &Settings,
+    trained: &mut train::Trained,
+) -> Result<Prepared, ExperimentError> {
+    let mut out = Prepared { detectors: None, predicted: Vec::new(), checksums: BTreeMap::new(), training: Vec::new() };
+    let mut detectors: Vec<(String, Box<dyn Detector>)> = Vec::new();
+    for (id, config) in &point.detectors {
+        match config.kind {
+            DetectorKind::WelchBound => out.predicted.push(properties::welch(id, point)),
+            DetectorKind::StateEvolution => out.predicted.push(predict(id, config, point, seed)?),
+            kind if kind.is_learned() => {
+                let Some(ready) = train::ready(id, config, point, seed, settings, trained)? else {
+                    return Ok(out);
+                };
+                out.checksums.insert(id.clone(), ready.checksum);
+                out.training.extend(ready.record);
+                detectors.push((id.clone(), ready.detector));
+            }
+            _ => detectors.push((id.clone(), before_choice(config, point, seed)?)),
+        }
+    }
+    for (id, threshold) in choose_thresholds(point, seed, &mut detectors)? {
+        // Part of what decides values: a log is not continued with another threshold.
+        out.checksums.insert(id, format!("threshold {threshold:e}"));
+    }
+    out.detectors = Some(detectors);
+    Ok(out)
+}
+
+/// State evolution as a result without frames.
+fn predict(id: &str, config: &DetectorConfig, point: &Point, seed: u64) -> Result<DetectorResult, ExperimentError> {
+    let threshold = config.threshold.unwrap_or(Threshold::MAP);
+    let iterations = config.iterations.unwrap_or(STATE_EVOLUTION_ITERATIONS);
+    let p = state_evolution(&point.scenario, threshold, iterations, STATE_EVOLUTION_SAMPLES, seed)?;
+    let metric = |name: &str, value: f64| MetricResult {
+        metric: name.into(),
+        value: Some(value),
+        ci_low: None,
+        ci_high: None,
+        events: None,
+        frames: 0,
+        sums: None,
+    };
+    Ok(DetectorResult {
+        id: id.to_owned(),
+        label: config.label.clone().unwrap_or_else(|| id.to_owned()),
+        kind: crate::config::kind_name(config.kind),
+        predicted: true,
+        parameters: 0,
+        seconds: None,
+        metrics: vec![
+            metric("ser", p.ser),
+            metric("missed_detection", p.missed_detection),
+            metric("false_alarm", p.false_alarm),
+            metric("mse", p.mse),
+            metric("mse_entry", p.mse / point.scenario.antennas as f64),
+        ],
+    })
+}
+
+/// Trained networks by fingerprint, shared by the points of a run.
+type Shared<T> = HashMap<String, T>;

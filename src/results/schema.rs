@@ -1,0 +1,173 @@
+//! `results.json`: everything a report needs, and nothing that has to be computed again.
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::Experiment;
+use crate::training::TrainingPoint;
+
+/// Version of the layout of `results.json`.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// Results of one experiment (or of one shard of it).
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Results {
+    /// Layout of this file.
+    pub schema_version: u32,
+    /// Version of grantfree that wrote it.
+    pub crate_version: String,
+    /// The experiment after budget and `--set`.
+    pub config: Experiment,
+    /// Seed of every stream.
+    pub seed: u64,
+    /// Where it ran.
+    pub machine: Machine,
+    /// `None` for a whole run, `(i, n)` for shard i of n (1-based).
+    pub shard: Option<(u32, u32)>,
+    /// Points in the order of the file.
+    pub points: Vec<PointResult>,
+    /// One entry per trained network.
+    pub training: Vec<TrainingRecord>,
+    /// Grey images (the paper's Fig. 10) of figures with style "visualisation".
+    #[serde(default)]
+    pub images: Vec<GreyImage>,
+}
+
+/// The machine of a run.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Machine {
+    /// Operating system and architecture.
+    pub platform: String,
+    /// Processor model, where it can be read.
+    pub cpu: String,
+    /// Worker threads.
+    pub threads: usize,
+    /// Tensor backend, e.g. "flex".
+    pub backend: String,
+    /// GPU adapter, where one was used.
+    pub adapter: Option<String>,
+}
+
+/// Why a point ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TerminationReason {
+    /// `engine.max_frames` reached.
+    MaxFrames,
+    /// `engine.target_events` reached by every detector.
+    TargetEvents,
+    /// `engine.rel_ci` reached by every detector.
+    RelativeInterval,
+    /// `engine.time_budget` used up.
+    TimeBudget,
+    /// Ctrl-C.
+    Interrupted,
+    /// One shard of a point; stop rules are applied when shards are merged.
+    Shard,
+    /// Not begun.
+    NotStarted,
+}
+
+/// One simulated point.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PointResult {
+    /// `figure/index`.
+    pub id: String,
+    /// Figure id.
+    pub figure: String,
+    /// Index on the x axis.
+    pub index: usize,
+    /// Value on the x axis; null where there is no number.
+    pub x: Option<f64>,
+    /// The value as text.
+    pub x_label: String,
+    /// Frames simulated.
+    pub frames: u64,
+    /// Why it ended.
+    pub termination: TerminationReason,
+    /// Seconds spent simulating and detecting.
+    pub seconds: f64,
+    /// Detectors in legend order.
+    pub detectors: Vec<DetectorResult>,
+}
+
+/// One detector at one point.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct DetectorResult {
+    /// Id in the file.
+    pub id: String,
+    /// Name in legends.
+    pub label: String,
+    /// Kind, as spelled in files.
+    pub kind: String,
+    /// True for predictions that count no frames (state evolution).
+    pub predicted: bool,
+    /// Trained real parameters.
+    pub parameters: usize,
+    /// Seconds inside the detector; null when it was not timed.
+    pub seconds: Option<f64>,
+    /// Metrics.
+    pub metrics: Vec<MetricResult>,
+}
+
+/// One metric of one detector at one point. What was not measured is null, never 0.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MetricResult {
+    /// "ser", "missed_detection", "false_alarm", "data_error", "frame_error", "nmse_db".
+    pub metric: String,
+    /// Estimate.
+    pub value: Option<f64>,
+    /// Lower end of the 95 % interval.
+    pub ci_low: Option<f64>,
+    /// Upper end of the 95 % interval; the bound 3/n when no event was seen.
+    pub ci_high: Option<f64>,
+    /// Error events counted (null for metrics that are not counts).
+    pub events: Option<u64>,
+    /// Frames behind the value.
+    pub frames: u64,
+    /// Raw sums over frames: numerator a, denominator b, a*a, a*b, b*b.
+    pub sums: Option<[f64; 5]>,
+}
+
+/// Training of one network.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct TrainingRecord {
+    /// Point id.
+    pub point: String,
+    /// Detector id.
+    pub detector: String,
+    /// Name in legends.
+    pub label: String,
+    /// Trained real parameters.
+    pub parameters: usize,
+    /// Seconds of training, resumed parts included.
+    pub seconds: f64,
+    /// Steps done.
+    pub steps: u64,
+    /// Folder of the bundle, relative to the results.
+    pub bundle: String,
+    /// The curve.
+    pub curve: Vec<TrainingPoint>,
+    /// Why it ended.
+    pub termination: String,
+}
+
+/// One stage of one frame as a grey image.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct GreyImage {
+    /// Figure id.
+    pub figure: String,
+    /// What is shown.
+    pub title: String,
+    /// Rows.
+    pub rows: usize,
+    /// Columns.
+    pub columns: usize,
+    /// Row-major, 0 black .. 1 white after scaling by the writer.
+    pub pixels: Vec<f32>,
+}
+
+/// A number without frames or interval.
+pub fn property(name: &str, value: f64) -> MetricResult {
+    let value = Some(value).filter(|v| v.is_finite());
+    MetricResult { metric: name.into(), value, ci_low: None, ci_high: None, events: None, frames: 0, sums: None }
+}

@@ -1,0 +1,48 @@
+//! Pilots learned jointly with the receiver.
+
+use burn::module::{Module, Param};
+use burn::tensor::{Device, Tensor};
+
+use crate::link::{C64, Pilots};
+use crate::tensor::complex::stack_pilots;
+
+/// Trainable pilots `[2L, K]`; every use goes through [`unit_columns`], so columns keep unit norm.
+#[derive(Module, Debug)]
+pub struct LearnedPilots {
+    /// Columns before normalisation.
+    pub raw: Param<Tensor<2>>,
+}
+
+impl LearnedPilots {
+    /// Starts at given pilots.
+    pub fn init(pilots: &Pilots, device: &Device) -> Self {
+        Self { raw: Param::from_tensor(stack_pilots(pilots, device)) }
+    }
+
+    /// The pilots in force, `[2L, K]` with unit-norm columns.
+    pub fn columns(&self) -> Tensor<2> {
+        unit_columns(self.raw.val())
+    }
+
+    /// The pilots in force on the host, with columns of squared norm `energy`.
+    pub fn to_host(&self, sequences: usize, energy: f64) -> Pilots {
+        let scale = energy.sqrt();
+        let t = self.columns();
+        let [two_l, k] = t.dims();
+        let data: Vec<f32> = t.detach().into_data().convert::<f32>().try_into_vec().unwrap_or_default();
+        let l = two_l / 2;
+        Pilots {
+            length: l,
+            columns: k,
+            sequences,
+            energy,
+            data: (0..l * k).map(|i| C64::new(f64::from(data[i]), f64::from(data[l * k + i])) * scale).collect(),
+        }
+    }
+}
+
+/// Divides every column of `[2L, K]` by its norm.
+pub fn unit_columns(raw: Tensor<2>) -> Tensor<2> {
+    let norm = (raw.clone().powi_scalar(2).sum_dim(0) + 1e-12).sqrt();
+    raw / norm
+}

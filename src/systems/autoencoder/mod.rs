@@ -1,0 +1,41 @@
+//! System B: learned pilots with model-driven decoders (auto-encoders) for signal and support recovery.
+//!
+//! The encoder is the pilot matrix: frames are made inside the graph, so that the gradient reaches it. A decoder is an
+//! approximate part, U iterations of a classical algorithm with a few trainable parameters, and V correction layers.
+//!
+//! | form | approximate part | trainable in it | classical detector it equals untrained |
+//! |---|---|---|---|
+//! | [`GroupLassoDecoder`] | sharing ADMM (Algorithm 1) | lambda, rho | group-lasso-admm |
+//! | [`AmpDecoder`] | AMP (Algorithm 2) | a prior per device; untied: a matrix and scalars per iteration | amp |
+//! | [`NnDecoder`] | none; dense layers on the sample covariance | all | |
+//! | [`MapDecoder`] | coordinate descent (Algorithm 3) | a prior per device | map |
+//!
+//! Corrections are dense layers added to the estimate (the paper's), or covariance layers with learned coupling between
+//! devices (ours). Untrained corrections of the first kind change nothing. Priors start at the mean activity probability:
+//! where devices differ (`scenario.activity_ratio`), classical detectors are told and networks have to learn it.
+//! Everything works at unit noise variance and unit-norm pilots (see
+//! [`FrameTensors`](crate::systems::access::FrameTensors)).
+
+mod amp;
+mod bundle;
+mod config;
+mod correction;
+mod detector;
+mod group_lasso;
+mod map;
+mod net;
+mod nn;
+mod task;
+
+pub use amp::AmpDecoder;
+pub use bundle::{AutoEncoderInfo, LoadedAutoEncoder, SYSTEM, load_autoencoder, save_autoencoder};
+pub use config::{CorrectionKind, DecoderConfig, DecoderForm, DecoderTarget};
+pub use correction::{CorrectionLayer, Corrections, Evidence};
+pub use detector::AutoEncoderDetector;
+pub use group_lasso::GroupLassoDecoder;
+pub use map::MapDecoder;
+pub use net::{AutoEncoder, Decoder, Estimate};
+pub use nn::NnDecoder;
+pub use task::AutoEncoderTask;
+
+pub use super::access::LinkSizes;

@@ -1,0 +1,31 @@
+//! System A: DL-mAMPnet, unfolded AMP with a refinement stage for non-coherent activity and data detection.
+//!
+//! Two forms share inputs, losses, training and bundles:
+//!
+//! | | paper form ([`PaperNet`]) | shared form ([`SharedNet`]) |
+//! |---|---|---|
+//! | linear map of a layer | dense `B_t`, `2NQM x 2LM` | complex `B~_t (x) I_M`, `NQ x L` |
+//! | denoiser | entry by entry (47) | row energies over the M antennas, section-wise posterior |
+//! | Onsager term | scalar (48) | M x M matrix |
+//! | after the AMP layers | refinement module (49)-(55) | covariance layers (ours) |
+//!
+//! With untrained parameters the paper form is the real AMP of (44)-(48) and the shared form is the classical
+//! [`amp-section`](crate::detect) (or `amp`) detector; both are tested.
+
+mod bundle;
+mod config;
+mod detector;
+mod net;
+mod paper;
+mod refinement;
+mod shared;
+mod task;
+
+pub use bundle::{BundleInfo, LoadedModel, SYSTEM, load_bundle, save_bundle};
+pub use config::{Denoiser, ModelConfig, ModelForm};
+pub use detector::MampDetector;
+pub use net::{Group, MampNet, NetOutput, ParameterIndex, Prepared, Side};
+pub use paper::{PaperLayer, PaperNet, PaperPass, entry_denoiser};
+pub use refinement::{Refinement, Stages};
+pub use shared::{Constants, SharedNet, SharedPass};
+pub use task::{MampTask, StepBatch, side_of};

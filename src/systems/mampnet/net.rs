@@ -1,0 +1,200 @@
+//! One type for both forms.
+
+use burn::module::{Module, ModuleVisitor, Param, ParamId};
+use burn::tensor::{Device, Tensor};
+
+use super::paper::PaperNet;
+use super::refinement::Stages;
+use super::shared::{Constants, SharedNet};
+use crate::link::Pilots;
+use crate::systems::access::FrameTensors;
+use crate::systems::mampnet::{ModelConfig, ModelForm};
+use crate::tensor::complex::stack_pilots;
+
+/// DL-mAMPnet in one of its forms.
+// A process holds a handful of networks, and their tensors lie on the heap anyway.
+#[allow(clippy::large_enum_variant)]
+#[derive(Module, Debug)]
+pub enum MampNet {
+    /// The paper's form.
+    Paper(PaperNet),
+    /// The antenna-shared form.
+    Shared(SharedNet),
+}
+
+/// Sizes that fix the shapes of a network.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Side {
+    /// Devices N.
+    pub devices: usize,
+    /// Sequences per device Q.
+    pub sequences: usize,
+    /// Pilot length L.
+    pub pilot_length: usize,
+    /// Antennas M.
+    pub antennas: usize,
+    /// Activity probability the priors start from.
+    pub activity_prob: f64,
+}
+
+/// What is the same for all frames: pilots, and what the layers make of them and of parameters.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// The pilots the frames were made with, `[2L, K]`.
+    s: Tensor<2>,
+    /// Of the antenna-shared form.
+    shared: Option<Constants>,
+}
+
+/// What a pass leaves behind.
+#[derive(Debug, Clone)]
+pub struct NetOutput {
+    /// Posterior logits of every layer, `[F, K]` each.
+    pub logits: Vec<Tensor<2>>,
+    /// Estimates of X of every AMP layer, `[F*M, 2K]` each.
+    pub x: Vec<Tensor<2>>,
+    /// Refinement stages (paper form).
+    pub stages: Option<Stages>,
+}
+
+impl NetOutput {
+    /// The logits a decision is made from: active when the largest of a device is above 0.
+    pub fn decision(&self) -> Tensor<2> {
+        match &self.stages {
+            Some(s) => {
+                let alpha = s.alpha.clone().clamp(1e-6, 1.0 - 1e-6);
+                alpha.clone().log() - (alpha.neg() + 1.0).log()
+            }
+            None => self.logits.last().expect("a network has at least one layer").clone(),
+        }
+    }
+}
+
+/// Learning-rate group of a parameter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    /// Matrices B_t and fully connected layers.
+    Matrix,
+    /// Scalars and vectors of a layer.
+    Scalar,
+    /// Learned pilots.
+    Pilots,
+}
+
+/// Parameters by group, and by the stage they belong to.
+#[derive(Debug, Default)]
+pub struct ParameterIndex {
+    path: Vec<String>,
+    /// (id, path, group, number of real values).
+    pub entries: Vec<(ParamId, String, Group, usize)>,
+}
+
+impl ModuleVisitor for ParameterIndex {
+    fn enter_module(&mut self, name: &str, _: &str) {
+        self.path.push(name.to_owned());
+    }
+    fn exit_module(&mut self, _: &str, _: &str) {
+        self.path.pop();
+    }
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let path = self.path.join(".");
+        let size = param.lazy_shape().num_elements();
+        let group = if path.contains("pilots") {
+            Group::Pilots
+        } else if path.ends_with(".b") || path.contains("fc") || path.contains("hard") {
+            Group::Matrix
+        } else {
+            Group::Scalar
+        };
+        self.entries.push((param.id, path, group, size));
+    }
+}
+
+impl MampNet {
+    /// An untrained network: equal to its classical algorithm.
+    pub fn init(config: &ModelConfig, pilots: &Pilots, side: Side, device: &Device) -> Self {
+        match config.form {
+            ModelForm::Paper => Self::Paper(PaperNet::init(config, pilots, side.antennas, side.activity_prob, device)),
+            ModelForm::Shared => Self::Shared(SharedNet::init(config, pilots, side.activity_prob, device)),
+        }
+    }
+
+    /// AMP layers T.
+    pub fn depth(&self) -> usize {
+        match self {
+            Self::Paper(n) => n.layers.len(),
+            Self::Shared(n) => n.layers.len(),
+        }
+    }
+
+    /// The depth at which everything runs.
+    pub fn full_depth(&self) -> usize {
+        self.depth() + 1
+    }
+
+    /// The pilots in force, `[2L, K]`: the learned ones, or those given.
+    pub fn pilots(&self, fixed: &Pilots, device: &Device) -> Tensor<2> {
+        match self {
+            Self::Shared(SharedNet { pilots: Some(p), .. }) => p.columns(),
+            _ => stack_pilots(fixed, device),
+        }
+    }
+
+    /// The learned pilots on the host with columns of squared norm `energy`, where there are any.
+    pub fn learned_pilots(&self, energy: f64) -> Option<Pilots> {
+        match self {
+            Self::Shared(SharedNet { pilots: Some(p), sequences, .. }) => Some(p.to_host(*sequences, energy)),
+            _ => None,
+        }
+    }
+
+    /// Runs the first `depth` layers, and what comes after them when `depth` is [`MampNet::full_depth`]; the state that
+    /// enters layer `detach_before` is cut from the graph.
+    pub fn forward(
+        &self,
+        frames: &FrameTensors,
+        s: Tensor<2>,
+        depth: usize,
+        detach_before: Option<usize>,
+    ) -> NetOutput {
+        self.forward_prepared(frames, &self.prepare(s, depth), depth, detach_before)
+    }
+
+    /// What is the same for all frames at a depth; `s [2L, K]`: the pilots the frames were made with.
+    pub fn prepare(&self, s: Tensor<2>, depth: usize) -> Prepared {
+        let shared = match self {
+            Self::Paper(_) => None,
+            Self::Shared(n) => Some(n.constants(s.clone(), depth)),
+        };
+        Prepared { s, shared }
+    }
+
+    /// [`MampNet::forward`] with what was prepared for the same depth by the same network.
+    pub fn forward_prepared(
+        &self,
+        frames: &FrameTensors,
+        prepared: &Prepared,
+        depth: usize,
+        detach_before: Option<usize>,
+    ) -> NetOutput {
+        let s = prepared.s.clone();
+        match self {
+            Self::Paper(n) => {
+                let p = n.forward(frames, s, depth, detach_before);
+                NetOutput { logits: p.logits, x: p.x, stages: p.stages }
+            }
+            Self::Shared(n) => {
+                let constants = prepared.shared.as_ref().expect("prepared by this network");
+                let p = n.forward(frames, s, constants, depth, detach_before);
+                NetOutput { logits: p.logits, x: p.x, stages: None }
+            }
+        }
+    }
+
+    /// Every parameter with its path, learning-rate group and size.
+    pub fn parameters(&self) -> ParameterIndex {
+        let mut index = ParameterIndex::default();
+        self.visit(&mut index);
+        index
+    }
+}

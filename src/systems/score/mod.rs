@@ -1,0 +1,41 @@
+//! System D: a score network as the prior of channel matrices.
+//!
+//! The architecture is that of NCSNv2 (Song and Ermon, 2020): a RefineNet of dilated residual blocks with instance
+//! normalisation "++", chained residual pooling and multi-resolution fusion, fully convolutional over the antennas and
+//! the users of `X [M, N]`, whose real and imaginary parts are two channels. The output is divided by the noise level, the
+//! only place where the level enters, so that one network serves every level and any size.
+//!
+//! Weights of the published networks can be read: see [`torch`]. [`SetNet`] is the other prior: permutation-equivariant over
+//! the users, convolutional along the antennas.
+//!
+//! Everything that changes the size is a matrix product or a pooling whose gradient every backend of burn has.
+
+mod blocks;
+mod bundle;
+mod config;
+mod conv;
+mod detector;
+mod dsm;
+mod function;
+mod net;
+mod norm;
+mod prior;
+mod refine;
+mod resize;
+mod set;
+mod task;
+pub mod torch;
+
+pub use blocks::{Resample, ResidualBlock};
+pub use bundle::{DEFAULT_ROW_THRESHOLD, LoadedScore, SYSTEM, ScoreInfo, load_score, save_score};
+pub use config::{ScoreArchitecture, ScoreConfig, ScoreDomain};
+pub use conv::Conv;
+pub use detector::ScoreDetector;
+pub use dsm::{denoising_loss, geometric_levels};
+pub use function::{ScoreFunction, ScoreModel};
+pub use net::ScoreNet;
+pub use norm::InstanceNormPlus;
+pub use refine::{ChainedPooling, Fusion, RefineBlock, ResidualUnits};
+pub use resize::resize;
+pub use set::{SetBlock, SetNet, to_beams};
+pub use task::{NoisyImages, ScoreTask, images, noise_levels};
