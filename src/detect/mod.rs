@@ -13,73 +13,74 @@
 //! | langevin | annealed Langevin sampling with the exact score | noise level, gains, activity prior |
 //! | genie-mmse | MMSE channels for the true support | the truth |
 //! | single-user-bound | every other device known | the truth |
-//! | matched-filter ... joint-map | receivers of the spreading link, see [`noma`] | channels, activity prior |
+//! | matched-filter ... joint-map | receivers of the spreading link, see [`spreading`] | channels, activity prior |
 //!
 //! [`build`] makes a [`Detector`] from its options; [`state_evolution`] predicts AMP without frames.
 //! Arithmetic is f64 (default) or f32. Frames are spread over the threads of the current rayon pool and each frame is
 //! computed by one thread in a fixed order, so decisions do not depend on thread count or batch size, bitwise.
 
-mod amp;
-mod amp_lanes;
-mod amp_steps;
-pub(crate) mod annealing;
-pub(crate) mod columns;
-mod covariance;
-mod covariance_lasso;
-mod covariance_section;
-mod decide;
-mod error;
-mod fit;
-pub(crate) mod frames;
-mod genie;
-mod group_lasso;
-mod group_lasso_admm;
-mod kkt;
-mod lasso;
-#[cfg(test)]
-mod lasso_tests;
-mod lmmse;
-mod ml_mmse;
-mod mmse;
-pub mod noma;
-mod options;
-mod pc_admm;
-#[cfg(test)]
-mod pc_admm_tests;
-pub(crate) mod row_energy;
-mod single_user;
-mod spatial;
-mod state_evolution;
+pub mod amp;
+pub mod beam_sic;
+pub(crate) mod common;
+pub mod covariance;
+pub mod covariance_lasso;
+pub mod covariance_section;
+pub mod expectation_propagation;
+pub mod genie_mmse;
+pub mod group_lasso;
+pub mod group_lasso_admm;
+pub mod joint_map;
+pub mod langevin;
+pub mod lasso;
+pub mod lmmse;
+pub mod matched_filter;
+pub mod ml_mmse;
+pub mod mmse_sic;
+pub mod oracle_ls;
+pub mod pc_admm;
+pub mod single_user_bound;
+pub mod soft_sic;
+pub mod spreading;
+pub mod state_evolution;
 #[cfg(test)]
 mod tests;
 
 pub use amp::AmpOptions;
-pub use annealing::{Langevin, LangevinConfig, Likelihood, Sampler};
+pub use beam_sic::BeamSic;
+pub use common::error::ClassicalError;
+pub use common::kkt::MOST_ITERATIONS;
+pub use common::options::{
+    DEFAULT_ALPHA, LassoMethod, Onsager, Order, Precision, RowCovariance, Threshold, ThresholdRule,
+};
+pub use common::spatial::Spatial;
 pub use covariance::CovarianceOptions;
 pub use covariance_lasso::CovarianceLassoOptions;
 pub use covariance_section::SectionOptions;
-pub use error::ClassicalError;
-pub use genie::GenieMmse;
+pub use expectation_propagation::ExpectationPropagation;
+pub use genie_mmse::GenieMmse;
 pub use group_lasso::GroupLassoOptions;
 pub use group_lasso_admm::GroupLassoAdmmOptions;
-pub use kkt::MOST_ITERATIONS;
+pub use joint_map::JointMap;
+pub use langevin::{Langevin, LangevinConfig, Likelihood, Sampler};
 pub use lasso::LassoOptions;
 pub use lmmse::Lmmse;
-pub use options::{DEFAULT_ALPHA, LassoMethod, Onsager, Order, Precision, RowCovariance, Threshold, ThresholdRule};
+pub use matched_filter::MatchedFilter;
+pub use mmse_sic::MmseSic;
+pub use oracle_ls::OracleLs;
 pub(crate) use pc_admm::woodbury;
 pub use pc_admm::{PcAdmmOptions, default_extrapolation, default_rho};
-pub use single_user::SingleUserBound;
-pub use spatial::Spatial;
+pub use single_user_bound::SingleUserBound;
+pub use soft_sic::SoftSic;
 pub use state_evolution::{StateEvolution, state_evolution};
 
 use std::marker::PhantomData;
 use std::sync::Arc;
 
 use crate::math::real::Real;
-use amp::Amp;
-use covariance::Covariance;
+use amp::iteration::Amp;
+use covariance::descent::Covariance;
 use covariance_lasso::CovarianceLasso;
-use covariance_section::CovarianceSection;
+use covariance_section::posterior::CovarianceSection;
 use group_lasso::GroupLasso;
 use group_lasso_admm::GroupLassoAdmm;
 use lasso::Lasso;
@@ -213,18 +214,17 @@ fn build_as<T: Real>(
         K::SingleUserBound => Box::new(SingleUserBound),
         K::WelchBound => return not_here("the Welch bound needs no frames; it belongs into experiment files"),
         K::StateEvolution => return not_here("state evolution predicts without frames; call state_evolution"),
-        K::MatchedFilter => Box::new(noma::MatchedFilter),
-        K::MmseSic => Box::new(noma::MmseSic { order: config.order.unwrap_or(Order::Sinr) }),
-        K::OracleLs => Box::new(noma::OracleLs),
-        K::JointMap => Box::new(noma::JointMap),
+        K::MatchedFilter => Box::new(MatchedFilter),
+        K::MmseSic => Box::new(MmseSic { order: config.order.unwrap_or(Order::Sinr) }),
+        K::OracleLs => Box::new(OracleLs),
+        K::JointMap => Box::new(JointMap),
         K::BeamSic => {
-            Box::new(noma::BeamSic { beam: config.beam.unwrap_or(4), window: config.window.unwrap_or(f64::INFINITY) })
+            Box::new(BeamSic { beam: config.beam.unwrap_or(4), window: config.window.unwrap_or(f64::INFINITY) })
         }
-        K::ExpectationPropagation => Box::new(noma::ExpectationPropagation {
-            iterations: iterations(10),
-            damping: config.damping.unwrap_or(0.5),
-        }),
-        K::SoftSic => Box::new(noma::SoftSic { rounds: iterations(4) }),
+        K::ExpectationPropagation => {
+            Box::new(ExpectationPropagation { iterations: iterations(10), damping: config.damping.unwrap_or(0.5) })
+        }
+        K::SoftSic => Box::new(SoftSic { rounds: iterations(4) }),
         K::Mampnet | K::Autoencoder | K::PcAdmmNet | K::Score | K::Sicnn => {
             return not_here("it is a trained network; train it or load its bundle");
         }

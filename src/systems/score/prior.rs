@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::function::ScoreFunction;
-use crate::detect::annealing::prior::{Prior, Shape};
+use crate::detect::langevin::prior::{Prior, Shape};
 use crate::math::planes::Planes;
 
 /// Chains of one forward pass; bounds the memory of many chains.

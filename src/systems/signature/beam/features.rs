@@ -1,8 +1,8 @@
 //! What the metric sees of a hypothesis.
 
-use crate::detect::noma::algebra::{apply, dot};
-use crate::detect::noma::beam_sic::{Extension, Workspace};
-use crate::detect::noma::link::{Link, LinkModel};
+use crate::detect::beam_sic::{Extension, Workspace};
+use crate::detect::spreading::algebra::{apply, dot};
+use crate::detect::spreading::link::{Link, LinkModel};
 use crate::link::C64;
 
 /// Largest size of a feature: beyond it a hypothesis is out of the question whatever its rank.

@@ -1,0 +1,154 @@
+//! The loop over frames that all reference detectors share: checks, threads, output arrays.
+
+use rayon::prelude::*;
+
+use crate::link::{C64, FrameBatch};
+use crate::link::{Decisions, DetectError};
+use crate::math::kernels::{Kernel, dispatch};
+
+/// Where the decisions about one frame go.
+pub(crate) struct FrameOut<'a> {
+    /// `[N]`.
+    pub activity: &'a mut [i64],
+    /// `[N*Q]`.
+    pub score: &'a mut [f64],
+    /// `[N*Q, M]`, empty when the detector does not estimate channels.
+    pub x: &'a mut [C64],
+    /// `[N*Q]`, empty when the detector does not estimate powers.
+    pub gamma: &'a mut [f64],
+}
+
+/// A detector that works on one frame at a time.
+pub(crate) trait FrameDetector: Sync {
+    /// What is computed once per batch (packed pilots, thresholds).
+    type Shared: Sync;
+    /// Buffers of one thread.
+    type Workspace: Send;
+    /// Whether `FrameOut::x` is wanted.
+    const ESTIMATES_X: bool;
+    /// Whether `FrameOut::gamma` is wanted.
+    const ESTIMATES_GAMMA: bool;
+
+    /// Prepares a batch that has passed [`check_batch`].
+    fn prepare(&self, batch: &FrameBatch) -> Result<Self::Shared, DetectError>;
+    /// Allocates the buffers of one thread.
+    fn workspace(&self, shared: &Self::Shared, batch: &FrameBatch) -> Self::Workspace;
+    /// Decides frame `f`; must leave nothing behind in the workspace that the next frame reads.
+    fn frame<const FMA: bool>(
+        &self,
+        shared: &Self::Shared,
+        batch: &FrameBatch,
+        f: usize,
+        work: &mut Self::Workspace,
+        out: FrameOut<'_>,
+    );
+}
+
+struct FrameTask<'a, D: FrameDetector> {
+    detector: &'a D,
+    shared: &'a D::Shared,
+    batch: &'a FrameBatch,
+    f: usize,
+    work: &'a mut D::Workspace,
+    out: FrameOut<'a>,
+}
+
+impl<D: FrameDetector> Kernel for FrameTask<'_, D> {
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        self.detector.frame::<FMA>(self.shared, self.batch, self.f, self.work, self.out);
+    }
+}
+
+/// Decides all frames of the batch on the threads of the current rayon pool.
+///
+/// # Errors
+/// [`DetectError::Mismatch`] when an array has the wrong length, or what the detector itself finds.
+pub(crate) fn detect_frames<D: FrameDetector>(detector: &D, batch: &FrameBatch) -> Result<Decisions, DetectError> {
+    check_batch(batch)?;
+    let shared = detector.prepare(batch)?;
+    Ok(decisions(batch, D::ESTIMATES_X, D::ESTIMATES_GAMMA, |outs| {
+        outs.into_par_iter().enumerate().for_each_init(
+            || detector.workspace(&shared, batch),
+            |work, (f, out)| dispatch(FrameTask { detector, shared: &shared, batch, f, work, out }),
+        );
+    }))
+}
+
+/// Arrays of a batch, filled by `decide` frame by frame.
+pub(crate) fn decisions(
+    batch: &FrameBatch,
+    estimates_x: bool,
+    estimates_gamma: bool,
+    decide: impl FnOnce(Vec<FrameOut<'_>>),
+) -> Decisions {
+    let (n, columns, m) = (batch.model.devices(), batch.model.columns(), batch.model.antennas);
+    let mut activity = vec![0; batch.frames * n];
+    let mut score = vec![0.0; batch.frames * columns];
+    let mut x = estimates_x.then(|| vec![C64::default(); batch.frames * columns * m]);
+    let mut gamma = estimates_gamma.then(|| vec![0.0; batch.frames * columns]);
+    {
+        let mut x_frames = x.as_deref_mut().map(|v| v.chunks_exact_mut(columns * m));
+        let mut gamma_frames = gamma.as_deref_mut().map(|v| v.chunks_exact_mut(columns));
+        let outs = activity
+            .chunks_exact_mut(n)
+            .zip(score.chunks_exact_mut(columns))
+            .map(|(activity, score)| FrameOut {
+                activity,
+                score,
+                x: x_frames.as_mut().and_then(Iterator::next).unwrap_or_default(),
+                gamma: gamma_frames.as_mut().and_then(Iterator::next).unwrap_or_default(),
+            })
+            .collect();
+        decide(outs);
+    }
+    Decisions { activity, score, x, gamma }
+}
+
+/// Lengths and ranges that every detector relies on.
+pub(crate) fn check_batch(batch: &FrameBatch) -> Result<(), DetectError> {
+    let model = &batch.model;
+    let (n, q, l, m, f) = (model.devices(), model.sequences(), model.pilot_length(), model.antennas, batch.frames);
+    let fail = |message: String| Err(DetectError::Mismatch(message));
+    if batch.spreading.is_some() {
+        return fail(
+            "these frames are of a spreading link (system E, array signatures) and the detector is of the access link \
+             (arrays pilots, y [F, L, M]); take matched-filter, mmse-sic, beam-sic, expectation-propagation, joint-map \
+             or oracle-ls"
+                .into(),
+        );
+    }
+    if n == 0 || q == 0 || l == 0 || m == 0 || n * q != model.columns() {
+        return fail(format!(
+            "pilots are [{l}, {}] with {q} sequences per device and {m} antennas; all must be at least 1 and the columns \
+             a multiple of the sequences",
+            model.columns()
+        ));
+    }
+    let wrong = |name: &str, have: usize, want: usize, shape: &str| {
+        fail(format!("{name} holds {have} values, these frames need {want} ({shape})"))
+    };
+    if model.pilots.data.len() != l * n * q {
+        return wrong("pilots", model.pilots.data.len(), l * n * q, "[L, N*Q]");
+    }
+    if batch.y.len() != f * l * m {
+        return wrong("y", batch.y.len(), f * l * m, "[F, L, M]");
+    }
+    if model.activity_prob.len() != n {
+        return wrong("activity_prob", model.activity_prob.len(), n, "[N]");
+    }
+    let (have, want, shape) = match &batch.beta {
+        crate::link::Beta::Shared(b) => (b.len(), n, "[N]"),
+        crate::link::Beta::PerFrame(b) => (b.len(), f * n, "[F, N]"),
+    };
+    if have != want {
+        return wrong("beta", have, want, shape);
+    }
+    if !(model.noise_var > 0.0 && model.noise_var.is_finite()) {
+        return fail(format!("noise_var = {} is out of range: finite and > 0", model.noise_var));
+    }
+    if !(model.pilots.energy > 0.0 && model.pilots.energy.is_finite()) {
+        return fail(format!("pilot energy = {} is out of range: finite and > 0", model.pilots.energy));
+    }
+    Ok(())
+}

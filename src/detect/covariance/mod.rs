@@ -1,0 +1,5 @@
+//! Covariance methods: coordinate descent on the powers of the columns.
+
+pub(crate) mod descent;
+
+pub use descent::CovarianceOptions;

@@ -1,0 +1,104 @@
+//! Genie-aided MMSE: the support is known, the channels are estimated.
+//!
+//! With the active columns `A` and their gains `B = diag(beta)`: `X_S = B A^H (A B A^H + sigma2 I)^-1 Y`, the MMSE estimate
+//! of Gaussian channels. No detector that has to find the support can have a lower mean squared error under the model.
+//! Activity is the truth; the score is 1 for the sent sequence and 0 elsewhere.
+
+use std::sync::Arc;
+
+use crate::detect::common::columns::pilot_columns;
+use crate::detect::common::frames::{FrameDetector, FrameOut, detect_frames};
+use crate::detect::common::mmse::mmse_rows;
+use crate::detect::common::spatial::{Spatial, check_antennas};
+use crate::link::FrameBatch;
+use crate::link::{Decisions, DetectError, Detector};
+use crate::math::inverse::InverseCovariance;
+use crate::math::planes::Planes;
+
+/// MMSE channel estimates for a known support; needs the truth.
+#[derive(Debug, Clone, Default)]
+pub struct GenieMmse {
+    /// Correlation of the antennas; without it they count as independent.
+    pub spatial: Option<Arc<Spatial>>,
+}
+
+/// Buffers of one thread.
+pub struct Workspace {
+    inverse: InverseCovariance<f64>,
+    gamma: Vec<f64>,
+}
+
+impl FrameDetector for GenieMmse {
+    type Shared = Planes<f64>;
+    type Workspace = Workspace;
+    const ESTIMATES_X: bool = true;
+    const ESTIMATES_GAMMA: bool = false;
+
+    fn prepare(&self, batch: &FrameBatch) -> Result<Planes<f64>, DetectError> {
+        check_truth(batch, "genie-mmse")?;
+        check_antennas(self.spatial.as_deref(), batch)?;
+        Ok(pilot_columns(&batch.model, 1.0))
+    }
+
+    fn workspace(&self, _: &Planes<f64>, batch: &FrameBatch) -> Workspace {
+        Workspace {
+            inverse: InverseCovariance::new(batch.model.pilot_length(), batch.model.noise_var),
+            gamma: vec![0.0; batch.model.columns()],
+        }
+    }
+
+    #[inline(always)]
+    fn frame<const FMA: bool>(
+        &self,
+        columns: &Planes<f64>,
+        batch: &FrameBatch,
+        f: usize,
+        work: &mut Workspace,
+        out: FrameOut<'_>,
+    ) {
+        let Some(truth) = &batch.truth else { return };
+        let (n, m, q) = (batch.model.devices(), batch.model.antennas, batch.model.sequences());
+        out.activity.copy_from_slice(&truth.activity[f * n..(f + 1) * n]);
+        work.gamma.fill(0.0);
+        for ((d, &sent), &beta) in out.activity.iter().enumerate().zip(batch.beta_of(f)) {
+            if sent > 0 {
+                let i = d * q + (sent - 1) as usize;
+                work.gamma[i] = beta;
+                out.score[i] = 1.0;
+            }
+        }
+        match &self.spatial {
+            Some(spatial) => spatial
+                .filters::<FMA>(&mut work.inverse, columns, &work.gamma, batch.model.pilot_length())
+                .apply(batch.frame(f), out.x),
+            None => mmse_rows::<FMA>(&mut work.inverse, columns, &work.gamma, batch.frame(f), m, out.x),
+        }
+    }
+}
+
+impl Detector for GenieMmse {
+    fn detect(&self, frames: &FrameBatch) -> Result<Decisions, DetectError> {
+        detect_frames(self, frames)
+    }
+}
+
+/// The truth is there, complete, and names sequences that exist.
+pub(crate) fn check_truth(batch: &FrameBatch, name: &str) -> Result<(), DetectError> {
+    let Some(truth) = &batch.truth else { return Err(DetectError::NeedsTruth(name.into())) };
+    let (f, n, m, q) = (batch.frames, batch.model.devices(), batch.model.antennas, batch.model.sequences());
+    if truth.activity.len() != f * n || truth.channel.len() != f * n * m {
+        return Err(DetectError::Mismatch(format!(
+            "activity and channel hold {} and {} values, these frames need {} ([F, N]) and {} ([F, N, M])",
+            truth.activity.len(),
+            truth.channel.len(),
+            f * n,
+            f * n * m
+        )));
+    }
+    if let Some(bad) = truth.activity.iter().find(|&&a| a < 0 || a > q as i64) {
+        return Err(DetectError::Mismatch(format!(
+            "activity {bad} is out of range: 0 (idle) or 1..={q} (sequence + 1)"
+        )));
+    }
+    Ok(())
+}

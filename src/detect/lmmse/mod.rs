@@ -1,0 +1,117 @@
+//! Linear MMSE estimate (lmmse).
+//!
+//! Model: `Y = A X + W`, Y `[L, M]`, A `[L, N*Q]`, rows of X independent of mean zero and covariance `p_i I`, W `CN(0, noise_var)`.
+//! Without a trained prior `p_i = activity_prob_n beta_n / Q`, the variance of a row over its activity. The linear estimate
+//! of smallest mean squared error is
+//!
+//! `X = P A^H (A P A^H + noise_var I)^-1 Y`, `P = diag(p)`.
+//!
+//! Where the antennas are correlated alike for all devices (`covariance = "pooled"`), `p_i I` becomes `p_i C` ([`spatial`](crate::detect::Spatial)).
+//!
+//! It does not know that rows are zero or not, so its error floors where L < N (field guide D: -4.2 dB at 30 dB).
+//! Decision: `score = ||x_i||^2/(M beta_n)` above the threshold, as for the group lassos; linear estimates are shrunk, so
+//! scores of active devices lie well below one.
+
+use std::sync::Arc;
+
+use crate::detect::common::columns::pilot_columns;
+use crate::detect::common::frames::{FrameDetector, FrameOut, detect_frames};
+use crate::detect::common::mmse::mmse_rows;
+use crate::detect::common::row_energy::judge_rows;
+use crate::detect::common::spatial::{Filters, Spatial, check_antennas};
+use crate::link::{Beta, FrameBatch};
+use crate::link::{Decisions, DetectError, Detector};
+use crate::math::inverse::InverseCovariance;
+use crate::math::planes::Planes;
+
+/// The linear MMSE estimate of channels that are zero with a known probability.
+#[derive(Debug, Clone)]
+pub struct Lmmse {
+    /// Active when `||x||^2 > threshold * M * beta`. Default 0.1.
+    pub threshold: f64,
+    /// Correlation of the antennas; without it they count as independent.
+    pub spatial: Option<Arc<Spatial>>,
+}
+
+/// What a batch shares.
+pub struct Shared {
+    columns: Planes<f64>,
+    /// With correlated antennas, where gains are the same in all frames.
+    filters: Option<Filters>,
+}
+
+/// Mean power of every row.
+fn powers(batch: &FrameBatch, beta: &[f64], out: &mut [f64]) {
+    let q = batch.model.sequences();
+    for (i, power) in out.iter_mut().enumerate() {
+        *power = batch.model.activity_prob[i / q] * beta[i / q] / q as f64;
+    }
+}
+
+/// Buffers of one thread.
+pub struct Workspace {
+    inverse: InverseCovariance<f64>,
+    power: Vec<f64>,
+}
+
+impl FrameDetector for Lmmse {
+    type Shared = Shared;
+    type Workspace = Workspace;
+    const ESTIMATES_X: bool = true;
+    const ESTIMATES_GAMMA: bool = false;
+
+    fn prepare(&self, batch: &FrameBatch) -> Result<Shared, DetectError> {
+        check_antennas(self.spatial.as_deref(), batch)?;
+        let columns = pilot_columns(&batch.model, 1.0);
+        let filters = match (&self.spatial, &batch.beta) {
+            (Some(spatial), Beta::Shared(beta)) => {
+                let length = batch.model.pilot_length();
+                let mut power = vec![0.0; batch.model.columns()];
+                powers(batch, beta, &mut power);
+                let mut inverse = InverseCovariance::new(length, batch.model.noise_var);
+                Some(spatial.filters::<false>(&mut inverse, &columns, &power, length))
+            }
+            _ => None,
+        };
+        Ok(Shared { columns, filters })
+    }
+
+    fn workspace(&self, _: &Shared, batch: &FrameBatch) -> Workspace {
+        Workspace {
+            inverse: InverseCovariance::new(batch.model.pilot_length(), batch.model.noise_var),
+            power: vec![0.0; batch.model.columns()],
+        }
+    }
+
+    #[inline(always)]
+    fn frame<const FMA: bool>(
+        &self,
+        shared: &Shared,
+        batch: &FrameBatch,
+        f: usize,
+        work: &mut Workspace,
+        mut out: FrameOut<'_>,
+    ) {
+        let (m, q) = (batch.model.antennas, batch.model.sequences());
+        let beta = batch.beta_of(f);
+        let (columns, y) = (&shared.columns, batch.frame(f));
+        if let Some(filters) = &shared.filters {
+            filters.apply(y, out.x);
+        } else {
+            powers(batch, beta, &mut work.power);
+            match &self.spatial {
+                Some(spatial) => spatial
+                    .filters::<FMA>(&mut work.inverse, columns, &work.power, batch.model.pilot_length())
+                    .apply(y, out.x),
+                None => mmse_rows::<FMA>(&mut work.inverse, columns, &work.power, y, m, out.x),
+            }
+        }
+        judge_rows(beta, m, q, self.threshold, &mut out);
+    }
+}
+
+impl Detector for Lmmse {
+    fn detect(&self, frames: &FrameBatch) -> Result<Decisions, DetectError> {
+        detect_frames(self, frames)
+    }
+}

@@ -1,0 +1,37 @@
+//! Matched filter: every user for itself.
+
+use crate::detect::spreading::algebra::dot;
+use crate::detect::spreading::link::{Link, LinkDetector, LinkModel};
+
+/// `z_n = g_n^H y / ||g_n||^2`, taken as `x_n + CN(0, v_n)` with
+/// `v_n = (sum_{m != n} p_m |g_n^H g_m|^2 + sigma2 ||g_n||^2) / ||g_n||^4` (field guide, E). Optimal for a single user.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct MatchedFilter;
+
+impl LinkDetector for MatchedFilter {
+    const NAME: &'static str = "matched-filter";
+    type Workspace = ();
+
+    fn frame(
+        &self,
+        model: &LinkModel<'_>,
+        link: &Link,
+        _: Option<&[i64]>,
+        (): &mut (),
+        activity: &mut [i64],
+        score: &mut [f64],
+    ) {
+        for (n, odds) in score.chunks_exact_mut(model.constellation.len()).enumerate() {
+            let (g, energy) = (link.g(n), link.energy[n]);
+            let interference: f64 =
+                (0..model.users).filter(|m| *m != n).map(|m| model.power[m] * dot(g, link.g(m)).norm_sqr()).sum();
+            let variance = (interference / energy + model.noise_var) / energy;
+            // A user that is not heard at all keeps its prior.
+            activity[n] = if energy > 0.0 && variance.is_finite() {
+                model.decide(n, dot(g, &link.y) / energy, variance, odds)
+            } else {
+                model.decide(n, Default::default(), f64::INFINITY, odds)
+            };
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! The single-user bound: each device is judged with every other device known.
+//!
+//! What the others send is subtracted, so only the device itself and the noise remain, and the optimal symbol decision is
+//! the Bayes test of `Y_n ~ CN(0, sigma2 I + beta s_q s_q^H)` against noise:
+//! `LLR_q = beta ||s_q^H Y_n||^2 / (sigma2 (sigma2 + beta ||s_q||^2)) - M ln(1 + beta ||s_q||^2/sigma2)`,
+//! argmax over q, active when `LLR > ln(Q (1 - eps)/eps)`. Its error rate is a floor for every detector of the figure.
+
+use num_complex::Complex64;
+
+use crate::detect::Threshold;
+use crate::detect::common::decide::{decide, section_threshold};
+use crate::detect::common::frames::{FrameDetector, FrameOut, detect_frames};
+use crate::detect::genie_mmse::check_truth;
+use crate::link::{C64, FrameBatch};
+use crate::link::{Decisions, DetectError, Detector};
+
+/// The single-user bound; needs the truth.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SingleUserBound;
+
+/// Columns of S as rows, their energies, and the thresholds.
+pub struct Shared {
+    columns: Vec<Vec<C64>>,
+    energies: Vec<f64>,
+    thresholds: Vec<f64>,
+}
+
+impl FrameDetector for SingleUserBound {
+    type Shared = Shared;
+    /// The noise left when all devices are subtracted, `[L, M]`.
+    type Workspace = Vec<C64>;
+    const ESTIMATES_X: bool = false;
+    const ESTIMATES_GAMMA: bool = false;
+
+    fn prepare(&self, batch: &FrameBatch) -> Result<Shared, DetectError> {
+        check_truth(batch, "single-user-bound")?;
+        let (model, q) = (&batch.model, batch.model.sequences());
+        let columns: Vec<Vec<C64>> = (0..model.columns()).map(|i| model.pilots.column(i)).collect();
+        Ok(Shared {
+            energies: columns.iter().map(|c| c.iter().map(|v| v.norm_sqr()).sum()).collect(),
+            columns,
+            thresholds: model.activity_prob.iter().map(|&eps| section_threshold(Threshold::MAP, eps, q)).collect(),
+        })
+    }
+
+    fn workspace(&self, _: &Shared, batch: &FrameBatch) -> Vec<C64> {
+        vec![C64::default(); batch.model.pilot_length() * batch.model.antennas]
+    }
+
+    #[inline(always)]
+    fn frame<const FMA: bool>(
+        &self,
+        shared: &Shared,
+        batch: &FrameBatch,
+        f: usize,
+        noise: &mut Vec<C64>,
+        out: FrameOut<'_>,
+    ) {
+        let Some(truth) = &batch.truth else { return };
+        let model = &batch.model;
+        let (n, m, q, sigma2) = (model.devices(), model.antennas, model.sequences(), model.noise_var);
+        let sent = &truth.activity[f * n..(f + 1) * n];
+        let channel = |d: usize| &truth.channel[(f * n + d) * m..(f * n + d + 1) * m];
+        noise.copy_from_slice(batch.frame(f));
+        for (d, &a) in sent.iter().enumerate().filter(|(_, a)| **a > 0) {
+            let column = &shared.columns[d * q + (a - 1) as usize];
+            for (row, s) in noise.chunks_exact_mut(m).zip(column) {
+                row.iter_mut().zip(channel(d)).for_each(|(y, h)| *y -= s * h);
+            }
+        }
+        for (d, &beta) in batch.beta_of(f).iter().enumerate() {
+            for i in d * q..(d + 1) * q {
+                let own = match sent[d] {
+                    0 => C64::default(),
+                    a => dot(&shared.columns[i], &shared.columns[d * q + (a - 1) as usize]),
+                };
+                let mut power = 0.0;
+                for (antenna, h) in channel(d).iter().enumerate() {
+                    let heard: Complex64 = shared.columns[i]
+                        .iter()
+                        .zip(noise[antenna..].iter().step_by(m))
+                        .map(|(s, y)| s.conj() * y)
+                        .sum();
+                    power += (heard + own * h).norm_sqr();
+                }
+                let snr = beta * shared.energies[i] / sigma2;
+                out.score[i] = beta * power / (sigma2 * sigma2 * (1.0 + snr)) - m as f64 * snr.ln_1p();
+            }
+            out.activity[d] = decide(&out.score[d * q..(d + 1) * q], shared.thresholds[d]);
+        }
+    }
+}
+
+/// `a^H b`.
+fn dot(a: &[C64], b: &[C64]) -> C64 {
+    a.iter().zip(b).map(|(a, b)| a.conj() * b).sum()
+}
+
+impl Detector for SingleUserBound {
+    fn detect(&self, frames: &FrameBatch) -> Result<Decisions, DetectError> {
+        detect_frames(self, frames)
+    }
+}

@@ -1,0 +1,238 @@
+//! Invariants that hold for every detector of the room, on simulated frames.
+
+mod lassos;
+
+use super::*;
+use crate::link::{Beta, FrameBatch, Split};
+use crate::link::{Decisions, DetectError};
+use crate::scenario::{PilotKind, ScenarioConfig};
+use crate::scenario::{Realizations, Scenario};
+
+const DECIDING: [DetectorKind; 6] = [
+    DetectorKind::Amp,
+    DetectorKind::AmpSection,
+    DetectorKind::Covariance,
+    DetectorKind::CovarianceSection,
+    DetectorKind::Ml,
+    DetectorKind::Map,
+];
+
+/// Detectors with one precision only.
+const PLAIN: [DetectorKind; 6] = [
+    DetectorKind::MlMmse,
+    DetectorKind::CovarianceLasso,
+    DetectorKind::GroupLasso,
+    DetectorKind::GroupLassoAdmm,
+    DetectorKind::PcAdmm,
+    DetectorKind::Lasso,
+];
+
+/// Every deciding detector in every precision it has.
+fn every_precision() -> impl Iterator<Item = DetectorConfig> {
+    let both = |kind| {
+        [Precision::F64, Precision::F32]
+            .map(|precision| DetectorConfig { precision: Some(precision), ..DetectorConfig::new(kind) })
+    };
+    DECIDING.into_iter().flat_map(both).chain(PLAIN.map(DetectorConfig::new))
+}
+
+fn frames(config: &ScenarioConfig, count: usize, edit: impl Fn(&mut Realizations)) -> FrameBatch {
+    let scenario = Scenario::new(config, 5, Split::Test).expect("a scenario without files");
+    let mut realized = scenario.realize(0, count);
+    edit(&mut realized);
+    realized.observe(&scenario.pilots(0)).expect("pilots of the same scenario")
+}
+
+fn small() -> ScenarioConfig {
+    ScenarioConfig { devices: 30, antennas: 8, pilot_length: 24, ..ScenarioConfig::default() }
+}
+
+fn run(config: &DetectorConfig, batch: &FrameBatch) -> Decisions {
+    build(config).expect("valid options").detect(batch).expect("fitting frames")
+}
+
+fn errors(batch: &FrameBatch, decisions: &Decisions) -> usize {
+    let truth = &batch.truth.as_ref().expect("simulated").activity;
+    truth.iter().zip(&decisions.activity).filter(|(a, b)| a != b).count()
+}
+
+#[test]
+fn without_noise_and_with_few_devices_nobody_errs() {
+    let config = ScenarioConfig { active_devices: Some(3), antennas: 16, ..small() };
+    let batch = frames(&config, 20, |r| {
+        r.noise.fill(Default::default());
+        r.noise_var = 1e-3;
+        // Equal gains: a deep fade over 16 antennas is the only other cause of errors.
+        let n = r.devices;
+        let Beta::PerFrame(beta) = &mut r.beta else { panic!("positions are drawn per frame") };
+        for (d, b) in beta.iter_mut().enumerate() {
+            let m = r.antennas;
+            let h = &mut r.channel[d * m..(d + 1) * m];
+            let norm = h.iter().map(|v| v.norm_sqr()).sum::<f64>().sqrt();
+            h.iter_mut().filter(|_| norm > 0.0).for_each(|v| *v *= (m as f64).sqrt() / norm);
+            *b = 1.0;
+        }
+        assert_eq!(beta.len(), 20 * n);
+    });
+    for kind in DECIDING.into_iter().chain(PLAIN).chain([DetectorKind::SingleUserBound, DetectorKind::GenieMmse]) {
+        assert_eq!(errors(&batch, &run(&DetectorConfig::new(kind), &batch)), 0, "{kind:?}");
+    }
+}
+
+#[test]
+fn a_lone_device_meets_the_single_user_bound_exactly() {
+    let config = ScenarioConfig { devices: 1, activity_prob: 0.5, ..small() };
+    let batch = frames(&config, 200, |_| {});
+    let bound = run(&DetectorConfig::new(DetectorKind::SingleUserBound), &batch);
+    let section = run(&DetectorConfig::new(DetectorKind::CovarianceSection), &batch);
+    assert_eq!(bound.activity, section.activity);
+    for (a, b) in bound.score.iter().zip(&section.score) {
+        // Taking a device of 50 dB out of the covariance again costs twice its dynamic range.
+        assert!((a - b).abs() <= 1e-5 * a.abs().max(1.0), "{a} {b}");
+    }
+}
+
+#[test]
+fn nobody_beats_the_single_user_bound_and_the_section_detector_comes_closest() {
+    let config = ScenarioConfig { pilots: PilotKind::Gaussian, ..ScenarioConfig::default() };
+    let batch = frames(&config, 64, |_| {});
+    let wrong = |kind| errors(&batch, &run(&DetectorConfig::new(kind), &batch));
+    let (bound, section) = (wrong(DetectorKind::SingleUserBound), wrong(DetectorKind::CovarianceSection));
+    assert!(bound <= section, "{bound} {section}");
+    for kind in [DetectorKind::Amp, DetectorKind::AmpSection, DetectorKind::Covariance] {
+        assert!(section < wrong(kind), "{kind:?}: {} against {section}", wrong(kind));
+    }
+}
+
+#[test]
+fn decisions_do_not_depend_on_threads_or_batches() {
+    let batch = frames(&small(), 12, |_| {});
+    let mut half = batch.clone();
+    half.frames = 5;
+    half.y.truncate(5 * 24 * 8);
+    let Beta::PerFrame(beta) = &mut half.beta else { panic!("positions are drawn per frame") };
+    beta.truncate(5 * 30);
+    half.truth = None;
+    let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+    for config in every_precision() {
+        let one = pool(1).install(|| run(&config, &batch));
+        assert_eq!(one, pool(3).install(|| run(&config, &batch)), "{:?}", config.kind);
+        let part = run(&config, &half);
+        assert_eq!(part.activity, one.activity[..5 * 30]);
+        assert_eq!(part.score, one.score[..5 * 60]);
+        assert_eq!(part.x.as_deref(), one.x.as_ref().map(|x| &x[..5 * 60 * 8]));
+        assert_eq!(part.gamma.as_deref(), one.gamma.as_ref().map(|g| &g[..5 * 60]));
+    }
+}
+
+#[test]
+fn single_precision_decides_like_double() {
+    let batch = frames(&small(), 40, |_| {});
+    for kind in DECIDING {
+        let wide = run(&DetectorConfig::new(kind), &batch);
+        let narrow = run(&DetectorConfig { precision: Some(Precision::F32), ..DetectorConfig::new(kind) }, &batch);
+        let differ = wide.activity.iter().zip(&narrow.activity).filter(|(a, b)| a != b).count();
+        assert!(differ <= 3, "{kind:?}: {differ} of 1200 decisions");
+    }
+}
+
+#[test]
+fn pilot_energy_is_a_change_of_units() {
+    let batch = frames(&small(), 6, |_| {});
+    let mut scaled = batch.clone();
+    let mut pilots = (*scaled.model.pilots).clone();
+    pilots.energy = 9.0;
+    pilots.data.iter_mut().for_each(|v| *v *= 3.0);
+    scaled.model.pilots = pilots.into();
+    scaled.y.iter_mut().for_each(|v| *v *= 3.0);
+    let config = DetectorConfig { iterations: Some(5), ..DetectorConfig::new(DetectorKind::Amp) };
+    let (a, b) = (run(&config, &batch), run(&config, &scaled));
+    let size: f64 = a.x.iter().flatten().map(|v| v.norm_sqr()).sum();
+    let gap: f64 = a.x.iter().flatten().zip(b.x.iter().flatten()).map(|(a, b)| (a - b).norm_sqr()).sum();
+    assert!(gap < 1e-18 * size, "{gap} {size}");
+}
+
+#[test]
+fn genie_channels_are_exact_without_noise_and_shrink_with_it() {
+    let config = ScenarioConfig { active_devices: Some(4), ..small() };
+    let batch = frames(&config, 5, |r| {
+        r.noise.fill(Default::default());
+        r.noise_var = 1e-6;
+    });
+    let counts = |batch: &FrameBatch| {
+        let d = run(&DetectorConfig::new(DetectorKind::GenieMmse), batch);
+        let (x, truth) = (d.x.expect("estimates"), batch.truth.as_ref().expect("simulated"));
+        let (mut error, mut energy) = (0.0, 0.0);
+        for (i, &a) in truth.activity.iter().enumerate().filter(|(_, a)| **a > 0) {
+            for m in 0..8 {
+                let h = truth.channel[i * 8 + m];
+                error += (x[(i * 2 + a as usize - 1) * 8 + m] - h).norm_sqr();
+                energy += h.norm_sqr();
+            }
+        }
+        error / energy
+    };
+    assert!(counts(&batch) < 1e-10, "{}", counts(&batch));
+    assert!(counts(&frames(&config, 5, |_| {})) > 1e-6);
+}
+
+#[test]
+fn bad_frames_are_errors_and_wild_numbers_do_not_panic() {
+    let batch = frames(&small(), 2, |_| {});
+    let amp = build(&DetectorConfig::new(DetectorKind::Amp)).expect("defaults");
+    let mut short = batch.clone();
+    short.y.pop();
+    assert!(matches!(amp.detect(&short), Err(DetectError::Mismatch(m)) if m.contains("y holds")));
+    let mut silent = batch.clone();
+    silent.model.noise_var = 0.0;
+    assert!(matches!(amp.detect(&silent), Err(DetectError::Mismatch(m)) if m.contains("noise_var")));
+    let mut blind = batch.clone();
+    blind.truth = None;
+    for kind in [DetectorKind::GenieMmse, DetectorKind::SingleUserBound] {
+        let detector = build(&DetectorConfig::new(kind)).expect("defaults");
+        assert!(matches!(detector.detect(&blind), Err(DetectError::NeedsTruth(_))));
+    }
+    let mut wild = batch.clone();
+    wild.y.iter_mut().for_each(|v| *v *= 1e200);
+    wild.y[3] = crate::link::C64::new(f64::NAN, 0.0);
+    let mut zero = batch;
+    zero.y.fill(Default::default());
+    for config in every_precision() {
+        assert_eq!(run(&config, &wild).activity.len(), 60);
+        assert!(run(&config, &zero).activity.iter().all(|&a| a == 0), "{:?}", config.kind);
+    }
+}
+
+#[test]
+fn the_scalar_onsager_term_diverges_and_still_decides() {
+    let config = ScenarioConfig { pilots: PilotKind::Gaussian, ..ScenarioConfig::default() };
+    let batch = frames(&config, 24, |_| {});
+    let options = |onsager| DetectorConfig { onsager: Some(onsager), ..DetectorConfig::new(DetectorKind::Amp) };
+    let scalar = run(&options(Onsager::Scalar), &batch);
+    let matrix = run(&options(Onsager::Matrix), &batch);
+    assert!(errors(&batch, &scalar) > errors(&batch, &matrix));
+    assert!(scalar.activity.iter().all(|a| (0..=2).contains(a)));
+}
+
+#[test]
+fn state_evolution_meets_the_reference_table() {
+    // Field guide, section A: 6.9e-4 at L = 40 and 4.1e-4 at L = 80 (M = 16, J = 1, MAP threshold).
+    for (length, want) in [(40, 6.9e-4), (80, 4.1e-4)] {
+        let config = ScenarioConfig { pilot_length: length, pilots: PilotKind::Gaussian, ..ScenarioConfig::default() };
+        let found = state_evolution(&config, Threshold::MAP, 50, 100_000, 1).expect("a valid scenario");
+        assert!((found.ser / want - 1.0).abs() < 0.15, "L = {length}: {} for {want}", found.ser);
+        let equal = state_evolution(&config, Threshold::EQUAL_PRIOR, 50, 100_000, 1).expect("a valid scenario");
+        assert!(equal.ser > found.ser && equal.missed_detection < found.missed_detection);
+        assert!(found.tau2.windows(2).all(|t| t[1] <= t[0] * (1.0 + 1e-9)), "{:?}", found.tau2);
+    }
+    assert!(state_evolution(&small(), Threshold::MAP, 0, 10, 1).is_err());
+}
+
+#[test]
+fn kinds_that_are_not_frame_detectors_are_refused() {
+    for kind in [DetectorKind::StateEvolution, DetectorKind::Mampnet] {
+        assert!(matches!(build(&DetectorConfig::new(kind)), Err(ClassicalError::NotAFrameDetector { .. })));
+    }
+    let named = DetectorConfig { threshold: Some(Threshold::MAP), ..DetectorConfig::new(DetectorKind::Covariance) };
+    assert!(build(&named).err().is_some_and(|e| e.to_string().contains("0.5")));
+}
