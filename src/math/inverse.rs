@@ -1,5 +1,6 @@
 //! The inverse of a covariance `Sigma = noise_var I + sum_i gamma_i a_i a_i^H`, kept up to date by rank-one steps.
 
+use super::isa::Isa;
 use super::kernels::{combine_conjugate, energy, real_dot, subtract_outer};
 use super::planes::Planes;
 use super::real::Real;
@@ -37,31 +38,31 @@ impl<T: Real> InverseCovariance<T> {
 
     /// Computes `v = P a` and returns `s = a^H P a`, which exact arithmetic keeps positive.
     #[inline(always)]
-    pub fn apply<const FMA: bool>(&mut self, a: [&[T]; 2]) -> f64 {
+    pub fn apply<I: Isa>(&mut self, isa: I, a: [&[T]; 2]) -> f64 {
         // Row k of the Hermitian P is the conjugate of its column k.
         let coefficients = [&a[0][..self.length], &a[1][..self.length]];
-        combine_conjugate::<T, FMA>(self.p.parts(), self.p.stride, coefficients, self.v.parts_mut());
-        real_dot::<T, FMA>(a, self.v.parts()).wide()
+        combine_conjugate(isa, self.p.parts(), self.p.stride, coefficients, self.v.parts_mut());
+        real_dot(isa, a, self.v.parts()).wide()
     }
 
     /// `Sigma <- Sigma + d a a^H` by Sherman-Morrison with the stored `v = P a` and `s = a^H P a`:
     /// `P <- P - d v v^H / (1 + d s)`.
     #[inline(always)]
-    pub fn update<const FMA: bool>(&mut self, d: f64, s: f64) {
+    pub fn update<I: Isa>(&mut self, isa: I, d: f64, s: f64) {
         let scale = T::of(d / (1.0 + d * s));
-        subtract_outer::<T, FMA>(self.p.parts_mut(), self.length, scale, self.v.parts(), self.v.parts());
+        subtract_outer(isa, self.p.parts_mut(), self.length, scale, self.v.parts(), self.v.parts());
     }
 
     /// Computes P anew from the powers, so that rounding errors of many steps do not pile up.
     ///
     /// Rank-one steps from `I / noise_var` lose about `log10(condition)` digits once: nine are left at 1e7 in f64.
     #[inline(always)]
-    pub fn rebuild<const FMA: bool>(&mut self, columns: &Planes<T>, gamma: &[f64]) {
+    pub fn rebuild<I: Isa>(&mut self, isa: I, columns: &Planes<T>, gamma: &[f64]) {
         self.reset();
         for (i, &g) in gamma.iter().enumerate() {
             if g > 0.0 {
-                let s = self.apply::<FMA>(columns.row(i));
-                self.update::<FMA>(g, s);
+                let s = self.apply(isa, columns.row(i));
+                self.update(isa, g, s);
             }
         }
     }
@@ -128,17 +129,18 @@ impl<T: Real> Observation<T> {
 
     /// `||Y^H v||^2`; `v` may be padded.
     #[inline(always)]
-    pub fn power<const FMA: bool>(&mut self, v: [&[T]; 2]) -> f64 {
+    pub fn power<I: Isa>(&mut self, isa: I, v: [&[T]; 2]) -> f64 {
         let coefficients = [&v[0][..self.length], &v[1][..self.length]];
         let Self { factor, product, .. } = self;
-        combine_conjugate::<T, FMA>(factor.parts(), factor.stride, coefficients, product.parts_mut());
-        energy::<T, FMA>(product.parts()).wide()
+        combine_conjugate(isa, factor.parts(), factor.stride, coefficients, product.parts_mut());
+        energy(isa, product.parts()).wide()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use num_complex::Complex64;
+    use pulp::Scalar;
 
     use super::*;
 
@@ -155,10 +157,10 @@ mod tests {
         columns.load(&data, l, 1.0);
         let gamma: Vec<f64> = (0..n).map(|i| [0.0, 1.0, 1e6][i % 3]).collect();
         let mut inverse = InverseCovariance::new(l, noise_var);
-        inverse.rebuild::<false>(&columns, &gamma);
+        inverse.rebuild(Scalar, &columns, &gamma);
         // Sigma (P a) = a for any a.
         let probe = columns.row(0);
-        let s = inverse.apply::<false>(probe);
+        let s = inverse.apply(Scalar, probe);
         let a = &data[..l];
         let v: Vec<Complex64> = (0..l).map(|k| Complex64::new(inverse.v.re[k], inverse.v.im[k])).collect();
         let mut back: Vec<Complex64> = v.iter().map(|v| v * noise_var).collect();
@@ -183,6 +185,6 @@ mod tests {
         observation.load(&y, m);
         let want: f64 =
             (0..m).map(|j| (0..l).map(|i| y[i * m + j].conj() * v_data[i]).sum::<Complex64>().norm_sqr()).sum();
-        assert!((observation.power::<false>(v.parts()) / want - 1.0).abs() < 1e-12);
+        assert!((observation.power(Scalar, v.parts()) / want - 1.0).abs() < 1e-12);
     }
 }

@@ -1,75 +1,11 @@
-//! Inner loops on split real and imaginary planes, and the choice of the processor's instructions.
+//! Inner loops on split real and imaginary planes.
 //!
 //! Every loop is written over fixed-size arrays, so that the compiler keeps the accumulators in vector registers.
-//! A detector's work on one frame is a [`Kernel`]; [`dispatch`] compiles it for AVX-512, for AVX2 with FMA and for the
-//! baseline, and picks once per frame; [`dispatch_wide`] takes work in vectors of 512 bits. All functions on the way must
-//! be `#[inline(always)]`: only inlined code inherits the instruction set of the caller.
+//! All of them are `#[inline(always)]`, so that they are compiled for the instructions of [`super::isa`] that they are given.
 
+use super::isa::Isa;
 use super::lanes::Lanes;
 use super::real::{Real, TILE_ROWS};
-
-/// Work that is worth compiling for more than one instruction set.
-pub(crate) trait Kernel {
-    /// Does the work; `FMA` tells whether fused multiply-add is one instruction. Mark it `#[inline(always)]`.
-    fn run<const FMA: bool>(self);
-}
-
-/// Runs the work with the best instructions of this processor.
-///
-/// The choice depends on the processor only, so results do not change with threads or batch sizes.
-pub(crate) fn dispatch<K: Kernel>(kernel: K) {
-    if has_wide_vectors() {
-        return dispatch_wide(kernel);
-    }
-    #[cfg(target_arch = "x86_64")]
-    if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
-        // SAFETY: the two features that `with_avx2` enables were detected on this processor.
-        #[allow(unsafe_code)]
-        return unsafe { with_avx2(kernel) };
-    }
-    // NEON has fused multiply-add in its baseline.
-    kernel.run::<{ cfg!(target_arch = "aarch64") }>();
-}
-
-/// Whether this processor computes with vectors of 512 bits.
-///
-/// Work with as many lanes runs twice as fast there; elsewhere, such vectors would not fit the registers.
-pub(crate) fn has_wide_vectors() -> bool {
-    #[cfg(target_arch = "x86_64")]
-    return std::arch::is_x86_feature_detected!("avx512f")
-        && std::arch::is_x86_feature_detected!("avx512bw")
-        && std::arch::is_x86_feature_detected!("avx512dq")
-        && std::arch::is_x86_feature_detected!("avx512vl")
-        && std::arch::is_x86_feature_detected!("avx2")
-        && std::arch::is_x86_feature_detected!("fma");
-    #[cfg(not(target_arch = "x86_64"))]
-    false
-}
-
-/// Runs the work with vectors of 512 bits. Only for processors that [have them](has_wide_vectors).
-pub(crate) fn dispatch_wide<K: Kernel>(kernel: K) {
-    assert!(has_wide_vectors(), "the processor lacks AVX-512");
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: the features that `with_avx512` enables were detected on this processor.
-    #[allow(unsafe_code)]
-    unsafe {
-        with_avx512(kernel);
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    drop(kernel);
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-fn with_avx512<K: Kernel>(kernel: K) {
-    kernel.run::<true>();
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-fn with_avx2<K: Kernel>(kernel: K) {
-    kernel.run::<true>();
-}
 
 /// One tile of a complex product: `out[p, j] = sum_k a[k, p] * b[k, at + j]` for 4 rows p and as many columns j as a vector
 /// has lanes.
@@ -77,7 +13,8 @@ fn with_avx2<K: Kernel>(kernel: K) {
 /// `a` is a packed panel `[depth, 4]` (planes re, im), `b` has rows of length `stride`; `depth` lists the `k` that
 /// are summed, in this order. `out` is `[4, lanes]`, overwritten.
 #[inline(always)]
-pub(crate) fn tile_lanes<V: Lanes, const FMA: bool>(
+pub(crate) fn tile_lanes<V: Lanes, I: Isa>(
+    isa: I,
     a: [&[V::Number]; 2],
     b: [&[V::Number]; 2],
     stride: usize,
@@ -95,10 +32,10 @@ pub(crate) fn tile_lanes<V: Lanes, const FMA: bool>(
         let (b_re, b_im) = (V::load(&b[0][k * stride + at..]), V::load(&b[1][k * stride + at..]));
         for p in 0..TILE_ROWS {
             let (x, y, minus_y) = (V::splat(a_re[p]), V::splat(a_im[p]), V::splat(-a_im[p]));
-            re[p] = x.madd::<FMA>(b_re, re[p]);
-            im[p] = x.madd::<FMA>(b_im, im[p]);
-            re[p] = minus_y.madd::<FMA>(b_im, re[p]);
-            im[p] = y.madd::<FMA>(b_re, im[p]);
+            re[p] = x.madd(isa, b_re, re[p]);
+            im[p] = x.madd(isa, b_im, im[p]);
+            re[p] = minus_y.madd(isa, b_im, re[p]);
+            im[p] = y.madd(isa, b_re, im[p]);
         }
     }
     for p in 0..TILE_ROWS {
@@ -111,7 +48,8 @@ pub(crate) fn tile_lanes<V: Lanes, const FMA: bool>(
 ///
 /// Four rows at a time: the sums stay close to the arithmetic units and the loop over columns vectorises.
 #[inline(always)]
-pub(crate) fn combine_conjugate<T: Real, const FMA: bool>(
+pub(crate) fn combine_conjugate<T: Real, I: Isa>(
+    isa: I,
     b: [&[T]; 2],
     stride: usize,
     coefficients: [&[T]; 2],
@@ -135,37 +73,38 @@ pub(crate) fn combine_conjugate<T: Real, const FMA: bool>(
         let (y0, y1, y2, y3) = (c_im[k], c_im[k + 1], c_im[k + 2], c_im[k + 3]);
         let (r3, i3) = (&r3[..stride], &i3[..stride]);
         for j in 0..stride {
-            let mut re = x0.madd::<FMA>(r0[j], out_re[j]);
-            let mut im = y0.madd::<FMA>(r0[j], out_im[j]);
-            re = y0.madd::<FMA>(i0[j], re);
-            im = (-x0).madd::<FMA>(i0[j], im);
-            re = x1.madd::<FMA>(r1[j], re);
-            im = y1.madd::<FMA>(r1[j], im);
-            re = y1.madd::<FMA>(i1[j], re);
-            im = (-x1).madd::<FMA>(i1[j], im);
-            re = x2.madd::<FMA>(r2[j], re);
-            im = y2.madd::<FMA>(r2[j], im);
-            re = y2.madd::<FMA>(i2[j], re);
-            im = (-x2).madd::<FMA>(i2[j], im);
-            re = x3.madd::<FMA>(r3[j], re);
-            im = y3.madd::<FMA>(r3[j], im);
-            out_re[j] = y3.madd::<FMA>(i3[j], re);
-            out_im[j] = (-x3).madd::<FMA>(i3[j], im);
+            let mut re = x0.madd(isa, r0[j], out_re[j]);
+            let mut im = y0.madd(isa, r0[j], out_im[j]);
+            re = y0.madd(isa, i0[j], re);
+            im = (-x0).madd(isa, i0[j], im);
+            re = x1.madd(isa, r1[j], re);
+            im = y1.madd(isa, r1[j], im);
+            re = y1.madd(isa, i1[j], re);
+            im = (-x1).madd(isa, i1[j], im);
+            re = x2.madd(isa, r2[j], re);
+            im = y2.madd(isa, r2[j], im);
+            re = y2.madd(isa, i2[j], re);
+            im = (-x2).madd(isa, i2[j], im);
+            re = x3.madd(isa, r3[j], re);
+            im = y3.madd(isa, r3[j], im);
+            out_re[j] = y3.madd(isa, i3[j], re);
+            out_im[j] = (-x3).madd(isa, i3[j], im);
         }
     }
     for k in blocked..depth {
         let (re, im) = (&b[0][k * stride..(k + 1) * stride], &b[1][k * stride..(k + 1) * stride]);
         let (x, y) = (c_re[k], c_im[k]);
         for j in 0..stride {
-            out_re[j] = y.madd::<FMA>(im[j], x.madd::<FMA>(re[j], out_re[j]));
-            out_im[j] = (-x).madd::<FMA>(im[j], y.madd::<FMA>(re[j], out_im[j]));
+            out_re[j] = y.madd(isa, im[j], x.madd(isa, re[j], out_re[j]));
+            out_im[j] = (-x).madd(isa, im[j], y.madd(isa, re[j], out_im[j]));
         }
     }
 }
 
 /// `p[k, j] -= scale * u[k] * conj(v[j])` on a matrix with rows of length `v.len()`; `rows` of them exist.
 #[inline(always)]
-pub(crate) fn subtract_outer<T: Real, const FMA: bool>(
+pub(crate) fn subtract_outer<T: Real, I: Isa>(
+    isa: I,
     p: [&mut [T]; 2],
     rows: usize,
     scale: T,
@@ -180,22 +119,22 @@ pub(crate) fn subtract_outer<T: Real, const FMA: bool>(
         let p_re = &mut p_re[k * stride..(k + 1) * stride];
         let p_im = &mut p_im[k * stride..(k + 1) * stride];
         for j in 0..stride {
-            p_re[j] = x.madd::<FMA>(v_re[j], y.madd::<FMA>(v_im[j], p_re[j]));
-            p_im[j] = y.madd::<FMA>(v_re[j], (-x).madd::<FMA>(v_im[j], p_im[j]));
+            p_re[j] = x.madd(isa, v_re[j], y.madd(isa, v_im[j], p_re[j]));
+            p_im[j] = y.madd(isa, v_re[j], (-x).madd(isa, v_im[j], p_im[j]));
         }
     }
 }
 
 /// `sum |v_j|^2`.
 #[inline(always)]
-pub(crate) fn energy<T: Real, const FMA: bool>(v: [&[T]; 2]) -> T {
+pub(crate) fn energy<T: Real, I: Isa>(isa: I, v: [&[T]; 2]) -> T {
     // Four partial sums: a fixed order that vectorises.
     let mut sums = [T::ZERO; 4];
     let (re, im) = (v[0].chunks_exact(4), v[1].chunks_exact(4));
     let rest: T = re.remainder().iter().zip(im.remainder()).fold(T::ZERO, |s, (&a, &b)| s + a * a + b * b);
     for (re, im) in re.zip(im) {
         for j in 0..4 {
-            sums[j] = re[j].madd::<FMA>(re[j], im[j].madd::<FMA>(im[j], sums[j]));
+            sums[j] = re[j].madd(isa, re[j], im[j].madd(isa, im[j], sums[j]));
         }
     }
     (sums[0] + sums[1]) + (sums[2] + sums[3]) + rest
@@ -203,12 +142,12 @@ pub(crate) fn energy<T: Real, const FMA: bool>(v: [&[T]; 2]) -> T {
 
 /// `Re(a^H v)`.
 #[inline(always)]
-pub(crate) fn real_dot<T: Real, const FMA: bool>(a: [&[T]; 2], v: [&[T]; 2]) -> T {
+pub(crate) fn real_dot<T: Real, I: Isa>(isa: I, a: [&[T]; 2], v: [&[T]; 2]) -> T {
     let mut sums = [T::ZERO; 4];
     let parts = a[0].chunks_exact(4).zip(a[1].chunks_exact(4)).zip(v[0].chunks_exact(4).zip(v[1].chunks_exact(4)));
     for ((a_re, a_im), (v_re, v_im)) in parts {
         for j in 0..4 {
-            sums[j] = a_re[j].madd::<FMA>(v_re[j], a_im[j].madd::<FMA>(v_im[j], sums[j]));
+            sums[j] = a_re[j].madd(isa, v_re[j], a_im[j].madd(isa, v_im[j], sums[j]));
         }
     }
     (sums[0] + sums[1]) + (sums[2] + sums[3])
@@ -217,8 +156,10 @@ pub(crate) fn real_dot<T: Real, const FMA: bool>(a: [&[T]; 2], v: [&[T]; 2]) -> 
 #[cfg(test)]
 mod tests {
     use num_complex::Complex64;
+    use pulp::Scalar;
 
     use super::*;
+    use crate::math::isa::{Kernel, dispatch};
 
     fn numbers(n: usize, seed: u64) -> Vec<f64> {
         (0..n as u64).map(|i| (((i + 1) * (seed * 7919 + 104_729)) % 1009) as f64 / 504.5 - 1.0).collect()
@@ -230,7 +171,7 @@ mod tests {
         let (a, b) = ([numbers(20, 1), numbers(20, 2)], [numbers(40, 3), numbers(40, 4)]);
         let mut out = [vec![0.0; 16], vec![0.0; 16]];
         let [o_re, o_im] = &mut out;
-        f64::tile::<false>([&a[0], &a[1]], [&b[0], &b[1]], stride, 4, 0..depth, [o_re, o_im]);
+        f64::tile(Scalar, [&a[0], &a[1]], [&b[0], &b[1]], stride, 4, 0..depth, [o_re, o_im]);
         for p in 0..4 {
             for j in 0..4 {
                 let want: Complex64 = (0..depth)
@@ -249,16 +190,16 @@ mod tests {
         struct Combine<'a>(&'a [Vec<f64>; 2], &'a mut [Vec<f64>; 2]);
         impl Kernel for Combine<'_> {
             #[inline(always)]
-            fn run<const FMA: bool>(self) {
+            fn run<I: Isa>(self, isa: I) {
                 let [re, im] = self.1;
                 let b = [&self.0[0][..], &self.0[1][..]];
-                combine_conjugate::<f64, FMA>(b, 8, [&b[1][..6], &b[0][..6]], [re, im]);
+                combine_conjugate(isa, b, 8, [&b[1][..6], &b[0][..6]], [re, im]);
             }
         }
         let b = [numbers(48, 5), numbers(48, 6)];
         let (mut best, mut plain) = ([vec![0.0; 8], vec![0.0; 8]], [vec![0.0; 8], vec![0.0; 8]]);
         dispatch(Combine(&b, &mut best));
-        Combine(&b, &mut plain).run::<false>();
+        Combine(&b, &mut plain).run(Scalar);
         for j in 0..8 {
             let want: Complex64 = (0..6)
                 .map(|k| Complex64::new(b[0][k * 8 + j], -b[1][k * 8 + j]) * Complex64::new(b[1][k], b[0][k]))

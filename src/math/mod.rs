@@ -4,6 +4,7 @@
 pub(crate) mod elementary;
 pub(crate) mod hermitian;
 pub(crate) mod inverse;
+pub(crate) mod isa;
 pub(crate) mod kernels;
 pub(crate) mod lanes;
 pub(crate) mod planes;

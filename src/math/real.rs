@@ -3,6 +3,7 @@
 use std::fmt::Debug;
 use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub, SubAssign};
 
+use super::isa::Isa;
 use super::kernels::tile_lanes;
 use super::lanes::{D4, F8, Lanes};
 
@@ -46,12 +47,13 @@ pub(crate) trait Real:
 
     /// `self * a + b`: one instruction where the processor has it, two where it has not.
     #[inline(always)]
-    fn madd<const FMA: bool>(self, a: Self, b: Self) -> Self {
-        if FMA { self.fused(a, b) } else { self * a + b }
+    fn madd<I: Isa>(self, _: I, a: Self, b: Self) -> Self {
+        if I::FUSED { self.fused(a, b) } else { self * a + b }
     }
 
     /// See [`tile_lanes`].
-    fn tile<const FMA: bool>(
+    fn tile<I: Isa>(
+        isa: I,
         a: [&[Self]; 2],
         b: [&[Self]; 2],
         stride: usize,
@@ -83,7 +85,8 @@ macro_rules! real {
                 self.mul_add(a, b)
             }
             #[inline(always)]
-            fn tile<const FMA: bool>(
+            fn tile<I: Isa>(
+                isa: I,
                 a: [&[Self]; 2],
                 b: [&[Self]; 2],
                 stride: usize,
@@ -91,7 +94,7 @@ macro_rules! real {
                 depth: impl Iterator<Item = usize>,
                 out: [&mut [Self]; 2],
             ) {
-                tile_lanes::<$lanes, FMA>(a, b, stride, at, depth, out)
+                tile_lanes::<$lanes, _>(isa, a, b, stride, at, depth, out)
             }
         }
     };

@@ -22,7 +22,8 @@ use crate::detect::common::frames::{FrameDetector, FrameOut, check_batch, decisi
 use crate::detect::{Onsager, Threshold};
 use crate::link::FrameBatch;
 use crate::link::{Decisions, DetectError, Detector};
-use crate::math::kernels::{energy, has_wide_vectors};
+use crate::math::isa::{Isa, dispatch, has_wide_vectors};
+use crate::math::kernels::energy;
 use crate::math::lanes::{F8, F16, Lanes};
 use crate::math::planes::{Planes, pack};
 use crate::math::real::{Real, TILE_ROWS};
@@ -145,8 +146,9 @@ impl<T: Real> FrameDetector for Amp<T> {
     }
 
     #[inline(always)]
-    fn frame<const FMA: bool>(
+    fn frame<I: Isa>(
         &self,
+        isa: I,
         shared: &Shared<T>,
         batch: &FrameBatch,
         f: usize,
@@ -163,20 +165,21 @@ impl<T: Real> FrameDetector for Amp<T> {
         work.llr.fill(0.0);
         // Below the rounding of Y itself the residual says nothing any more.
         let rounding = 4.0 * T::EPSILON.wide();
-        let floor = (rounding * rounding * effective_noise::<T, FMA>(&work.y, l, m)).max(1e-300);
+        let floor = (rounding * rounding * effective_noise(isa, &work.y, l, m)).max(1e-300);
         for iteration in 0..self.options.iterations {
-            let tau2 = effective_noise::<T, FMA>(&work.r, l, m);
+            let tau2 = effective_noise(isa, &work.r, l, m);
             if !tau2.is_finite() {
                 break;
             }
             let tau2 = tau2.max(floor);
-            matched_filter::<T, FMA>(&shared.pilots, &work.r, &work.x, &mut work.z, &mut work.tile);
-            self.denoise::<FMA>(shared, beta, tau2, q, m, work);
+            matched_filter(isa, &shared.pilots, &work.r, &work.x, &mut work.z, &mut work.tile);
+            self.denoise(isa, shared, beta, tau2, [q, m], work);
             if iteration + 1 == self.options.iterations {
                 break;
             }
             work.jacobians.finish(m, l, self.options.onsager == Onsager::Scalar);
-            residual::<T, FMA>(
+            residual(
+                isa,
                 &shared.pilots,
                 &work.y,
                 &work.fresh,
@@ -201,13 +204,13 @@ impl<T: Real> FrameDetector for Amp<T> {
 impl<T: Real> Amp<T> {
     /// `X_new = eta(Z)`, `X <- d X_new + (1 - d) X`, the Jacobian sums, the ratios, and the rows of X_new that matter.
     #[inline(always)]
-    fn denoise<const FMA: bool>(
+    fn denoise<I: Isa>(
         &self,
+        isa: I,
         shared: &Shared<T>,
         beta: &[f64],
         tau2: f64,
-        q: usize,
-        m: usize,
+        [q, m]: [usize; 2],
         work: &mut Workspace<T>,
     ) {
         let damping = T::of(self.options.damping);
@@ -221,7 +224,7 @@ impl<T: Real> Amp<T> {
             let gain = Gain::new(beta, tau2, m);
             let llr = &mut work.llr[n * q..(n + 1) * q];
             for (k, llr) in llr.iter_mut().enumerate() {
-                *llr = gain.llr(energy::<T, FMA>(work.z.row(n * q + k)).wide());
+                *llr = gain.llr(energy(isa, work.z.row(n * q + k)).wide());
             }
             posterior(self.options.section, llr, shared.log_odds[n], &mut work.weights);
             for (k, &w) in work.weights.iter().enumerate() {
@@ -234,12 +237,12 @@ impl<T: Real> Amp<T> {
                 let end = at + work.x.stride;
                 scale_row(&mut work.fresh.re[at..end], &mut work.x.re[at..end], z[0], shrink, damping);
                 scale_row(&mut work.fresh.im[at..end], &mut work.x.im[at..end], z[1], shrink, damping);
-                if energy::<T, FMA>(work.fresh.row(i)) > negligible {
+                if energy(isa, work.fresh.row(i)) > negligible {
                     work.support.push(i);
                 }
                 // The rank-one part weighs |z|^2 <= (LLR range): skip it where it is below rounding.
                 if weight * tau2 > T::EPSILON.wide() * 1e-3 {
-                    work.jacobians.add::<FMA>(w * gain.omega, T::of(weight), work.z.row(i), m);
+                    work.jacobians.add(isa, w * gain.omega, T::of(weight), work.z.row(i), m);
                 } else {
                     work.jacobians.identity += w * gain.omega;
                 }
@@ -262,7 +265,7 @@ fn scale_row<T: Real>(fresh: &mut [T], x: &mut [T], z: &[T], shrink: T, damping:
 const FEWEST_SIDE_BY_SIDE: usize = 4;
 
 impl<T: Real> Amp<T> {
-    /// `wide` takes sixteen frames side by side instead of eight: for processors with vectors of 512 bits.
+    /// `wide` takes sixteen frames side by side instead of eight: faster where vectors have 512 bits, the same numbers everywhere.
     pub(crate) fn side_by_side(&self, batch: &FrameBatch, wide: bool) -> Result<Decisions, DetectError> {
         check_batch(batch)?;
         let (prob, q) = (&batch.model.activity_prob, batch.model.sequences());
@@ -283,7 +286,7 @@ impl<T: Real> Amp<T> {
             || lanes::Workspace::<V>::new(batch),
             |work, (group, outs)| {
                 let (options, first) = (&self.options, group * V::COUNT);
-                V::dispatch(lanes::Task { options, shared, batch, first, outs, work });
+                dispatch(lanes::Task { options, shared, batch, first, outs, work });
             },
         );
     }

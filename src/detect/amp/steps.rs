@@ -2,6 +2,7 @@
 //!
 //! Equation numbers are those of Theorem 1 as the field guide (section A) states it, misprints corrected.
 
+use crate::math::isa::Isa;
 use crate::math::kernels::energy;
 use crate::math::planes::Planes;
 use crate::math::real::{Real, TILE_ROWS};
@@ -45,13 +46,14 @@ impl Gain {
 
 /// Effective noise `tau2 = ||R||_F^2 / (L M)`.
 #[inline(always)]
-pub(crate) fn effective_noise<T: Real, const FMA: bool>(r: &Planes<T>, length: usize, antennas: usize) -> f64 {
-    energy::<T, FMA>(r.parts()).wide() / (length * antennas) as f64
+pub(crate) fn effective_noise<T: Real, I: Isa>(isa: I, r: &Planes<T>, length: usize, antennas: usize) -> f64 {
+    energy(isa, r.parts()).wide() / (length * antennas) as f64
 }
 
 /// Matched filter `Z = X + S^H R`.
 #[inline(always)]
-pub(crate) fn matched_filter<T: Real, const FMA: bool>(
+pub(crate) fn matched_filter<T: Real, I: Isa>(
+    isa: I,
     pilots: &PackedPilots<T>,
     r: &Planes<T>,
     x: &Planes<T>,
@@ -62,7 +64,7 @@ pub(crate) fn matched_filter<T: Real, const FMA: bool>(
     for p in 0..pilots.columns.div_ceil(TILE_ROWS) {
         let a = [&pilots.adjoint[0][p * panel..][..panel], &pilots.adjoint[1][p * panel..][..panel]];
         for at in (0..r.stride).step_by(T::LANES) {
-            T::tile::<FMA>(a, r.parts(), r.stride, at, 0..pilots.length, tile.parts_mut());
+            T::tile(isa, a, r.parts(), r.stride, at, 0..pilots.length, tile.parts_mut());
             for i in p * TILE_ROWS..pilots.columns.min((p + 1) * TILE_ROWS) {
                 let from = (i % TILE_ROWS) * T::LANES;
                 let to = i * z.stride + at;
@@ -96,7 +98,7 @@ impl<T: Real> Jacobians<T> {
 
     /// Adds `J_i = omega w I + weight z z^H` with `weight = (omega^2/tau2) w (1 - w)`.
     #[inline(always)]
-    pub fn add<const FMA: bool>(&mut self, identity: f64, weight: T, z: [&[T]; 2], antennas: usize) {
+    pub fn add<I: Isa>(&mut self, isa: I, identity: f64, weight: T, z: [&[T]; 2], antennas: usize) {
         self.identity += identity;
         let stride = self.transposed.stride;
         let rows = self.transposed.re.chunks_exact_mut(stride).zip(self.transposed.im.chunks_exact_mut(stride));
@@ -105,8 +107,8 @@ impl<T: Real> Jacobians<T> {
             let (x, y) = (weight * z[0][k], -(weight * z[1][k]));
             let minus_y = -y;
             for (((re, im), &b_re), &b_im) in re.iter_mut().zip(im).zip(z[0]).zip(z[1]) {
-                *re = x.madd::<FMA>(b_re, minus_y.madd::<FMA>(b_im, *re));
-                *im = x.madd::<FMA>(b_im, y.madd::<FMA>(b_re, *im));
+                *re = x.madd(isa, b_re, minus_y.madd(isa, b_im, *re));
+                *im = x.madd(isa, b_im, y.madd(isa, b_re, *im));
             }
         }
     }
@@ -137,7 +139,8 @@ impl<T: Real> Jacobians<T> {
 /// `support` lists the rows of X_new that are not negligible; `packed` is a buffer for R in panels `[L/4, M, 4]`.
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
-pub(crate) fn residual<T: Real, const FMA: bool>(
+pub(crate) fn residual<T: Real, I: Isa>(
+    isa: I,
     pilots: &PackedPilots<T>,
     y: &Planes<T>,
     x: &Planes<T>,
@@ -164,8 +167,8 @@ pub(crate) fn residual<T: Real, const FMA: bool>(
         let s = [&pilots.forward[0][p * panel..][..panel], &pilots.forward[1][p * panel..][..panel]];
         let old = [&packed[0][p * r_panel..][..r_panel], &packed[1][p * r_panel..][..r_panel]];
         for at in (0..stride).step_by(T::LANES) {
-            T::tile::<FMA>(s, x.parts(), stride, at, support.iter().copied(), tile.parts_mut());
-            T::tile::<FMA>(old, jacobians.transposed.parts(), stride, at, 0..antennas, onsager.parts_mut());
+            T::tile(isa, s, x.parts(), stride, at, support.iter().copied(), tile.parts_mut());
+            T::tile(isa, old, jacobians.transposed.parts(), stride, at, 0..antennas, onsager.parts_mut());
             for l in p * TILE_ROWS..pilots.length.min((p + 1) * TILE_ROWS) {
                 let from = (l % TILE_ROWS) * T::LANES;
                 let to = l * stride + at;

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use crate::link::{C64, FrameBatch};
 use crate::link::{Decisions, DetectError};
-use crate::math::kernels::{Kernel, dispatch};
+use crate::math::isa::{Isa, Kernel, dispatch};
 
 /// Where the decisions about one frame go.
 pub(crate) struct FrameOut<'a> {
@@ -34,8 +34,9 @@ pub(crate) trait FrameDetector: Sync {
     /// Allocates the buffers of one thread.
     fn workspace(&self, shared: &Self::Shared, batch: &FrameBatch) -> Self::Workspace;
     /// Decides frame `f`; must leave nothing behind in the workspace that the next frame reads.
-    fn frame<const FMA: bool>(
+    fn frame<I: Isa>(
         &self,
+        isa: I,
         shared: &Self::Shared,
         batch: &FrameBatch,
         f: usize,
@@ -55,8 +56,8 @@ struct FrameTask<'a, D: FrameDetector> {
 
 impl<D: FrameDetector> Kernel for FrameTask<'_, D> {
     #[inline(always)]
-    fn run<const FMA: bool>(self) {
-        self.detector.frame::<FMA>(self.shared, self.batch, self.f, self.work, self.out);
+    fn run<I: Isa>(self, isa: I) {
+        self.detector.frame(isa, self.shared, self.batch, self.f, self.work, self.out);
     }
 }
 

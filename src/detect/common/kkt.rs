@@ -5,6 +5,7 @@ use rayon::prelude::*;
 use super::frames::{FrameDetector, check_batch};
 use crate::link::DetectError;
 use crate::link::{AccessModel, C64, FrameBatch};
+use crate::math::isa::Isa;
 
 /// Iterations after which a solver is given up; a frame that needs more counts as this many.
 pub const MOST_ITERATIONS: usize = 20_000;
@@ -18,7 +19,7 @@ pub(crate) trait Solver: FrameDetector {
     /// The state before the first iteration of a frame `y [L, M]`.
     fn start(&self, shared: &Self::Shared, y: &[C64], antennas: usize, work: &mut Self::Workspace);
     /// One iteration; returns the largest change and the largest value (infinity and one where a step does not tell).
-    fn step<const FMA: bool>(&self, shared: &Self::Shared, work: &mut Self::Workspace) -> (f64, f64);
+    fn step<I: Isa>(&self, isa: I, shared: &Self::Shared, work: &mut Self::Workspace) -> (f64, f64);
     /// The current estimate, `x [n, M]`.
     fn estimate(&self, shared: &Self::Shared, work: &Self::Workspace, antennas: usize, x: &mut [C64]);
 }
@@ -26,7 +27,8 @@ pub(crate) trait Solver: FrameDetector {
 /// Runs a solver on one frame for at most `iterations`, or until the largest change of an iteration is at most
 /// `tolerance` times the largest value (0 never stops early), and writes its estimate.
 #[inline(always)]
-pub(crate) fn solve<S: Solver, const FMA: bool>(
+pub(crate) fn solve<S: Solver, I: Isa>(
+    isa: I,
     solver: &S,
     shared: &S::Shared,
     frame: (&[C64], usize),
@@ -37,7 +39,7 @@ pub(crate) fn solve<S: Solver, const FMA: bool>(
     let ((y, antennas), (iterations, tolerance)) = (frame, budget);
     solver.start(shared, y, antennas, work);
     for _ in 0..iterations {
-        let (change, largest) = solver.step::<FMA>(shared, work);
+        let (change, largest) = solver.step(isa, shared, work);
         if tolerance > 0.0 && change <= tolerance * largest {
             break;
         }
@@ -111,7 +113,7 @@ pub(crate) fn iterations_to<S: Solver>(
         let mut x = vec![C64::default(); columns * m];
         solver.start(&shared, y, m, work);
         let mut done = |work: &mut S::Workspace| {
-            solver.step::<false>(&shared, work);
+            solver.step(pulp::Scalar, &shared, work);
             solver.estimate(&shared, work, m, &mut x);
             // Far from the optimum the first rows tell.
             violations(&batch.model, y, &x, lambda, width).all(|v| v <= tolerance)

@@ -9,6 +9,7 @@ use crate::link::DetectError;
 use crate::link::FrameBatch;
 use crate::math::hermitian::{Eigen, eigen};
 use crate::math::inverse::InverseCovariance;
+use crate::math::isa::Isa;
 use crate::math::planes::Planes;
 
 /// Covariance of the antennas of an active device, relative to its gain.
@@ -30,8 +31,9 @@ impl Spatial {
     }
 
     /// The filters of [`Filters::apply`] for rows of covariance `power_i C`; whatever the inverse held is lost.
-    pub(crate) fn filters<const FMA: bool>(
+    pub(crate) fn filters<I: Isa>(
         &self,
+        isa: I,
         inverse: &mut InverseCovariance<f64>,
         columns: &Planes<f64>,
         power: &[f64],
@@ -42,10 +44,10 @@ impl Spatial {
         let mut gamma = vec![0.0; power.len()];
         for (value, weights) in self.eigen.values.iter().zip(weights.chunks_exact_mut(power.len() * length)) {
             gamma.iter_mut().zip(power).for_each(|(g, p)| *g = p * value.max(0.0));
-            inverse.rebuild::<FMA>(columns, &gamma);
+            inverse.rebuild(isa, columns, &gamma);
             for (i, (gamma, row)) in gamma.iter().zip(weights.chunks_exact_mut(length)).enumerate() {
                 if *gamma > 0.0 {
-                    inverse.apply::<FMA>(columns.row(i));
+                    inverse.apply(isa, columns.row(i));
                     let v = &inverse.v;
                     row.iter_mut().enumerate().for_each(|(l, w)| *w = Complex64::new(v.re[l], -v.im[l]) * gamma);
                 }

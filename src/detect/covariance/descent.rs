@@ -18,6 +18,7 @@ use crate::detect::common::frames::{FrameDetector, FrameOut, detect_frames};
 use crate::link::FrameBatch;
 use crate::link::{Decisions, DetectError, Detector};
 use crate::math::inverse::{InverseCovariance, Observation};
+use crate::math::isa::Isa;
 use crate::math::planes::Planes;
 use crate::math::real::Real;
 
@@ -109,15 +110,16 @@ impl<T: Real> FrameDetector for Covariance<T> {
     }
 
     #[inline(always)]
-    fn frame<const FMA: bool>(
+    fn frame<I: Isa>(
         &self,
+        isa: I,
         shared: &Shared<T>,
         batch: &FrameBatch,
         f: usize,
         work: &mut Workspace<T>,
         mut out: FrameOut<'_>,
     ) {
-        self.descend::<FMA>(shared, batch, f, work);
+        self.descend(isa, shared, batch, f, work);
         let q = batch.model.sequences();
         judge_powers(&work.gamma, batch.beta_of(f), q, self.options.threshold, &mut out);
     }
@@ -140,7 +142,7 @@ pub(crate) fn judge_powers(gamma: &[f64], beta: &[f64], q: usize, threshold: f64
 impl<T: Real> Covariance<T> {
     /// All sweeps on frame `f`, from `gamma = 0`; leaves the powers in the workspace.
     #[inline(always)]
-    pub fn descend<const FMA: bool>(&self, shared: &Shared<T>, batch: &FrameBatch, f: usize, work: &mut Workspace<T>) {
+    pub fn descend<I: Isa>(&self, isa: I, shared: &Shared<T>, batch: &FrameBatch, f: usize, work: &mut Workspace<T>) {
         let (m, q) = (batch.model.antennas, batch.model.sequences());
         let beta = batch.beta_of(f);
         work.gamma.fill(0.0);
@@ -148,9 +150,9 @@ impl<T: Real> Covariance<T> {
         work.observation.load(batch.frame(f), m);
         for sweep in 0..self.options.sweeps {
             if sweep > 0 && sweep % REBUILD_EVERY == 0 {
-                work.inverse.rebuild::<FMA>(&shared.columns, &work.gamma);
+                work.inverse.rebuild(isa, &shared.columns, &work.gamma);
             }
-            let change = self.sweep::<FMA>(shared, beta, m, q, work);
+            let change = self.sweep(isa, shared, beta, m, q, work);
             let largest = work.gamma.iter().copied().fold(0.0, f64::max);
             if self.options.tolerance > 0.0 && change <= self.options.tolerance * largest {
                 break;
@@ -160,8 +162,9 @@ impl<T: Real> Covariance<T> {
 
     /// One sweep; returns the largest change of a power.
     #[inline(always)]
-    fn sweep<const FMA: bool>(
+    fn sweep<I: Isa>(
         &self,
+        isa: I,
         shared: &Shared<T>,
         beta: &[f64],
         m: usize,
@@ -170,12 +173,12 @@ impl<T: Real> Covariance<T> {
     ) -> f64 {
         let mut change = 0.0_f64;
         for i in 0..work.gamma.len() {
-            let s = work.inverse.apply::<FMA>(shared.columns.row(i));
+            let s = work.inverse.apply(isa, shared.columns.row(i));
             // Only rounding (or a zero column) makes s vanish; such a column cannot be judged.
             if !(s > 0.0 && s.is_finite()) {
                 continue;
             }
-            let q = work.observation.power::<FMA>(work.inverse.v.parts()) / m as f64;
+            let q = work.observation.power(isa, work.inverse.v.parts()) / m as f64;
             let gamma = work.gamma[i];
             let d = if self.options.prior {
                 let n = i / sequences;
@@ -188,7 +191,7 @@ impl<T: Real> Covariance<T> {
                 ml_step(q, s, gamma)
             };
             if d != 0.0 && d.is_finite() {
-                work.inverse.update::<FMA>(d, s);
+                work.inverse.update(isa, d, s);
                 work.gamma[i] = (gamma + d).max(0.0);
                 change = change.max(d.abs());
             }

@@ -24,6 +24,7 @@ use crate::detect::covariance::descent::judge_powers;
 use crate::link::{C64, FrameBatch};
 use crate::link::{Decisions, DetectError, Detector};
 use crate::math::inverse::Observation;
+use crate::math::isa::Isa;
 use crate::math::planes::Planes;
 
 /// Most columns whose squared overlaps are stored (2 GiB).
@@ -121,8 +122,9 @@ impl FrameDetector for CovarianceLasso {
     }
 
     #[inline(always)]
-    fn frame<const FMA: bool>(
+    fn frame<I: Isa>(
         &self,
+        isa: I,
         shared: &Shared,
         batch: &FrameBatch,
         f: usize,
@@ -133,7 +135,7 @@ impl FrameDetector for CovarianceLasso {
         work.gamma.fill(0.0);
         work.observation.load(batch.frame(f), m);
         for (i, (fit, energy)) in work.fit.iter_mut().zip(&shared.energies).enumerate() {
-            let power = work.observation.power::<FMA>(shared.columns.row(i));
+            let power = work.observation.power(isa, shared.columns.row(i));
             *fit = power / m as f64 - batch.model.noise_var * energy;
         }
         for _ in 0..self.options.sweeps {

@@ -27,6 +27,7 @@ use crate::detect::common::frames::{FrameDetector, FrameOut, detect_frames};
 use crate::link::{C64, FrameBatch};
 use crate::link::{Decisions, DetectError, Detector};
 use crate::math::inverse::{InverseCovariance, Observation};
+use crate::math::isa::Isa;
 use crate::math::kernels::energy;
 use crate::math::planes::Planes;
 use crate::math::real::Real;
@@ -115,8 +116,9 @@ impl<T: Real> FrameDetector for CovarianceSection<T> {
     }
 
     #[inline(always)]
-    fn frame<const FMA: bool>(
+    fn frame<I: Isa>(
         &self,
+        isa: I,
         shared: &Shared<T>,
         batch: &FrameBatch,
         f: usize,
@@ -132,14 +134,14 @@ impl<T: Real> FrameDetector for CovarianceSection<T> {
         work.observation.load(batch.frame(f), m);
         for sweep in 0..self.options.sweeps {
             if sweep > 0 && sweep % REBUILD_EVERY == 0 {
-                work.inverse.rebuild::<FMA>(&shared.columns, &work.gamma);
+                work.inverse.rebuild(isa, &shared.columns, &work.gamma);
             }
             let temper = ((sweep + 1) as f64 / (warm_up + 1) as f64).min(1.0);
             let (mut change, mut largest) = (0.0_f64, 0.0_f64);
             for (n, &beta) in beta.iter().enumerate() {
                 // A device that cannot be heard keeps the ratio 0: nothing is known about it.
                 if beta > 0.0 {
-                    let moved = visit::<T, FMA>(shared, work, n, beta, m, q, temper);
+                    let moved = visit(isa, shared, work, n, beta, [m, q], temper);
                     change = change.max(moved);
                     largest = work.weights.iter().copied().fold(largest, f64::max);
                 }
@@ -151,7 +153,7 @@ impl<T: Real> FrameDetector for CovarianceSection<T> {
         }
         out.score.copy_from_slice(&work.llr);
         out.gamma.copy_from_slice(&work.gamma);
-        estimate::<T, FMA>(shared, beta, batch.frame(f), m, q, work, out.x);
+        estimate(isa, shared, beta, batch.frame(f), [m, q], work, out.x);
         for ((a, llr), &t) in out.activity.iter_mut().zip(work.llr.chunks_exact(q)).zip(&shared.thresholds) {
             *a = decide(llr, t);
         }
@@ -160,22 +162,22 @@ impl<T: Real> FrameDetector for CovarianceSection<T> {
 
 /// Posterior means of the rows: `w beta/(1 + beta c) s^H Sigma_n^-1 Y` with the covariance of all others.
 #[inline(always)]
-fn estimate<T: Real, const FMA: bool>(
+fn estimate<T: Real, I: Isa>(
+    isa: I,
     shared: &Shared<T>,
     beta: &[f64],
     y: &[C64],
-    m: usize,
-    q: usize,
+    [m, q]: [usize; 2],
     work: &mut Workspace<T>,
     x: &mut [C64],
 ) {
-    work.inverse.rebuild::<FMA>(&shared.columns, &work.gamma);
+    work.inverse.rebuild(isa, &shared.columns, &work.gamma);
     for (i, x) in x.chunks_exact_mut(m).enumerate() {
         let (gamma, beta) = (work.gamma[i], beta[i / q]);
         if gamma <= 0.0 {
             continue;
         }
-        let s = work.inverse.apply::<FMA>(shared.columns.row(i));
+        let s = work.inverse.apply(isa, shared.columns.row(i));
         // Leave-one-out by Sherman-Morrison: s^H Sigma_n^-1 = s^H Sigma^-1/(1 - gamma s).
         let rest = (1.0 - gamma * s).max(1e-12);
         let scale = gamma / (rest + beta * s);
@@ -188,23 +190,23 @@ fn estimate<T: Real, const FMA: bool>(
 
 /// Takes device n out, judges it against all others, puts it back; returns the largest change of its weights.
 #[inline(always)]
-fn visit<T: Real, const FMA: bool>(
+fn visit<T: Real, I: Isa>(
+    isa: I,
     shared: &Shared<T>,
     work: &mut Workspace<T>,
     n: usize,
     beta: f64,
-    antennas: usize,
-    q: usize,
+    [antennas, q]: [usize; 2],
     temper: f64,
 ) -> f64 {
     for (k, before) in work.before.iter_mut().enumerate() {
         *before = work.gamma[n * q + k] / beta;
     }
-    take_out::<T, FMA>(shared, work, n * q, q);
+    take_out(isa, shared, work, n * q, q);
     for k in 0..q {
         let i = n * q + k;
-        work.c[k] = work.inverse.apply::<FMA>(shared.columns.row(i)).max(0.0);
-        let power = work.observation.power::<FMA>(work.inverse.v.parts());
+        work.c[k] = work.inverse.apply(isa, shared.columns.row(i)).max(0.0);
+        let power = work.observation.power(isa, work.inverse.v.parts());
         let snr = beta * work.c[k];
         work.llr[i] = beta * power / (1.0 + snr) - antennas as f64 * snr.ln_1p();
         work.tempered[k] = temper * work.llr[i];
@@ -213,8 +215,8 @@ fn visit<T: Real, const FMA: bool>(
     for k in 0..q {
         let gamma = work.weights[k] * beta;
         if gamma * work.c[k] > NEGLIGIBLE {
-            let s = work.inverse.apply::<FMA>(shared.columns.row(n * q + k));
-            work.inverse.update::<FMA>(gamma, s);
+            let s = work.inverse.apply(isa, shared.columns.row(n * q + k));
+            work.inverse.update(isa, gamma, s);
             work.gamma[n * q + k] = gamma;
         }
     }
@@ -223,25 +225,25 @@ fn visit<T: Real, const FMA: bool>(
 
 /// Takes the columns `first .. first + q` out of the covariance.
 #[inline(always)]
-fn take_out<T: Real, const FMA: bool>(shared: &Shared<T>, work: &mut Workspace<T>, first: usize, q: usize) {
+fn take_out<T: Real, I: Isa>(isa: I, shared: &Shared<T>, work: &mut Workspace<T>, first: usize, q: usize) {
     let mut lost = false;
     for i in first..first + q {
         let gamma = work.gamma[i];
         if gamma > 0.0 {
             work.gamma[i] = 0.0;
-            let s = work.inverse.apply::<FMA>(shared.columns.row(i));
+            let s = work.inverse.apply(isa, shared.columns.row(i));
             // 1 - gamma s = 1/(1 + gamma c) is known to about EPSILON gamma ||s||^2/sigma2: below a hundred times that,
             // the inverse is computed anew (f32: devices above 25 dB, f64: above 68 dB).
-            let doubt = T::EPSILON.wide() * gamma * energy::<T, FMA>(shared.columns.row(i)).wide() / shared.noise_var;
+            let doubt = T::EPSILON.wide() * gamma * energy(isa, shared.columns.row(i)).wide() / shared.noise_var;
             if s > 0.0 && 1.0 - gamma * s > 100.0 * doubt {
-                work.inverse.update::<FMA>(-gamma, s);
+                work.inverse.update(isa, -gamma, s);
             } else {
                 lost = true;
             }
         }
     }
     if lost {
-        work.inverse.rebuild::<FMA>(&shared.columns, &work.gamma);
+        work.inverse.rebuild(isa, &shared.columns, &work.gamma);
     }
 }
 

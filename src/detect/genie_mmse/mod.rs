@@ -13,6 +13,7 @@ use crate::detect::common::spatial::{Spatial, check_antennas};
 use crate::link::FrameBatch;
 use crate::link::{Decisions, DetectError, Detector};
 use crate::math::inverse::InverseCovariance;
+use crate::math::isa::Isa;
 use crate::math::planes::Planes;
 
 /// MMSE channel estimates for a known support; needs the truth.
@@ -48,8 +49,9 @@ impl FrameDetector for GenieMmse {
     }
 
     #[inline(always)]
-    fn frame<const FMA: bool>(
+    fn frame<I: Isa>(
         &self,
+        isa: I,
         columns: &Planes<f64>,
         batch: &FrameBatch,
         f: usize,
@@ -69,9 +71,9 @@ impl FrameDetector for GenieMmse {
         }
         match &self.spatial {
             Some(spatial) => spatial
-                .filters::<FMA>(&mut work.inverse, columns, &work.gamma, batch.model.pilot_length())
+                .filters(isa, &mut work.inverse, columns, &work.gamma, batch.model.pilot_length())
                 .apply(batch.frame(f), out.x),
-            None => mmse_rows::<FMA>(&mut work.inverse, columns, &work.gamma, batch.frame(f), m, out.x),
+            None => mmse_rows(isa, &mut work.inverse, columns, &work.gamma, batch.frame(f), m, out.x),
         }
     }
 }

@@ -23,6 +23,7 @@ use crate::detect::common::kkt::{Solver, iterations_to, solve};
 use crate::detect::common::row_energy::{column_energies, default_lambda, judge_rows};
 use crate::link::{C64, FrameBatch};
 use crate::link::{Decisions, DetectError, Detector};
+use crate::math::isa::Isa;
 use crate::math::kernels::{combine_conjugate, energy, subtract_outer};
 use crate::math::planes::Planes;
 use crate::math::real::Real;
@@ -100,8 +101,9 @@ impl FrameDetector for GroupLasso {
     }
 
     #[inline(always)]
-    fn frame<const FMA: bool>(
+    fn frame<I: Isa>(
         &self,
+        isa: I,
         shared: &Shared,
         batch: &FrameBatch,
         f: usize,
@@ -110,7 +112,7 @@ impl FrameDetector for GroupLasso {
     ) {
         let (m, q) = (batch.model.antennas, batch.model.sequences());
         let budget = (self.options.sweeps, self.options.tolerance);
-        solve::<Self, FMA>(self, shared, (batch.frame(f), m), work, budget, out.x);
+        solve(isa, self, shared, (batch.frame(f), m), work, budget, out.x);
         judge_rows(batch.beta_of(f), m, q, self.options.threshold, &mut out);
     }
 }
@@ -130,13 +132,13 @@ impl Workspace {
 
     /// One sweep; returns the largest change of a row and the largest row norm.
     #[inline(always)]
-    fn sweep<const FMA: bool>(&mut self, shared: &Shared) -> (f64, f64) {
+    fn sweep<I: Isa>(&mut self, isa: I, shared: &Shared) -> (f64, f64) {
         let (mut change, mut largest) = (0.0_f64, 0.0_f64);
         for i in 0..self.wake.len() {
             if self.path < self.wake[i] {
                 continue;
             }
-            let (step, norm) = self.visit::<FMA>(shared, i);
+            let (step, norm) = self.visit(isa, shared, i);
             change = change.max(step);
             largest = largest.max(norm);
         }
@@ -145,18 +147,18 @@ impl Workspace {
 
     /// Minimises over row i; returns how far it moved and its norm.
     #[inline(always)]
-    fn visit<const FMA: bool>(&mut self, shared: &Shared, i: usize) -> (f64, f64) {
+    fn visit<I: Isa>(&mut self, isa: I, shared: &Shared, i: usize) -> (f64, f64) {
         let (a, energy_of_a) = (shared.columns.row(i), shared.energies[i]);
         let stride = self.residual.stride;
         let coefficients = [&a[0][..shared.length], &a[1][..shared.length]];
-        combine_conjugate::<f64, FMA>(self.residual.parts(), stride, coefficients, self.t.parts_mut());
+        combine_conjugate(isa, self.residual.parts(), stride, coefficients, self.t.parts_mut());
         let x_re = &mut self.x.re[i * stride..(i + 1) * stride];
         let x_im = &mut self.x.im[i * stride..(i + 1) * stride];
         for j in 0..stride {
-            self.t.re[j] = energy_of_a.madd::<FMA>(x_re[j], self.t.re[j]);
-            self.t.im[j] = energy_of_a.madd::<FMA>(x_im[j], self.t.im[j]);
+            self.t.re[j] = energy_of_a.madd(isa, x_re[j], self.t.re[j]);
+            self.t.im[j] = energy_of_a.madd(isa, x_im[j], self.t.im[j]);
         }
-        let t = energy::<f64, FMA>(self.t.parts()).sqrt();
+        let t = energy(isa, self.t.parts()).sqrt();
         // Overflow or NaN in Y: the row cannot be judged.
         if !t.is_finite() {
             return (0.0, 0.0);
@@ -168,10 +170,10 @@ impl Workspace {
             self.t.im[j] = im - x_im[j];
             (x_re[j], x_im[j]) = (re, im);
         }
-        let step = energy::<f64, FMA>(self.t.parts()).sqrt();
+        let step = energy(isa, self.t.parts()).sqrt();
         let norm_of_a = energy_of_a.sqrt();
         if step > 0.0 {
-            subtract_outer::<f64, FMA>(self.residual.parts_mut(), shared.length, 1.0, a, self.t.parts());
+            subtract_outer(isa, self.residual.parts_mut(), shared.length, 1.0, a, self.t.parts());
             self.path += norm_of_a * step;
         }
         self.wake[i] = if scale > 0.0 { f64::NEG_INFINITY } else { self.path + (shared.lambda - t) / norm_of_a };
@@ -192,8 +194,8 @@ impl Solver for GroupLasso {
     }
 
     #[inline(always)]
-    fn step<const FMA: bool>(&self, shared: &Shared, work: &mut Workspace) -> (f64, f64) {
-        work.sweep::<FMA>(shared)
+    fn step<I: Isa>(&self, isa: I, shared: &Shared, work: &mut Workspace) -> (f64, f64) {
+        work.sweep(isa, shared)
     }
 
     #[inline(always)]

@@ -19,6 +19,7 @@ use crate::detect::common::kkt::{Solver, iterations_to, solve};
 use crate::detect::common::row_energy::{column_energies, default_lambda, judge_rows};
 use crate::link::{C64, FrameBatch};
 use crate::link::{Decisions, DetectError, Detector};
+use crate::math::isa::Isa;
 use crate::math::kernels::energy;
 use crate::math::planes::{Planes, pack};
 use crate::math::real::{Real, TILE_ROWS};
@@ -109,8 +110,9 @@ impl FrameDetector for GroupLassoAdmm {
     }
 
     #[inline(always)]
-    fn frame<const FMA: bool>(
+    fn frame<I: Isa>(
         &self,
+        isa: I,
         shared: &Shared,
         batch: &FrameBatch,
         f: usize,
@@ -118,7 +120,7 @@ impl FrameDetector for GroupLassoAdmm {
         mut out: FrameOut<'_>,
     ) {
         let (m, q) = (batch.model.antennas, batch.model.sequences());
-        solve::<Self, FMA>(self, shared, (batch.frame(f), m), work, (self.options.iterations, 0.0), out.x);
+        solve(isa, self, shared, (batch.frame(f), m), work, (self.options.iterations, 0.0), out.x);
         judge_rows(batch.beta_of(f), m, q, self.options.threshold, &mut out);
     }
 }
@@ -126,11 +128,11 @@ impl FrameDetector for GroupLassoAdmm {
 impl Workspace {
     /// Equation (9): `||a_i||^2 x_i = (1 - weight/||t_i||)_+ t_i` with `weight = lambda/rho`, and the rows that are left.
     #[inline(always)]
-    fn shrink<const FMA: bool>(&mut self, weight: f64) {
+    fn shrink<I: Isa>(&mut self, isa: I, weight: f64) {
         let stride = self.t.stride;
         self.support.clear();
         for i in 0..self.t.re.len() / stride {
-            let norm = energy::<f64, FMA>(self.t.row(i)).sqrt();
+            let norm = energy(isa, self.t.row(i)).sqrt();
             // Overflow or NaN in Y: such a row cannot be judged.
             let keep = if norm.is_finite() && norm > weight { 1.0 - weight / norm } else { 0.0 };
             let at = i * stride..(i + 1) * stride;
@@ -148,7 +150,7 @@ impl Workspace {
 
     /// Equation (10): P from the rows of the support, then B, C, and their gap `B - P - C`.
     #[inline(always)]
-    fn share<const FMA: bool>(&mut self, pilots: &PackedPilots<f64>, rho: f64) {
+    fn share<I: Isa>(&mut self, isa: I, pilots: &PackedPilots<f64>, rho: f64) {
         let stride = self.y.stride;
         let panel = pilots.columns * TILE_ROWS;
         let weight = 1.0 / (pilots.columns as f64 + rho);
@@ -161,7 +163,7 @@ impl Workspace {
             let a = [&pilots.forward[0][p * panel..][..panel], &pilots.forward[1][p * panel..][..panel]];
             for at in (0..stride).step_by(f64::LANES) {
                 let rows = self.support.iter().copied();
-                f64::tile::<FMA>(a, self.scaled.parts(), stride, at, rows, self.tile.parts_mut());
+                f64::tile(isa, a, self.scaled.parts(), stride, at, rows, self.tile.parts_mut());
                 for l in p * TILE_ROWS..pilots.length.min((p + 1) * TILE_ROWS) {
                     let (from, to) = ((l % TILE_ROWS) * f64::LANES, l * stride + at);
                     for j in 0..f64::LANES {
@@ -192,10 +194,10 @@ impl Solver for GroupLassoAdmm {
     }
 
     #[inline(always)]
-    fn step<const FMA: bool>(&self, shared: &Shared, work: &mut Workspace) -> (f64, f64) {
-        matched_filter::<f64, FMA>(&shared.pilots, &work.gap, &work.scaled, &mut work.t, &mut work.tile);
-        work.shrink::<FMA>(shared.lambda / self.options.rho);
-        work.share::<FMA>(&shared.pilots, self.options.rho);
+    fn step<I: Isa>(&self, isa: I, shared: &Shared, work: &mut Workspace) -> (f64, f64) {
+        matched_filter(isa, &shared.pilots, &work.gap, &work.scaled, &mut work.t, &mut work.tile);
+        work.shrink(isa, shared.lambda / self.options.rho);
+        work.share(isa, &shared.pilots, self.options.rho);
         // A small step of X does not tell that B has stopped moving.
         (f64::INFINITY, 1.0)
     }

@@ -30,6 +30,7 @@ use super::prior::{Prior, Shape};
 use crate::detect::{LangevinConfig, Likelihood, Sampler};
 use crate::math::hermitian::{Eigen, eigen};
 use crate::math::inverse::InverseCovariance;
+use crate::math::isa::Isa;
 use crate::math::kernels::combine_conjugate;
 use crate::math::planes::Planes;
 use crate::math::real::Real;
@@ -63,7 +64,8 @@ pub(crate) struct Schedule {
 impl Schedule {
     /// Filters of every level; `columns` are the pilots as `[N*Q, L]`, `beta` the gains of the columns.
     #[inline(always)]
-    pub fn new<const FMA: bool>(
+    pub fn new<I: Isa>(
+        isa: I,
         config: &LangevinConfig,
         columns: &Planes<f64>,
         length: usize,
@@ -101,13 +103,13 @@ impl Schedule {
             let mut filter = Planes::zeros(n, length, 2 * f64::LANES);
             if config.likelihood == Likelihood::Matched {
                 let gamma: Vec<f64> = beta.iter().map(|b| variance * b.max(0.0)).collect();
-                inverse.rebuild::<FMA>(columns, &gamma);
+                inverse.rebuild(isa, columns, &gamma);
             }
             for (row, root) in root.iter().enumerate() {
                 let a = columns.row(row);
                 let (scale, [re, im]) = match config.likelihood {
                     Likelihood::Matched => {
-                        inverse.apply::<FMA>(a);
+                        inverse.apply(isa, a);
                         (*root, inverse.v.parts())
                     }
                     Likelihood::Paper => (root / (noise_var + variance), a),
@@ -141,6 +143,7 @@ fn gram(columns: &Planes<f64>, n: usize, length: usize) -> Eigen {
 
 /// State of the chains and what a step needs.
 pub(crate) struct Chains {
+    pub(super) shape: Shape,
     /// **Conjugate** of U, `[N*Q, chains*M]` padded: the kernels conjugate one factor.
     pub u: Planes<f64>,
     /// Conjugate of the posterior score.
@@ -156,7 +159,7 @@ impl Chains {
     pub fn new(shape: &Shape, length: usize) -> Self {
         let width = shape.chains * shape.antennas;
         let zeros = |rows| Planes::zeros(rows, width, 2 * f64::LANES);
-        Self { u: zeros(shape.rows), score: zeros(shape.rows), residual: zeros(length), row: zeros(1) }
+        Self { shape: *shape, u: zeros(shape.rows), score: zeros(shape.rows), residual: zeros(length), row: zeros(1) }
     }
 
     /// Runs all levels from noise; `y` is `[L, chains*M]` padded as [`Chains::u`], and chain c takes its noise from `rngs[c]`.
@@ -164,18 +167,19 @@ impl Chains {
     /// # Errors
     /// That of the prior.
     #[inline(always)]
-    pub fn run<P: Prior, const FMA: bool>(
+    pub fn run<P: Prior, I: Isa>(
         &mut self,
+        isa: I,
         config: &LangevinConfig,
         prior: &P,
-        shape: &Shape,
         schedule: &Schedule,
         y: &Planes<f64>,
         rngs: &mut [ChaCha8Rng],
     ) -> Result<(), P::Error> {
         if config.sampler == Sampler::Oamp {
-            return self.pass_messages::<P, FMA>(config, prior, shape, schedule, y, rngs);
+            return self.pass_messages(isa, config, prior, schedule, y, rngs);
         }
+        let shape = &{ self.shape };
         self.u.re.fill(0.0);
         self.u.im.fill(0.0);
         let levels = &schedule.levels[..config.stop.unwrap_or(usize::MAX).min(schedule.levels.len())];
@@ -185,7 +189,7 @@ impl Chains {
             let next = levels.get(i + 1).map(|l| l.sigma);
             if config.sampler == Sampler::Decoupled {
                 for step in 0..config.steps {
-                    self.combine::<P, FMA>(prior, shape, schedule, level, y)?;
+                    self.combine(isa, prior, shape, schedule, level, y)?;
                     let blur = if step + 1 < config.steps { Some(level.sigma) } else { next };
                     if let Some(sigma) = blur {
                         self.disturb(shape, config.beta.sqrt() * sigma, rngs);
@@ -195,34 +199,35 @@ impl Chains {
             }
             let noise = (2.0 * config.beta * level.step).sqrt();
             for _ in 0..config.steps {
-                self.climb::<P, FMA>(prior, shape, schedule, level, level.step, y)?;
+                self.climb(isa, prior, shape, schedule, (level, level.step), y)?;
                 if noise > 0.0 {
                     self.disturb(shape, noise, rngs);
                 }
             }
             if let Some(next) = next.filter(|_| config.sampler == Sampler::PredictorCorrector) {
                 let (old, new) = (level.sigma * level.sigma, next * next);
-                self.climb::<P, FMA>(prior, shape, schedule, level, old - new, y)?;
+                self.climb(isa, prior, shape, schedule, (level, old - new), y)?;
                 self.disturb(shape, (config.beta * new * (old - new) / old).sqrt(), rngs);
             }
         }
         if config.denoise && config.sampler != Sampler::Decoupled {
-            self.climb::<P, FMA>(prior, shape, schedule, last, last.sigma * last.sigma, y)?;
+            self.climb(isa, prior, shape, schedule, (last, last.sigma * last.sigma), y)?;
         }
         Ok(())
     }
 
     /// `U <- D + v A^H C^-1 (Y - A D)` with `D = U + sigma^2 s(U)`.
     #[inline(always)]
-    fn combine<P: Prior, const FMA: bool>(
+    fn combine<P: Prior, I: Isa>(
         &mut self,
+        isa: I,
         prior: &P,
         shape: &Shape,
         schedule: &Schedule,
         level: &Level,
         y: &Planes<f64>,
     ) -> Result<(), P::Error> {
-        prior.score::<FMA>(shape, &self.u, &vec![level.sigma; shape.chains], &mut self.score)?;
+        prior.score(shape, &self.u, &vec![level.sigma; shape.chains], &mut self.score)?;
         let square = level.sigma * level.sigma;
         for (u, s) in [(&mut self.u.re, &mut self.score.re), (&mut self.u.im, &mut self.score.im)] {
             u.iter_mut().zip(s.iter_mut()).for_each(|(u, s)| {
@@ -230,42 +235,43 @@ impl Chains {
                 *s = 0.0;
             });
         }
-        self.follow::<FMA>(shape, schedule, level, level.variance, y);
+        self.follow(isa, shape, schedule, level, level.variance, y);
         Ok(())
     }
 
     /// `U <- U + step (s(U) + A^H C^-1 (Y - A U))`.
     #[inline(always)]
-    fn climb<P: Prior, const FMA: bool>(
+    fn climb<P: Prior, I: Isa>(
         &mut self,
+        isa: I,
         prior: &P,
         shape: &Shape,
         schedule: &Schedule,
-        level: &Level,
-        step: f64,
+        (level, step): (&Level, f64),
         y: &Planes<f64>,
     ) -> Result<(), P::Error> {
-        prior.score::<FMA>(shape, &self.u, &vec![level.sigma; shape.chains], &mut self.score)?;
-        self.follow::<FMA>(shape, schedule, level, step, y);
+        prior.score(shape, &self.u, &vec![level.sigma; shape.chains], &mut self.score)?;
+        self.follow(isa, shape, schedule, level, step, y);
         Ok(())
     }
 
     /// `U <- U + step (score + A^H C^-1 (Y - A U))` with the score as it stands.
     #[inline(always)]
-    fn follow<const FMA: bool>(
+    fn follow<I: Isa>(
         &mut self,
+        isa: I,
         shape: &Shape,
         schedule: &Schedule,
         level: &Level,
         step: f64,
         y: &Planes<f64>,
     ) {
-        self.residual::<FMA>(shape, schedule, y);
+        self.residual(isa, shape, schedule, y);
         let stride = self.u.stride;
         for n in 0..shape.rows {
             let [re, im] = level.filter.row(n);
             let filter = [&re[..schedule.length], &im[..schedule.length]];
-            combine_conjugate::<f64, FMA>(self.residual.parts(), stride, filter, self.row.parts_mut());
+            combine_conjugate(isa, self.residual.parts(), stride, filter, self.row.parts_mut());
             let span = n * stride..(n + 1) * stride;
             advance(&mut self.u.re[span.clone()], &self.score.re[span.clone()], &self.row.re, step);
             advance(&mut self.u.im[span.clone()], &self.score.im[span], &self.row.im, step);
@@ -274,12 +280,12 @@ impl Chains {
 
     /// `residual = Y - A U`.
     #[inline(always)]
-    pub(crate) fn residual<const FMA: bool>(&mut self, shape: &Shape, schedule: &Schedule, y: &Planes<f64>) {
+    pub(crate) fn residual<I: Isa>(&mut self, isa: I, shape: &Shape, schedule: &Schedule, y: &Planes<f64>) {
         let stride = self.u.stride;
         for l in 0..schedule.length {
             let [re, im] = schedule.pilots.row(l);
             let pilots = [&re[..shape.rows], &im[..shape.rows]];
-            combine_conjugate::<f64, FMA>(self.u.parts(), stride, pilots, self.row.parts_mut());
+            combine_conjugate(isa, self.u.parts(), stride, pilots, self.row.parts_mut());
             let span = l * stride..(l + 1) * stride;
             subtract(&mut self.residual.re[span.clone()], &y.re[span.clone()], &self.row.re);
             subtract(&mut self.residual.im[span.clone()], &y.im[span], &self.row.im);

@@ -16,6 +16,7 @@
 
 use std::ops::Range;
 
+use pulp::Scalar;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
@@ -29,6 +30,7 @@ use crate::detect::common::frames::{FrameDetector, FrameOut, detect_frames};
 use crate::detect::common::row_energy::judge_rows;
 use crate::link::{Beta, C64, FrameBatch};
 use crate::link::{Decisions, DetectError, Detector};
+use crate::math::isa::Isa;
 use crate::math::planes::Planes;
 use crate::math::real::Real;
 
@@ -92,7 +94,7 @@ impl FrameDetector for Langevin {
             Beta::Shared(beta) => {
                 check_gains(self.options.sampler, beta)?;
                 let gains = column_gains(beta, q);
-                Some(Schedule::new::<false>(&self.options, &columns, length, model.noise_var, &gains))
+                Some(Schedule::new(Scalar, &self.options, &columns, length, model.noise_var, &gains))
             }
             Beta::PerFrame(_) => {
                 (0..batch.frames).try_for_each(|f| check_gains(self.options.sampler, batch.beta_of(f)))?;
@@ -111,8 +113,9 @@ impl FrameDetector for Langevin {
     }
 
     #[inline(always)]
-    fn frame<const FMA: bool>(
+    fn frame<I: Isa>(
         &self,
+        isa: I,
         shared: &Shared,
         batch: &FrameBatch,
         f: usize,
@@ -127,13 +130,13 @@ impl FrameDetector for Langevin {
             None => {
                 let (length, noise_var) = (batch.model.pilot_length(), batch.model.noise_var);
                 let gains = column_gains(beta, q);
-                own = Schedule::new::<FMA>(&self.options, &shared.columns, length, noise_var, &gains);
+                own = Schedule::new(isa, &self.options, &shared.columns, length, noise_var, &gains);
                 &own
             }
         };
         repeat(batch.frame(f), m, 0..shape.chains, &mut work.y);
         let mut rngs = generators(batch.frame(f), shape.chains);
-        let Ok(()) = work.chains.run::<_, FMA>(&self.options, &shared.prior, shape, schedule, &work.y, &mut rngs);
+        let Ok(()) = work.chains.run(isa, &self.options, &shared.prior, schedule, &work.y, &mut rngs);
         mean(shape, schedule, &work.chains.u, 0..shape.chains, out.x);
         judge_rows(beta, m, q, self.threshold, &mut out);
     }

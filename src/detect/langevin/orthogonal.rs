@@ -25,6 +25,7 @@ use super::prior::{Prior, Shape};
 use crate::detect::{LangevinConfig, Sampler};
 use crate::link::DetectError;
 use crate::math::hermitian::Eigen;
+use crate::math::isa::Isa;
 use crate::math::kernels::combine_conjugate;
 use crate::math::planes::Planes;
 
@@ -51,17 +52,18 @@ impl Chains {
     /// # Errors
     /// That of the prior.
     #[inline(always)]
-    pub(crate) fn pass_messages<P: Prior, const FMA: bool>(
+    pub(crate) fn pass_messages<P: Prior, I: Isa>(
         &mut self,
+        isa: I,
         config: &LangevinConfig,
         prior: &P,
-        shape: &Shape,
         schedule: &Schedule,
         y: &Planes<f64>,
         rngs: &mut [ChaCha8Rng],
     ) -> Result<(), P::Error> {
         let Some(gram) = &schedule.gram else { return Ok(()) };
-        let (m, stride) = (shape.antennas, self.u.stride);
+        let (shape, stride) = (&{ self.shape }, self.u.stride);
+        let m = shape.antennas;
         self.u.re.fill(0.0);
         self.u.im.fill(0.0);
         let heard = schedule.root.iter().filter(|r| **r > 0.0).count().max(1);
@@ -71,7 +73,7 @@ impl Chains {
         for step in 0..config.steps {
             // Linear: u becomes R.
             let before = self.u.clone();
-            self.residual::<FMA>(shape, schedule, y);
+            self.residual(isa, shape, schedule, y);
             let tau: Vec<f64> = (0..shape.chains)
                 .map(|chain| {
                     let part = v[chain];
@@ -82,15 +84,15 @@ impl Chains {
                     (part * eta / (1.0 - eta)).sqrt()
                 })
                 .collect();
-            self.project::<FMA>(shape, schedule);
+            self.project(isa, shape, schedule);
             // Prior: D, and how it follows a small change of R.
             let [lowest, highest] = prior.levels();
             let level: Vec<f64> = tau.iter().map(|t| t.clamp(lowest, highest)).collect();
-            prior.score::<FMA>(shape, &self.u, &level, &mut self.score)?;
+            prior.score(shape, &self.u, &level, &mut self.score)?;
             noisy.clone_from(&self.u);
             tweedie(&mut denoised, &noisy, &self.score, shape, &level);
             std::mem::swap(&mut self.u, &mut denoised);
-            self.residual::<FMA>(shape, schedule, y);
+            self.residual(isa, shape, schedule, y);
             std::mem::swap(&mut self.u, &mut denoised);
             for chain in 0..shape.chains {
                 misfit[chain] = self.misfit(shape, schedule, chain);
@@ -103,7 +105,7 @@ impl Chains {
                 break;
             }
             let probe = self.probe(shape, schedule, &level, rngs);
-            prior.score::<FMA>(shape, &self.u, &level, &mut self.score)?;
+            prior.score(shape, &self.u, &level, &mut self.score)?;
             for (chain, v) in v.iter_mut().enumerate() {
                 let square = level[chain] * level[chain];
                 let mut sum = 0.0;
@@ -167,12 +169,12 @@ impl Chains {
 
     /// `U <- U + A^H residual`.
     #[inline(always)]
-    fn project<const FMA: bool>(&mut self, shape: &Shape, schedule: &Schedule) {
+    fn project<I: Isa>(&mut self, isa: I, shape: &Shape, schedule: &Schedule) {
         let stride = self.u.stride;
         for row in 0..shape.rows {
             let [re, im] = schedule.columns.row(row);
             let column = [&re[..schedule.length], &im[..schedule.length]];
-            combine_conjugate::<f64, FMA>(self.residual.parts(), stride, column, self.row.parts_mut());
+            combine_conjugate(isa, self.residual.parts(), stride, column, self.row.parts_mut());
             let span = row * stride..(row + 1) * stride;
             self.u.re[span.clone()].iter_mut().zip(&self.row.re).for_each(|(u, v)| *u += v);
             self.u.im[span].iter_mut().zip(&self.row.im).for_each(|(u, v)| *u += v);

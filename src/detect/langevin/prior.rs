@@ -3,6 +3,7 @@
 use crate::math::planes::Planes;
 
 /// Chains side by side: chain c of a row is its entries `c*antennas .. (c + 1)*antennas`, padding follows.
+#[derive(Clone, Copy)]
 pub(crate) struct Shape {
     pub rows: usize,
     pub chains: usize,
@@ -24,13 +25,7 @@ pub(crate) trait Prior: Sync {
     ///
     /// `u` is `[rows, chains*antennas]` padded, in units of the standard deviation of an active row, and holds the
     /// **conjugates**, as `out` does; padding of `out` is left as it is.
-    fn score<const FMA: bool>(
-        &self,
-        shape: &Shape,
-        u: &Planes<f64>,
-        sigma: &[f64],
-        out: &mut Planes<f64>,
-    ) -> Result<(), Self::Error>;
+    fn score(&self, shape: &Shape, u: &Planes<f64>, sigma: &[f64], out: &mut Planes<f64>) -> Result<(), Self::Error>;
 }
 
 /// Independent rows that are zero with probability `1 - p_i`, else `CN(0, I)`.
@@ -70,13 +65,7 @@ impl Prior for BernoulliGaussian {
     type Error = std::convert::Infallible;
 
     #[inline(always)]
-    fn score<const FMA: bool>(
-        &self,
-        shape: &Shape,
-        u: &Planes<f64>,
-        sigma: &[f64],
-        out: &mut Planes<f64>,
-    ) -> Result<(), Self::Error> {
+    fn score(&self, shape: &Shape, u: &Planes<f64>, sigma: &[f64], out: &mut Planes<f64>) -> Result<(), Self::Error> {
         for row in 0..shape.rows {
             for (chain, &sigma) in sigma.iter().enumerate() {
                 let at = row * u.stride + chain * shape.antennas;

@@ -1,5 +1,6 @@
 //! Laws of the sampler: scores are gradients, samples follow the posterior.
 
+use pulp::Scalar;
 use rand_distr::{Distribution, StandardNormal};
 
 use super::anneal::{Chains, Schedule};
@@ -65,7 +66,7 @@ fn the_exact_score_is_the_gradient_of_the_log_density() {
             *v = StandardNormal.sample(&mut rng);
         }
         let mut out = u.clone();
-        let Ok(()) = prior.score::<false>(&shape, &u, &[sigma; 2], &mut out);
+        let Ok(()) = prior.score(&shape, &u, &[sigma; 2], &mut out);
         for (row, chain, a) in [(0, 0, 0), (0, 1, 2), (1, 0, 1), (1, 1, 0)] {
             let at = row * u.stride + chain * 3;
             let held: Vec<C64> = (at..at + 3).map(|i| C64::new(u.re[i], -u.im[i])).collect();
@@ -108,14 +109,13 @@ fn samples_of_a_gaussian_prior_have_the_mean_and_variance_of_the_posterior() {
     };
     let columns = pilot_columns(&batch.model, 1.0);
     let (n, l, m) = (6, 4, 2);
-    let schedule = Schedule::new::<false>(&options, &columns, l, batch.model.noise_var, &vec![1.0; n]);
+    let schedule = Schedule::new(Scalar, &options, &columns, l, batch.model.noise_var, &vec![1.0; n]);
     let shape = Shape { rows: n, chains: options.samples, antennas: m };
     let mut y = Planes::zeros(l, shape.chains * m, 2 * f64::LANES);
     repeat(&batch.y, m, 0..shape.chains, &mut y);
     let mut chains = Chains::new(&shape, l);
     let prior = BernoulliGaussian::new(std::iter::repeat_n(1.0, n));
-    let Ok(()) =
-        chains.run::<_, false>(&options, &prior, &shape, &schedule, &y, &mut generators(&batch.y, shape.chains));
+    let Ok(()) = chains.run(Scalar, &options, &prior, &schedule, &y, &mut generators(&batch.y, shape.chains));
     let mut found = vec![C64::default(); n * m];
     mean(&shape, &schedule, &chains.u, 0..shape.chains, &mut found);
     // With every device active the genie's estimate is the posterior mean.
@@ -133,8 +133,8 @@ fn samples_of_a_gaussian_prior_have_the_mean_and_variance_of_the_posterior() {
     }
     spread /= (n * m * shape.chains) as f64;
     let mut inverse = crate::math::inverse::InverseCovariance::<f64>::new(l, batch.model.noise_var);
-    inverse.rebuild::<false>(&columns, &vec![1.0; n]);
-    let exact = (0..n).map(|i| 1.0 - inverse.apply::<false>(columns.row(i))).sum::<f64>() / n as f64;
+    inverse.rebuild(Scalar, &columns, &vec![1.0; n]);
+    let exact = (0..n).map(|i| 1.0 - inverse.apply(Scalar, columns.row(i))).sum::<f64>() / n as f64;
     assert!((spread - exact - 0.0025).abs() < 0.05 * exact, "{spread} {exact}");
 }
 

@@ -22,6 +22,7 @@ use crate::detect::common::kkt::{Solver, iterations_to, solve};
 use crate::detect::common::row_energy::{column_energies, judge_rows, weight_of};
 use crate::link::{AccessModel, C64, FrameBatch};
 use crate::link::{Decisions, DetectError, Detector};
+use crate::math::isa::Isa;
 use crate::math::planes::{Planes, pack};
 use crate::math::real::{Real, TILE_ROWS};
 
@@ -142,8 +143,9 @@ impl FrameDetector for Lasso {
     }
 
     #[inline(always)]
-    fn frame<const FMA: bool>(
+    fn frame<I: Isa>(
         &self,
+        isa: I,
         shared: &Shared,
         batch: &FrameBatch,
         f: usize,
@@ -152,7 +154,7 @@ impl FrameDetector for Lasso {
     ) {
         let (m, q) = (batch.model.antennas, batch.model.sequences());
         let budget = (self.options.iterations, self.options.tolerance);
-        solve::<Self, FMA>(self, shared, (batch.frame(f), m), work, budget, out.x);
+        solve(isa, self, shared, (batch.frame(f), m), work, budget, out.x);
         judge_rows(batch.beta_of(f), m, q, self.options.threshold, &mut out);
     }
 }
@@ -174,9 +176,9 @@ impl Solver for Lasso {
     }
 
     #[inline(always)]
-    fn step<const FMA: bool>(&self, shared: &Shared, work: &mut Workspace) -> (f64, f64) {
-        misfit::<FMA>(&shared.pilots, &work.y, &work.z, &mut work.r, &mut work.tile);
-        matched_filter::<f64, FMA>(&shared.pilots, &work.r, &work.z, &mut work.t, &mut work.tile);
+    fn step<I: Isa>(&self, isa: I, shared: &Shared, work: &mut Workspace) -> (f64, f64) {
+        misfit(isa, &shared.pilots, &work.y, &work.z, &mut work.r, &mut work.tile);
+        matched_filter(isa, &shared.pilots, &work.r, &work.z, &mut work.t, &mut work.tile);
         let ahead = match self.options.method {
             LassoMethod::Ista => 0.0,
             LassoMethod::Fista => {

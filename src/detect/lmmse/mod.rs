@@ -14,6 +14,8 @@
 
 use std::sync::Arc;
 
+use pulp::Scalar;
+
 use crate::detect::common::columns::pilot_columns;
 use crate::detect::common::frames::{FrameDetector, FrameOut, detect_frames};
 use crate::detect::common::mmse::mmse_rows;
@@ -22,6 +24,7 @@ use crate::detect::common::spatial::{Filters, Spatial, check_antennas};
 use crate::link::{Beta, FrameBatch};
 use crate::link::{Decisions, DetectError, Detector};
 use crate::math::inverse::InverseCovariance;
+use crate::math::isa::Isa;
 use crate::math::planes::Planes;
 
 /// The linear MMSE estimate of channels that are zero with a known probability.
@@ -69,7 +72,7 @@ impl FrameDetector for Lmmse {
                 let mut power = vec![0.0; batch.model.columns()];
                 powers(batch, beta, &mut power);
                 let mut inverse = InverseCovariance::new(length, batch.model.noise_var);
-                Some(spatial.filters::<false>(&mut inverse, &columns, &power, length))
+                Some(spatial.filters(Scalar, &mut inverse, &columns, &power, length))
             }
             _ => None,
         };
@@ -84,8 +87,9 @@ impl FrameDetector for Lmmse {
     }
 
     #[inline(always)]
-    fn frame<const FMA: bool>(
+    fn frame<I: Isa>(
         &self,
+        isa: I,
         shared: &Shared,
         batch: &FrameBatch,
         f: usize,
@@ -101,9 +105,9 @@ impl FrameDetector for Lmmse {
             powers(batch, beta, &mut work.power);
             match &self.spatial {
                 Some(spatial) => spatial
-                    .filters::<FMA>(&mut work.inverse, columns, &work.power, batch.model.pilot_length())
+                    .filters(isa, &mut work.inverse, columns, &work.power, batch.model.pilot_length())
                     .apply(y, out.x),
-                None => mmse_rows::<FMA>(&mut work.inverse, columns, &work.power, y, m, out.x),
+                None => mmse_rows(isa, &mut work.inverse, columns, &work.power, y, m, out.x),
             }
         }
         judge_rows(beta, m, q, self.threshold, &mut out);

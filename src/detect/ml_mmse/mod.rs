@@ -18,6 +18,7 @@ use crate::detect::covariance::descent::{
 };
 use crate::link::FrameBatch;
 use crate::link::{Decisions, DetectError, Detector};
+use crate::math::isa::Isa;
 
 /// ML coordinate descent for the support, MMSE for the channels.
 pub(crate) struct MlMmse {
@@ -54,8 +55,9 @@ impl FrameDetector for MlMmse {
     }
 
     #[inline(always)]
-    fn frame<const FMA: bool>(
+    fn frame<I: Isa>(
         &self,
+        isa: I,
         shared: &Shared<f64>,
         batch: &FrameBatch,
         f: usize,
@@ -64,14 +66,14 @@ impl FrameDetector for MlMmse {
     ) {
         let (m, q) = (batch.model.antennas, batch.model.sequences());
         let beta = batch.beta_of(f);
-        self.powers.descend::<FMA>(shared, batch, f, &mut work.powers);
+        self.powers.descend(isa, shared, batch, f, &mut work.powers);
         // The support holds powers at the threshold too: "above" the number just below it.
         judge_powers(&work.powers.gamma, beta, q, self.threshold.next_down(), &mut out);
         for (i, (power, &score)) in work.support.iter_mut().zip(out.score.iter()).enumerate() {
             *power = if score >= self.threshold { beta[i / q] } else { 0.0 };
         }
         let inverse = &mut work.powers.inverse;
-        mmse_rows::<FMA>(inverse, &shared.columns, &work.support, batch.frame(f), m, out.x);
+        mmse_rows(isa, inverse, &shared.columns, &work.support, batch.frame(f), m, out.x);
     }
 }
 

@@ -43,6 +43,8 @@
 //! and B. He, M. Tao and X. Yuan, "Alternating direction method with Gaussian back substitution for separable convex
 //! programming" (SIAM J. Optim. 22, 2012); the network built on it is system C (Dang et al., IEEE Trans. Commun. 73(11), 2025).
 
+use pulp::Scalar;
+
 use crate::detect::DEFAULT_ALPHA;
 use crate::detect::amp::steps::{PackedPilots, matched_filter};
 use crate::detect::common::columns::pilot_columns;
@@ -53,6 +55,7 @@ use crate::detect::common::row_energy::{column_energies, default_lambda, judge_r
 use crate::link::{AccessModel, C64, FrameBatch};
 use crate::link::{Decisions, DetectError, Detector};
 use crate::math::inverse::InverseCovariance;
+use crate::math::isa::Isa;
 use crate::math::kernels::energy;
 use crate::math::planes::{Planes, pack};
 use crate::math::real::{Real, TILE_ROWS};
@@ -140,10 +143,10 @@ pub(crate) struct Workspace {
 pub(crate) fn woodbury(columns: &Planes<f64>, length: usize, rho: f64) -> Vec<C64> {
     let n = columns.re.len() / columns.stride;
     let mut inverse = InverseCovariance::<f64>::new(length, rho);
-    inverse.rebuild::<false>(columns, &vec![1.0; n]);
+    inverse.rebuild(Scalar, columns, &vec![1.0; n]);
     let mut w = vec![C64::default(); n * length];
     for (i, row) in w.chunks_exact_mut(length).enumerate() {
-        inverse.apply::<false>(columns.row(i));
+        inverse.apply(Scalar, columns.row(i));
         row.iter_mut().enumerate().for_each(|(k, w)| *w = C64::new(inverse.v.re[k], -inverse.v.im[k]));
     }
     w
@@ -194,8 +197,9 @@ impl FrameDetector for PcAdmm {
     }
 
     #[inline(always)]
-    fn frame<const FMA: bool>(
+    fn frame<I: Isa>(
         &self,
+        isa: I,
         shared: &Shared,
         batch: &FrameBatch,
         f: usize,
@@ -204,7 +208,7 @@ impl FrameDetector for PcAdmm {
     ) {
         let (m, q) = (batch.model.antennas, batch.model.sequences());
         let budget = (self.options.iterations, self.options.tolerance);
-        solve::<Self, FMA>(self, shared, (batch.frame(f), m), work, budget, out.x);
+        solve(isa, self, shared, (batch.frame(f), m), work, budget, out.x);
         judge_rows(batch.beta_of(f), m, q, self.options.threshold, &mut out);
     }
 }
@@ -221,7 +225,7 @@ impl Workspace {
     /// Steps 2 and 3 of the prediction and the correction of row i, where `t` holds `V + U~`; returns the change and the
     /// largest norm.
     #[inline(always)]
-    fn correct<const FMA: bool>(&mut self, i: usize, weight: f64, theta: f64, alpha: f64) -> (f64, f64) {
+    fn correct<I: Isa>(&mut self, isa: I, i: usize, weight: f64, theta: f64, alpha: f64) -> (f64, f64) {
         let Self { v, u, t, predicted, .. } = self;
         let stride = t.stride;
         let at = i * stride..(i + 1) * stride;
@@ -230,7 +234,7 @@ impl Workspace {
         };
         ahead(&mut predicted.re[at.clone()], &t.re[at.clone()], &v.re[at.clone()], &u.re[at.clone()]);
         ahead(&mut predicted.im[at.clone()], &t.im[at.clone()], &v.im[at.clone()], &u.im[at.clone()]);
-        let norm = energy::<f64, FMA>(predicted.row(i)).sqrt();
+        let norm = energy(isa, predicted.row(i)).sqrt();
         // Overflow or NaN in Y: such a row cannot be judged.
         let keep = if norm.is_finite() && norm > weight { 1.0 - weight / norm } else { 0.0 };
         let [mut moved_v, mut moved_u, mut size_v, mut size_u] = [0.0; 4];
@@ -269,13 +273,13 @@ impl Solver for PcAdmm {
     }
 
     #[inline(always)]
-    fn step<const FMA: bool>(&self, shared: &Shared, work: &mut Workspace) -> (f64, f64) {
+    fn step<I: Isa>(&self, isa: I, shared: &Shared, work: &mut Workspace) -> (f64, f64) {
         work.difference();
-        misfit::<FMA>(&shared.pilots, &work.y, &work.t, &mut work.r, &mut work.tile);
-        matched_filter::<f64, FMA>(&shared.pilots, &work.r, &work.v, &mut work.t, &mut work.tile);
+        misfit(isa, &shared.pilots, &work.y, &work.t, &mut work.r, &mut work.tile);
+        matched_filter(isa, &shared.pilots, &work.r, &work.v, &mut work.t, &mut work.tile);
         let (weight, alpha) = (shared.lambda / shared.rho, self.options.alpha);
         (0..shared.pilots.columns).fold((0.0_f64, 0.0_f64), |(change, largest), i| {
-            let (moved, size) = work.correct::<FMA>(i, weight, shared.theta, alpha);
+            let (moved, size) = work.correct(isa, i, weight, shared.theta, alpha);
             (change.max(moved), largest.max(size))
         })
     }

@@ -13,6 +13,7 @@ use crate::detect::common::frames::{FrameDetector, FrameOut, detect_frames};
 use crate::detect::genie_mmse::check_truth;
 use crate::link::{C64, FrameBatch};
 use crate::link::{Decisions, DetectError, Detector};
+use crate::math::isa::Isa;
 
 /// The single-user bound; needs the truth.
 #[derive(Debug, Clone, Copy, Default)]
@@ -48,8 +49,9 @@ impl FrameDetector for SingleUserBound {
     }
 
     #[inline(always)]
-    fn frame<const FMA: bool>(
+    fn frame<I: Isa>(
         &self,
+        _: I,
         shared: &Shared,
         batch: &FrameBatch,
         f: usize,

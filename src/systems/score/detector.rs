@@ -1,6 +1,7 @@
 //! Posterior sampling with a learned score as a [`Detector`].
 
 use burn::tensor::Device;
+use pulp::Scalar;
 
 use super::function::ScoreFunction;
 use super::prior::NetworkPrior;
@@ -69,7 +70,7 @@ impl ScoreDetector {
         }
         let prior = NetworkPrior { net: self.net.as_ref(), device: &self.device, levels: self.levels };
         chains
-            .run::<_, false>(&self.options, &prior, &shape, schedule, &y, &mut rngs)
+            .run(Scalar, &self.options, &prior, schedule, &y, &mut rngs)
             .map_err(|message| DetectError::Device { backend: self.backend.clone(), message })?;
         let mut x = vec![C64::default(); count * n * m];
         for (f, x) in x.chunks_exact_mut(n * m).enumerate() {
@@ -104,7 +105,7 @@ impl Detector for ScoreDetector {
             let beta = frames.beta_of(first);
             check_gains(self.options.sampler, beta)?;
             let same = (first..frames.frames).take(CHUNK).take_while(|&f| frames.beta_of(f) == beta).count();
-            let schedule = Schedule::new::<false>(&self.options, &columns, l, model.noise_var, beta);
+            let schedule = Schedule::new(Scalar, &self.options, &columns, l, model.noise_var, beta);
             let mut x = self.sample(frames, first, same, &schedule)?;
             let (mut activity, mut score) = (vec![0; same * n], vec![0.0; same * n]);
             let parts = activity.chunks_exact_mut(n).zip(score.chunks_exact_mut(n)).zip(x.chunks_exact_mut(n * m));

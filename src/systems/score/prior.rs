@@ -26,13 +26,7 @@ impl Prior for NetworkPrior<'_> {
 
     /// The planes hold conjugates with the antennas of a chain side by side; the network sees images `[chains, 2, M, N]`.
     /// Its noise level is that of a real part, `sigma/sqrt(2)`, and the Wirtinger score is half of the real one.
-    fn score<const FMA: bool>(
-        &self,
-        shape: &Shape,
-        u: &Planes<f64>,
-        sigma: &[f64],
-        out: &mut Planes<f64>,
-    ) -> Result<(), String> {
+    fn score(&self, shape: &Shape, u: &Planes<f64>, sigma: &[f64], out: &mut Planes<f64>) -> Result<(), String> {
         let (n, m) = (shape.rows, shape.antennas);
         for first in (0..shape.chains).step_by(CHUNK) {
             let count = CHUNK.min(shape.chains - first);

@@ -29,7 +29,7 @@ use crate::detect::amp::iteration::AmpOptions;
 use crate::detect::common::decide::decide;
 use crate::detect::common::frames::FrameOut;
 use crate::link::{C64, FrameBatch, Pilots};
-use crate::math::kernels::Kernel;
+use crate::math::isa::{Isa, Kernel};
 use crate::math::lanes::Lanes;
 use crate::math::real::Real;
 
@@ -221,10 +221,10 @@ pub(crate) struct Task<'a, 'b, V> {
 
 impl<V: Lanes<Number = f32>> Kernel for Task<'_, '_, V> {
     #[inline(always)]
-    fn run<const FMA: bool>(self) {
+    fn run<I: Isa>(self, isa: I) {
         let Self { options, shared, batch, first, outs, work } = self;
         load(batch, first, outs.len(), work);
-        iterate::<_, FMA>(options, shared, batch, work);
+        iterate(isa, options, shared, batch, work);
         store(shared, batch, outs, work);
     }
 }
@@ -336,7 +336,8 @@ impl<V: Lanes<Number = f32>> Estimate<V> {
 }
 
 #[inline(always)]
-fn iterate<V: Lanes<Number = f32>, const FMA: bool>(
+fn iterate<V: Lanes<Number = f32>, I: Isa>(
+    isa: I,
     options: &AmpOptions,
     shared: &Shared,
     batch: &FrameBatch,
@@ -348,11 +349,11 @@ fn iterate<V: Lanes<Number = f32>, const FMA: bool>(
     work.llr.fill(V::ZERO);
     // Below the rounding of Y itself the residual says nothing any more.
     let rounding = 4.0 * f32::EPSILON;
-    let floor = effective_noise::<_, FMA>(&work.y, l, m).map(|v| (v * rounding * rounding).max(1e-30));
+    let floor = effective_noise(isa, &work.y, l, m).map(|v| (v * rounding * rounding).max(1e-30));
     // Lanes whose iterate is finite.
     let mut alive = V::splat(1.0);
     for iteration in 0..options.iterations {
-        let tau2 = effective_noise::<_, FMA>(&work.r, l, m);
+        let tau2 = effective_noise(isa, &work.r, l, m);
         alive = alive.zip(tau2, |a, t| if t.is_finite() { a } else { 0.0 });
         if !alive.any() {
             break;
@@ -364,20 +365,20 @@ fn iterate<V: Lanes<Number = f32>, const FMA: bool>(
             work.x.keep_all();
         }
         let last = iteration + 1 == options.iterations;
-        let identity = visit_devices::<_, FMA>(options, shared, [m, q], tau2, mask, last, work);
+        let identity = visit_devices(isa, options, shared, [m, q], (tau2, mask), last, work);
         if last {
             break;
         }
         finish_jacobian(&mut work.jacobian, identity, l, m, options.onsager == Onsager::Scalar);
-        correct::<_, FMA>(options.damping as f32, m, work);
+        correct(isa, options.damping as f32, m, work);
         std::mem::swap(&mut work.r, &mut work.next);
     }
 }
 
 /// `||R||^2/(L M)` of every lane.
 #[inline(always)]
-fn effective_noise<V: Lanes<Number = f32>, const FMA: bool>(r: &Matrix<V>, length: usize, antennas: usize) -> V {
-    let sum = r.re.iter().zip(&r.im).fold(V::ZERO, |sum, (re, im)| re.madd::<FMA>(*re, im.madd::<FMA>(*im, sum)));
+fn effective_noise<V: Lanes<Number = f32>, I: Isa>(isa: I, r: &Matrix<V>, length: usize, antennas: usize) -> V {
+    let sum = r.re.iter().zip(&r.im).fold(V::ZERO, |sum, (re, im)| re.madd(isa, *re, im.madd(isa, *im, sum)));
     let scale = 1.0 / (length * antennas) as f32;
     sum.map(|v| v * scale)
 }
@@ -385,12 +386,12 @@ fn effective_noise<V: Lanes<Number = f32>, const FMA: bool>(r: &Matrix<V>, lengt
 /// `X_new = eta(X + S^H R)`, `X <- d X_new + (1 - d) X`, the ratios, `Y - S X_new` and the rank-one parts of the Jacobian
 /// sums; `sum_i omega_i w_i` is the result. The last iteration needs X and the ratios only.
 #[inline(always)]
-fn visit_devices<V: Lanes<Number = f32>, const FMA: bool>(
+fn visit_devices<V: Lanes<Number = f32>, I: Isa>(
+    isa: I,
     options: &AmpOptions,
     shared: &Shared,
     [m, q]: [usize; 2],
-    tau2: V,
-    mask: Option<V>,
+    (tau2, mask): (V, Option<V>),
     last: bool,
     work: &mut Workspace<V>,
 ) -> V {
@@ -403,9 +404,9 @@ fn visit_devices<V: Lanes<Number = f32>, const FMA: bool>(
     let devices = block.z.rows / q;
     for (visit, beta) in beta.chunks(devices).enumerate() {
         let rows = visit * block.z.rows..visit * block.z.rows + beta.len() * q;
-        matched_filter::<_, FMA>(&shared.pilots.adjoint, r, rows.clone(), x, visit, &mut block.z);
+        matched_filter(isa, &shared.pilots.adjoint, r, rows.clone(), x, visit, &mut block.z);
         let count = rows.len();
-        row_energies::<_, FMA>(&block.z, &mut block.energies[..count]);
+        row_energies(isa, &block.z, &mut block.energies[..count]);
         let llr = &mut llr[rows.clone()];
         let log_odds = &shared.log_odds[visit * devices..];
         for (k, (beta, odds)) in beta.iter().zip(log_odds).enumerate() {
@@ -440,12 +441,12 @@ fn visit_devices<V: Lanes<Number = f32>, const FMA: bool>(
             }
         }
         if !last {
-            sum_jacobians::<_, FMA>(&block.z, &block.curved, jacobian, m);
+            sum_jacobians(isa, &block.z, &block.curved, jacobian, m);
         }
         x.counts[visit] = living;
         shrink_rows(block, count, x, visit, options.damping as f32, mask);
         if !last {
-            subtract_product::<_, FMA>(&shared.pilots.forward, block, x, visit, rows, next);
+            subtract_product(isa, &shared.pilots.forward, block, x, visit, rows, next);
         }
     }
     identity
@@ -453,7 +454,8 @@ fn visit_devices<V: Lanes<Number = f32>, const FMA: bool>(
 
 /// `Z = X + S^H R` for the rows of a block.
 #[inline(always)]
-fn matched_filter<V: Lanes<Number = f32>, const FMA: bool>(
+fn matched_filter<V: Lanes<Number = f32>, I: Isa>(
+    isa: I,
     adjoint: &Panels,
     r: &Matrix<V>,
     rows: Range<usize>,
@@ -482,20 +484,20 @@ fn matched_filter<V: Lanes<Number = f32>, const FMA: bool>(
         for (first, count, panel) in adjoint.panels_from(rows.start).take(rows.len().div_ceil(TILE)) {
             let at = z.at(antenna, first);
             let to = [&mut z.re[at..at + count], &mut z.im[at..at + count]];
-            product::<_, FMA>(to, count, To::Add, panel.iter().zip(b_re).zip(b_im).map(|((s, re), im)| (s, *re, *im)));
+            product(isa, to, count, To::Add, panel.iter().zip(b_re).zip(b_im).map(|((s, re), im)| (s, *re, *im)));
         }
     }
 }
 
 /// `||z_i||^2` of the first rows of a block.
 #[inline(always)]
-fn row_energies<V: Lanes<Number = f32>, const FMA: bool>(z: &Matrix<V>, energies: &mut [V]) {
+fn row_energies<V: Lanes<Number = f32>, I: Isa>(isa: I, z: &Matrix<V>, energies: &mut [V]) {
     let energies = V::flat_mut(energies);
     energies.fill(0.0);
     for antenna in 0..z.re.len() / z.rows {
         let [re, im] = z.antenna(antenna);
         for ((energy, re), im) in energies.iter_mut().zip(V::flat(re)).zip(V::flat(im)) {
-            *energy = im.madd::<FMA>(*im, re.madd::<FMA>(*re, *energy));
+            *energy = im.madd(isa, *im, re.madd(isa, *re, *energy));
         }
     }
 }
@@ -545,7 +547,8 @@ fn shrink_rows<V: Lanes<Number = f32>>(
 
 /// Adds to the upper triangle of `J^T = sum_i weight_i conj(z_i) z_i^T`.
 #[inline(always)]
-fn sum_jacobians<V: Lanes<Number = f32>, const FMA: bool>(
+fn sum_jacobians<V: Lanes<Number = f32>, I: Isa>(
+    isa: I,
     z: &Matrix<V>,
     curved: &[(usize, V)],
     jacobian: &mut [Vec<V>; 2],
@@ -573,8 +576,8 @@ fn sum_jacobians<V: Lanes<Number = f32>, const FMA: bool>(
                     let y = left[p][1].zip(weight, |a, w| a * w);
                     let minus = y.map(|v| -v);
                     for c in 0..2 {
-                        re[p][c] = x.madd::<FMA>(right[c][0], y.madd::<FMA>(right[c][1], re[p][c]));
-                        im[p][c] = x.madd::<FMA>(right[c][1], minus.madd::<FMA>(right[c][0], im[p][c]));
+                        re[p][c] = x.madd(isa, right[c][0], y.madd(isa, right[c][1], re[p][c]));
+                        im[p][c] = x.madd(isa, right[c][1], minus.madd(isa, right[c][0], im[p][c]));
                     }
                 }
             }
@@ -623,7 +626,8 @@ fn finish_jacobian<V: Lanes<Number = f32>>(
 
 /// `R_next -= S X_new` for the rows of a block.
 #[inline(always)]
-fn subtract_product<V: Lanes<Number = f32>, const FMA: bool>(
+fn subtract_product<V: Lanes<Number = f32>, I: Isa>(
+    isa: I,
     forward: &Panels,
     block: &Block<V>,
     x: &Estimate<V>,
@@ -645,10 +649,10 @@ fn subtract_product<V: Lanes<Number = f32>, const FMA: bool>(
             let to = [&mut next.re[at..at + count], &mut next.im[at..at + count]];
             if dense {
                 let entries = panel.iter().zip(b_re).zip(b_im);
-                product::<_, FMA>(to, count, To::Subtract, entries.map(|((s, re), im)| (s, *re, *im)));
+                product(isa, to, count, To::Subtract, entries.map(|((s, re), im)| (s, *re, *im)));
             } else {
                 let entries = live.iter().map(|&i| (&panel[i], b_re[i], b_im[i]));
-                product::<_, FMA>(to, count, To::Subtract, entries);
+                product(isa, to, count, To::Subtract, entries);
             }
         }
     }
@@ -656,7 +660,7 @@ fn subtract_product<V: Lanes<Number = f32>, const FMA: bool>(
 
 /// `R_next <- d (R_next + R J^T) + (1 - d) R`, J already divided by L.
 #[inline(always)]
-fn correct<V: Lanes<Number = f32>, const FMA: bool>(damping: f32, m: usize, work: &mut Workspace<V>) {
+fn correct<V: Lanes<Number = f32>, I: Isa>(isa: I, damping: f32, m: usize, work: &mut Workspace<V>) {
     let Workspace { r, next, jacobian, .. } = work;
     let length = r.rows;
     // A few symbols at a time: the sums stay in registers.
@@ -673,8 +677,8 @@ fn correct<V: Lanes<Number = f32>, const FMA: bool>(damping: f32, m: usize, work
                 let [x, y] = r.antenna(k);
                 let (x, y) = (&x[first..first + rows], &y[first..first + rows]);
                 for (l, (x, y)) in x.iter().zip(y).enumerate() {
-                    re[l] = x.madd::<FMA>(j_re, y.madd::<FMA>(minus, re[l]));
-                    im[l] = x.madd::<FMA>(j_im, y.madd::<FMA>(j_re, im[l]));
+                    re[l] = x.madd(isa, j_re, y.madd(isa, minus, re[l]));
+                    im[l] = x.madd(isa, j_im, y.madd(isa, j_re, im[l]));
                 }
             }
             next.re[at..at + rows].copy_from_slice(&re[..rows]);

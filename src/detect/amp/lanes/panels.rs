@@ -5,6 +5,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use crate::link::C64;
+use crate::math::isa::Isa;
 use crate::math::lanes::Lanes;
 
 /// Rows of the left factor that a tile of a product computes together, for one antenna: ten sums and two numbers of the
@@ -76,34 +77,36 @@ pub(crate) enum To {
 /// `to += panel b` or `to -= panel b` for the rows of a panel that exist; the iterator gives the entries of a column of the
 /// panel with the row of b that they meet.
 #[inline(always)]
-pub(crate) fn product<'a, V: Lanes<Number = f32>, const FMA: bool>(
+pub(crate) fn product<'a, V: Lanes<Number = f32>, I: Isa>(
+    isa: I,
     to: [&mut [V]; 2],
     rows: usize,
     what: To,
     entries: impl Iterator<Item = (&'a Entries, V, V)>,
 ) {
     match rows {
-        TILE => write(to, tile::<_, TILE, FMA>(entries), what),
-        4 => write(to, tile::<_, 4, FMA>(entries), what),
-        3 => write(to, tile::<_, 3, FMA>(entries), what),
-        2 => write(to, tile::<_, 2, FMA>(entries), what),
-        _ => write(to, tile::<_, 1, FMA>(entries), what),
+        TILE => write(to, tile::<_, TILE, _>(isa, entries), what),
+        4 => write(to, tile::<_, 4, _>(isa, entries), what),
+        3 => write(to, tile::<_, 3, _>(isa, entries), what),
+        2 => write(to, tile::<_, 2, _>(isa, entries), what),
+        _ => write(to, tile::<_, 1, _>(isa, entries), what),
     }
 }
 
 /// `sums[r] = sum_k panel[k][r] b[k]` for the first `R` rows of a panel, over the entries of the iterator.
 #[inline(always)]
-fn tile<'a, V: Lanes<Number = f32>, const R: usize, const FMA: bool>(
+fn tile<'a, V: Lanes<Number = f32>, const R: usize, I: Isa>(
+    isa: I,
     entries: impl Iterator<Item = (&'a Entries, V, V)>,
 ) -> [[V; 2]; R] {
     let (mut re, mut im) = ([V::ZERO; R], [V::ZERO; R]);
     for (s, b_re, b_im) in entries {
         for r in 0..R {
             let (x, y) = (V::splat(s[r][0]), V::splat(s[r][1]));
-            re[r] = x.madd::<FMA>(b_re, re[r]);
-            im[r] = x.madd::<FMA>(b_im, im[r]);
-            re[r] = y.map(|v| -v).madd::<FMA>(b_im, re[r]);
-            im[r] = y.madd::<FMA>(b_re, im[r]);
+            re[r] = x.madd(isa, b_re, re[r]);
+            im[r] = x.madd(isa, b_im, im[r]);
+            re[r] = y.map(|v| -v).madd(isa, b_im, re[r]);
+            im[r] = y.madd(isa, b_re, im[r]);
         }
     }
     let mut sums = [[V::ZERO; 2]; R];

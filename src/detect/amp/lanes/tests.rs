@@ -3,7 +3,6 @@ use crate::detect::Threshold;
 use crate::detect::amp::iteration::Amp;
 use crate::link::{Beta, Split};
 use crate::link::{Decisions, Detector};
-use crate::math::kernels::has_wide_vectors;
 use crate::scenario::Scenario;
 use crate::scenario::{PilotKind, ScenarioConfig, ScenarioKind};
 
@@ -69,9 +68,6 @@ fn eight_frames_side_by_side_decide_as_one_at_a_time_in_double_precision() {
 
 #[test]
 fn sixteen_frames_side_by_side_are_eight_twice_bit_for_bit() {
-    if !has_wide_vectors() {
-        return;
-    }
     for (link, batch) in links().iter().enumerate() {
         for damping in [1.0, 0.6] {
             let options = AmpOptions { damping, ..AmpOptions::default() };

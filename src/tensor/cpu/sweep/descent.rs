@@ -1,7 +1,7 @@
 //! The sweeps themselves, as many frames side by side as a vector has lanes.
 
 use super::{Shared, SweepShape, splat};
-use crate::math::kernels::Kernel;
+use crate::math::isa::{Isa, Kernel};
 use crate::math::lanes::{ComplexLanes, Lanes};
 
 /// Rows that a product computes together: each entry of the vector is read once for all of them.
@@ -46,16 +46,16 @@ impl<V: Lanes<Number = f64>> Trail<V> {
     }
 
     #[inline(always)]
-    fn push<const FMA: bool>(&mut self, step: Step<V>, v: &[ComplexLanes<V>], w: &[ComplexLanes<V>]) {
+    fn push<I: Isa>(&mut self, isa: I, step: Step<V>, v: &[ComplexLanes<V>], w: &[ComplexLanes<V>]) {
         self.steps.push(step);
         let at = self.rows.len();
         self.rows.resize(at + v.len() + w.len(), ComplexLanes::ZERO);
         let (to_v, to_w) = self.rows[at..].split_at_mut(v.len());
         for (to, x) in to_v.iter_mut().zip(v) {
-            *to = x.masked::<FMA>(step.d);
+            *to = x.masked(isa, step.d);
         }
         for (to, x) in to_w.iter_mut().zip(w) {
-            *to = x.masked::<FMA>(step.d);
+            *to = x.masked(isa, step.d);
         }
     }
 }
@@ -90,7 +90,7 @@ impl<V: Lanes<Number = f64>> Descent<V> {
 
     /// All sweeps from zero; `RECORD` adds the steps that changed something to the trail.
     #[inline(always)]
-    pub fn run<const FMA: bool, const RECORD: bool>(&mut self, shared: &Shared) {
+    pub fn run<I: Isa, const RECORD: bool>(&mut self, isa: I, shared: &Shared) {
         let SweepShape { antennas, length, sweeps, noise_var, .. } = shared.shape;
         self.alpha.fill(V::ZERO);
         self.p.fill(ComplexLanes::ZERO);
@@ -101,20 +101,20 @@ impl<V: Lanes<Number = f64>> Descent<V> {
         for _ in 0..sweeps {
             for device in 0..self.alpha.len() {
                 let column = shared.column(device);
-                multiply::<_, FMA>(&self.p, |j| splat(column[j]), &mut self.v);
-                let s = self.v.iter().zip(column).fold(V::ZERO, |s, (v, a)| splat(*a).plus_real_product::<FMA>(*v, s));
-                adjoint_product::<_, FMA>(&self.y, &self.v, &mut self.w);
-                let energy = self.w.iter().fold(V::ZERO, |sum, w| w.plus_energy::<FMA>(sum));
+                multiply(isa, &self.p, |j| splat(column[j]), &mut self.v);
+                let s = self.v.iter().zip(column).fold(V::ZERO, |s, (v, a)| splat(*a).plus_real_product(isa, *v, s));
+                adjoint_product(isa, &self.y, &self.v, &mut self.w);
+                let energy = self.w.iter().fold(V::ZERO, |sum, w| w.plus_energy(isa, sum));
                 let q = energy.map(|e| e * per_antenna);
                 let (d, free) = step(q, s, self.alpha[device], shared.odds[device]);
                 if !d.any() {
                     continue;
                 }
                 if RECORD {
-                    self.trail.push::<FMA>(Step { device, s, q, d, free }, &self.v, &self.w);
+                    self.trail.push(isa, Step { device, s, q, d, free }, &self.v, &self.w);
                 }
                 let c = d.zip(s, |d, s| d / (1.0 + d * s));
-                add_energy::<_, FMA>(&mut self.p, c.map(|c| -c), &self.v);
+                add_energy(isa, &mut self.p, c.map(|c| -c), &self.v);
                 for lane in 0..V::COUNT {
                     let (alpha, d) = (&mut self.alpha[device].lanes_mut()[lane], d.lanes()[lane]);
                     // Exactly 0 and 1 at the ends, whatever the sum rounds to.
@@ -155,23 +155,25 @@ fn step<V: Lanes<Number = f64>>(q: V, s: V, alpha: V, odds: f64) -> (V, V) {
 
 /// `out = P v` for a Hermitian P `[L, L]` of which the entries on and below the diagonal are stored.
 #[inline(always)]
-pub(super) fn multiply<V: Lanes<Number = f64>, const FMA: bool>(
+pub(super) fn multiply<V: Lanes<Number = f64>, I: Isa>(
+    isa: I,
     p: &[ComplexLanes<V>],
     v: impl Fn(usize) -> ComplexLanes<V> + Copy,
     out: &mut [ComplexLanes<V>],
 ) {
     let blocked = out.len() - out.len() % ROWS;
     for first in (0..blocked).step_by(ROWS) {
-        multiply_rows::<_, ROWS, FMA>(p, first, v, out);
+        multiply_rows::<_, ROWS, _>(isa, p, first, v, out);
     }
     for row in blocked..out.len() {
-        multiply_rows::<_, 1, FMA>(p, row, v, out);
+        multiply_rows::<_, 1, _>(isa, p, row, v, out);
     }
 }
 
 /// Rows `first..first + R` of the product.
 #[inline(always)]
-fn multiply_rows<V: Lanes<Number = f64>, const R: usize, const FMA: bool>(
+fn multiply_rows<V: Lanes<Number = f64>, const R: usize, I: Isa>(
+    isa: I,
     p: &[ComplexLanes<V>],
     first: usize,
     v: impl Fn(usize) -> ComplexLanes<V>,
@@ -183,7 +185,7 @@ fn multiply_rows<V: Lanes<Number = f64>, const R: usize, const FMA: bool>(
     for j in 0..first {
         let v = v(j);
         for r in 0..R {
-            sums[r] = sums[r].plus_product::<FMA>(v, p[(first + r) * length + j]);
+            sums[r] = sums[r].plus_product(isa, v, p[(first + r) * length + j]);
         }
     }
     for c in 0..R {
@@ -191,14 +193,14 @@ fn multiply_rows<V: Lanes<Number = f64>, const R: usize, const FMA: bool>(
         for (r, sum) in sums.iter_mut().enumerate() {
             let (high, low) = if r >= c { (r, c) } else { (c, r) };
             let entry = p[(first + high) * length + first + low];
-            *sum = if r >= c { sum.plus_product::<FMA>(v, entry) } else { sum.plus_conjugate_product::<FMA>(entry, v) };
+            *sum = if r >= c { sum.plus_product(isa, v, entry) } else { sum.plus_conjugate_product(isa, entry, v) };
         }
     }
     // Right of it: conjugates of what is below.
     for j in first + R..length {
         let (v, row) = (v(j), &p[j * length + first..][..R]);
         for r in 0..R {
-            sums[r] = sums[r].plus_conjugate_product::<FMA>(row[r], v);
+            sums[r] = sums[r].plus_conjugate_product(isa, row[r], v);
         }
     }
     out[first..first + R].copy_from_slice(&sums);
@@ -206,7 +208,8 @@ fn multiply_rows<V: Lanes<Number = f64>, const R: usize, const FMA: bool>(
 
 /// `out = A^H v` with `A [v.len(), out.len()]`.
 #[inline(always)]
-fn adjoint_product<V: Lanes<Number = f64>, const FMA: bool>(
+fn adjoint_product<V: Lanes<Number = f64>, I: Isa>(
+    isa: I,
     a: &[ComplexLanes<V>],
     v: &[ComplexLanes<V>],
     out: &mut [ComplexLanes<V>],
@@ -215,17 +218,18 @@ fn adjoint_product<V: Lanes<Number = f64>, const FMA: bool>(
     for (block, out) in out.chunks_mut(ROWS).enumerate() {
         let at = block * ROWS;
         if out.len() == ROWS {
-            adjoint_columns::<_, ROWS, FMA>(a, width, at, v, out);
+            adjoint_columns::<_, ROWS, _>(isa, a, width, at, v, out);
         } else {
             for (j, out) in out.chunks_exact_mut(1).enumerate() {
-                adjoint_columns::<_, 1, FMA>(a, width, at + j, v, out);
+                adjoint_columns::<_, 1, _>(isa, a, width, at + j, v, out);
             }
         }
     }
 }
 
 #[inline(always)]
-fn adjoint_columns<V: Lanes<Number = f64>, const C: usize, const FMA: bool>(
+fn adjoint_columns<V: Lanes<Number = f64>, const C: usize, I: Isa>(
+    isa: I,
     a: &[ComplexLanes<V>],
     width: usize,
     at: usize,
@@ -236,7 +240,7 @@ fn adjoint_columns<V: Lanes<Number = f64>, const C: usize, const FMA: bool>(
     for (row, v) in a.chunks_exact(width).zip(v) {
         let row = &row[at..at + C];
         for j in 0..C {
-            sums[j] = sums[j].plus_conjugate_product::<FMA>(row[j], *v);
+            sums[j] = sums[j].plus_conjugate_product(isa, row[j], *v);
         }
     }
     out.copy_from_slice(&sums);
@@ -244,15 +248,16 @@ fn adjoint_columns<V: Lanes<Number = f64>, const C: usize, const FMA: bool>(
 
 /// `P <- P + c v v^H`, on and below the diagonal.
 #[inline(always)]
-pub(super) fn add_energy<V: Lanes<Number = f64>, const FMA: bool>(
+pub(super) fn add_energy<V: Lanes<Number = f64>, I: Isa>(
+    isa: I,
     p: &mut [ComplexLanes<V>],
     c: V,
     v: &[ComplexLanes<V>],
 ) {
     for (k, (row, x)) in p.chunks_exact_mut(v.len()).zip(v).enumerate() {
-        let x = x.scaled::<FMA>(c);
+        let x = x.scaled(isa, c);
         for (p, v) in row[..=k].iter_mut().zip(v) {
-            *p = p.plus_conjugate_product::<FMA>(*v, x);
+            *p = p.plus_conjugate_product(isa, *v, x);
         }
     }
 }
@@ -265,7 +270,7 @@ pub(super) struct Descend<'a, const RECORD: bool, V> {
 
 impl<const RECORD: bool, V: Lanes<Number = f64>> Kernel for Descend<'_, RECORD, V> {
     #[inline(always)]
-    fn run<const FMA: bool>(self) {
-        self.descent.run::<FMA, RECORD>(self.shared);
+    fn run<I: Isa>(self, isa: I) {
+        self.descent.run::<_, RECORD>(isa, self.shared);
     }
 }

@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use reverse::{Adjoint, Reverse, Sums};
 
 use super::element::Element;
-use crate::math::kernels::has_wide_vectors;
+use crate::math::isa::{dispatch, has_wide_vectors};
 use crate::math::lanes::{ComplexLanes, D4, D8, Lanes};
 
 /// Sizes and constants of a descent.
@@ -119,7 +119,7 @@ fn wide(shape: SweepShape) -> bool {
 pub fn coordinate_sweep<T: Element>(log_odds: &[T], s: &[T], y: &[T], shape: SweepShape) -> Vec<T> {
     fn run<T: Element, V: Lanes<Number = f64>>(log_odds: &[T], s: &[T], y: &[T], shape: SweepShape) -> Vec<T> {
         descend(log_odds, s, y, shape, |shared, descent: &mut Descent<V>| {
-            V::dispatch(Descend::<false, V> { shared, descent });
+            dispatch(Descend::<false, V> { shared, descent });
         })
         .0
     }
@@ -144,7 +144,7 @@ pub fn coordinate_sweep_recorded<T: Element>(
         }
         let (out, groups) = descend(log_odds, s, y, shape, |shared, descent: &mut Descent<V>| {
             descent.trail = Trail::reserved(shape);
-            V::dispatch(Descend::<true, V> { shared, descent: &mut *descent });
+            dispatch(Descend::<true, V> { shared, descent: &mut *descent });
             Group { trail: std::mem::take(&mut descent.trail), p: descent.p.clone() }
         });
         (out, Some(Groups(groups)))
@@ -247,13 +247,13 @@ fn backward<T: Element, V: Lanes<Number = f64>>(
                     }
                     None => {
                         descent.trail = Trail::reserved(shape);
-                        V::dispatch(Descend::<true, V> { shared, descent: &mut *descent });
+                        dispatch(Descend::<true, V> { shared, descent: &mut *descent });
                         &descent.trail
                     }
                 };
                 adjoint.load(g, n);
                 let (y, p) = (&descent.y, &mut descent.p);
-                V::dispatch(Reverse { shared, trail, y, p, adjoint: &mut *adjoint, sums: &mut sums, all });
+                dispatch(Reverse { shared, trail, y, p, adjoint: &mut *adjoint, sums: &mut sums, all });
                 if all {
                     adjoint.store(shape, g_y);
                 }

@@ -2,7 +2,7 @@
 
 use super::descent::{Step, Trail, add_energy, multiply};
 use super::{Shared, SweepShape, splat};
-use crate::math::kernels::Kernel;
+use crate::math::isa::{Isa, Kernel};
 use crate::math::lanes::{ComplexLanes, Lanes};
 use crate::tensor::cpu::element::Element;
 
@@ -94,16 +94,17 @@ fn slopes<V: Lanes<Number = f64>>(step: &Step<V>, odds: f64) -> [V; 3] {
 
 /// `P <- P + (u a^H + a u^H)/2` with the same a in every lane, on and below the diagonal.
 #[inline(always)]
-fn add_symmetric<V: Lanes<Number = f64>, const FMA: bool>(
+fn add_symmetric<V: Lanes<Number = f64>, I: Isa>(
+    isa: I,
     p: &mut [ComplexLanes<V>],
     u: &[ComplexLanes<V>],
     a: &[[f64; 2]],
 ) {
     let half = V::splat(0.5);
     for (k, (row, x)) in p.chunks_exact_mut(u.len()).zip(u).enumerate() {
-        let (x, b) = (x.scaled::<FMA>(half), splat([0.5 * a[k][0], 0.5 * a[k][1]]));
+        let (x, b) = (x.scaled(isa, half), splat([0.5 * a[k][0], 0.5 * a[k][1]]));
         for ((p, u), a) in row[..=k].iter_mut().zip(u).zip(a) {
-            *p = p.plus_conjugate_product::<FMA>(splat(*a), x).plus_conjugate_product::<FMA>(*u, b);
+            *p = p.plus_conjugate_product(isa, splat(*a), x).plus_conjugate_product(isa, *u, b);
         }
     }
 }
@@ -113,7 +114,8 @@ const ANTENNAS: usize = 4;
 
 /// `v_bar += Y w_bar` and, if wanted, `Y_bar += v w_bar^H` for C antennas from `first` on.
 #[inline(always)]
-fn observe<V: Lanes<Number = f64>, const C: usize, const FMA: bool>(
+fn observe<V: Lanes<Number = f64>, const C: usize, I: Isa>(
+    isa: I,
     adjoint: &mut Adjoint<V>,
     y: &[ComplexLanes<V>],
     v: &[ComplexLanes<V>],
@@ -125,7 +127,7 @@ fn observe<V: Lanes<Number = f64>, const C: usize, const FMA: bool>(
         let row: &[ComplexLanes<V>; C] = row[first..first + C].try_into().expect("sliced to this length");
         let mut sum = *to;
         for c in 0..C {
-            sum = sum.plus_product::<FMA>(row[c], w[c]);
+            sum = sum.plus_product(isa, row[c], w[c]);
         }
         *to = sum;
     }
@@ -134,7 +136,7 @@ fn observe<V: Lanes<Number = f64>, const C: usize, const FMA: bool>(
             let row: &mut [ComplexLanes<V>; C] =
                 (&mut row[first..first + C]).try_into().expect("sliced to this length");
             for c in 0..C {
-                row[c] = row[c].plus_conjugate_product::<FMA>(w[c], *v);
+                row[c] = row[c].plus_conjugate_product(isa, w[c], *v);
             }
         }
     }
@@ -156,7 +158,7 @@ pub(super) struct Reverse<'a, V> {
 
 impl<V: Lanes<Number = f64>> Kernel for Reverse<'_, V> {
     #[inline(always)]
-    fn run<const FMA: bool>(self) {
+    fn run<I: Isa>(self, isa: I) {
         let Self { shared, trail, y, p, adjoint, sums, all } = self;
         let SweepShape { antennas, length, .. } = shared.shape;
         adjoint.p.fill(ComplexLanes::ZERO);
@@ -168,9 +170,8 @@ impl<V: Lanes<Number = f64>> Kernel for Reverse<'_, V> {
             // P' = P - c v v^H with c = d/(1 + d s).
             let growth = d.zip(s, |d, s| 1.0 + d * s);
             let c = d.zip(growth, |d, g| d / g);
-            multiply::<_, FMA>(&adjoint.p, |j| v[j], &mut adjoint.product);
-            let c_bar =
-                v.iter().zip(&adjoint.product).fold(V::ZERO, |sum, (v, pv)| v.plus_real_product::<FMA>(*pv, sum));
+            multiply(isa, &adjoint.p, |j| v[j], &mut adjoint.product);
+            let c_bar = v.iter().zip(&adjoint.product).fold(V::ZERO, |sum, (v, pv)| v.plus_real_product(isa, *pv, sum));
             // Lanes where nothing changed stay out of everything.
             let by_growth = c_bar.zip(growth, |c, g| -c / (g * g)).zip(d, |b, d| if d != 0.0 { b } else { 0.0 });
             let alpha = &mut adjoint.alpha[device];
@@ -178,44 +179,44 @@ impl<V: Lanes<Number = f64>> Kernel for Reverse<'_, V> {
             let mut s_bar = by_growth.zip(d, |b, d| -b * d * d);
             let minus_2c = c.map(|c| -2.0 * c);
             for (to, pv) in adjoint.v.iter_mut().zip(&adjoint.product) {
-                *to = pv.scaled::<FMA>(minus_2c);
+                *to = pv.scaled(isa, minus_2c);
             }
             // At a bound d = bound - alpha: the power before the step gets what the one after it had, less d's.
             *alpha = alpha.zip(d_bar.zip(free, |d, f| if f != 0.0 { 0.0 } else { d }), |a, d| a - d);
             if free.any() {
                 let [by_q, by_s, by_odds] = slopes(step, shared.odds[device]);
-                s_bar = d_bar.madd::<FMA>(by_s, s_bar);
+                s_bar = d_bar.madd(isa, by_s, s_bar);
                 let per_antenna = 1.0 / antennas as f64;
-                sums.odds[device] = d_bar.map(|d| d * per_antenna).madd::<FMA>(by_odds, sums.odds[device]);
+                sums.odds[device] = d_bar.map(|d| d * per_antenna).madd(isa, by_odds, sums.odds[device]);
                 // q = ||Y^H v||^2/M.
                 let scale = d_bar.zip(by_q, |d, q| 2.0 * d * q * per_antenna);
                 for (to, w) in adjoint.w.iter_mut().zip(w) {
-                    *to = w.scaled::<FMA>(scale);
+                    *to = w.scaled(isa, scale);
                 }
                 for first in (0..antennas).step_by(ANTENNAS) {
                     if antennas - first >= ANTENNAS {
-                        observe::<_, ANTENNAS, FMA>(adjoint, y, v, [antennas, first], all);
+                        observe::<_, ANTENNAS, _>(isa, adjoint, y, v, [antennas, first], all);
                     } else {
-                        (first..antennas).for_each(|m| observe::<_, 1, FMA>(adjoint, y, v, [antennas, m], all));
+                        (first..antennas).for_each(|m| observe::<_, 1, _>(isa, adjoint, y, v, [antennas, m], all));
                     }
                 }
             }
             // s = Re a^H v.
             for (to, a) in adjoint.v.iter_mut().zip(column) {
-                *to = to.plus_scaled::<FMA>(s_bar, splat(*a));
+                *to = to.plus_scaled(isa, s_bar, splat(*a));
             }
             if all {
                 // v = P a with P before the step.
-                add_energy::<_, FMA>(p, c, v);
+                add_energy(isa, p, c, v);
                 let u = &adjoint.v;
-                multiply::<_, FMA>(p, |j| u[j], &mut adjoint.product);
+                multiply(isa, p, |j| u[j], &mut adjoint.product);
                 let row = &mut sums.columns[device * length..(device + 1) * length];
                 for ((to, v), pu) in row.iter_mut().zip(v).zip(&adjoint.product) {
-                    let sum = to.plus_scaled::<FMA>(s_bar, *v);
+                    let sum = to.plus_scaled(isa, s_bar, *v);
                     *to = ComplexLanes { re: sum.re.zip(pu.re, |a, b| a + b), im: sum.im.zip(pu.im, |a, b| a + b) };
                 }
             }
-            add_symmetric::<_, FMA>(&mut adjoint.p, &adjoint.v, column);
+            add_symmetric(isa, &mut adjoint.p, &adjoint.v, column);
         }
     }
 }
