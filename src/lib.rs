@@ -26,7 +26,12 @@
 //! | `plot` | charts as SVG and PNG |
 //! | [`report`] | results.json -> csv, figures, report.html |
 //! | [`experiment`] | one experiment file from training to report |
+//! | [`prelude`] | the names that most programs need |
 //! | [`cli`] | one file per command |
+//!
+//! Features: one backend at least (`flex`, `ndarray`, `wgpu`) for whatever works on tensors; `report` for `plot` and
+//! [`report`]; `cli` for [`cli`] and the program. All but `wgpu` are on by default. The [`burn`] that the tensors come
+//! from is exported again, so that a program needs no second copy of it.
 //!
 //! # Example
 //!
@@ -48,6 +53,9 @@
 #![deny(missing_docs)]
 #![recursion_limit = "256"]
 
+pub use burn;
+
+#[cfg(feature = "cli")]
 pub mod cli;
 pub mod config;
 pub mod container;
@@ -56,7 +64,10 @@ pub mod experiment;
 pub mod link;
 mod math;
 pub mod metrics;
+#[cfg(feature = "report")]
 mod plot;
+pub mod prelude;
+#[cfg(feature = "report")]
 pub mod report;
 pub mod results;
 pub mod scenario;

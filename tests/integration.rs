@@ -2,5 +2,6 @@
 //! drives it.
 
 mod architecture;
+#[cfg(feature = "cli")]
 mod cli;
 mod numerics;

@@ -5,10 +5,9 @@ use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::cli::progress::ProgressMode;
+use super::options::{DeviceArgs, ExperimentArgs, OutArgs, ShardArgs, ThreadArgs, WorkArgs};
 use crate::config::Assignment;
 use crate::scenario::{Activation, ActivationLaw, SignatureKind};
-use crate::tensor::BackendChoice;
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -56,82 +55,17 @@ pub enum Command {
     Doctor(DoctorArgs),
 }
 
-/// Options that every command takes.
-#[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Common options")]
-pub struct CommonArgs {
-    /// Where tensors live; `auto` takes a real GPU if there is one, else the CPU
-    #[arg(long, value_enum, default_value = "auto")]
-    pub backend: BackendChoice,
-    /// Seed of every random stream, 0..=2^63-1 [default: the one of the experiment file]
-    #[arg(long, value_name = "SEED", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
-    pub seed: Option<u64>,
-    /// Folder for results [default: runs/NAME, NAME being the experiment's]
-    #[arg(long, value_name = "DIR")]
-    pub out: Option<PathBuf>,
-    /// Set any key of the experiment file, e.g. scenario.antennas=32; may be repeated
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    pub set: Vec<Assignment>,
-    /// Begin again; without it an interrupted run is resumed
-    #[arg(long)]
-    pub fresh: bool,
-    /// Simulate only every n-th block, beginning with the i-th: i/n with 1 <= i <= n
-    #[arg(long, value_name = "I/N")]
-    pub shard: Option<Shard>,
-    /// How progress is shown on stderr; `auto` is plain text unless stderr is a terminal
-    #[arg(long, value_enum, default_value_t)]
-    pub progress: ProgressMode,
-    /// Worker threads, 1..=1024 [default: one per core]; results do not depend on it
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub threads: Option<u16>,
-}
-
-impl CommonArgs {
-    /// The assignments of `--set`, with `--seed` among them.
-    pub fn assignments(&self) -> Vec<Assignment> {
-        let mut all = self.set.clone();
-        if let Some(seed) = self.seed {
-            // TOML integers are signed, hence the range of the option.
-            all.push(Assignment { key: "seed".into(), value: toml::Value::Integer(seed as i64) });
-        }
-        all
-    }
-
-    /// `--out`, or the default folder of an experiment.
-    pub fn out_folder(&self, experiment: &str) -> PathBuf {
-        self.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(experiment))
-    }
-}
-
-/// `--shard i/n`: this process does every n-th block, beginning with the i-th (counted from 1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Shard {
-    /// Which shard, 1..=count.
-    pub index: u32,
-    /// How many there are.
-    pub count: u32,
-}
-
-impl FromStr for Shard {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let parts = text.split_once('/').and_then(|(i, n)| Some((i.parse().ok()?, n.parse().ok()?)));
-        match parts {
-            Some((index, count)) if (1..=count).contains(&index) => Ok(Self { index, count }),
-            _ => Err("expected i/n with 1 <= i <= n, for example 1/4".into()),
-        }
-    }
-}
-
 /// `grantfree run`.
 #[derive(Debug, Args)]
 pub struct RunArgs {
     /// Experiment file, e.g. configs/quickstart.toml
     pub config: PathBuf,
-    /// Common options.
+    /// How the experiment is run.
     #[command(flatten)]
-    pub common: CommonArgs,
+    pub work: WorkArgs,
+    /// Which part of the sweep is simulated.
+    #[command(flatten)]
+    pub shard: ShardArgs,
 }
 
 /// `grantfree tune`.
@@ -152,9 +86,9 @@ pub struct TuneArgs {
     /// Validation frames
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..))]
     pub frames: u64,
-    /// Common options.
+    /// How the experiment is run.
     #[command(flatten)]
-    pub common: CommonArgs,
+    pub work: WorkArgs,
 }
 
 /// `grantfree train`.
@@ -162,9 +96,9 @@ pub struct TuneArgs {
 pub struct TrainArgs {
     /// Experiment file
     pub config: PathBuf,
-    /// Common options.
+    /// How the experiment is run.
     #[command(flatten)]
-    pub common: CommonArgs,
+    pub work: WorkArgs,
 }
 
 /// `grantfree evaluate`.
@@ -172,9 +106,12 @@ pub struct TrainArgs {
 pub struct EvaluateArgs {
     /// Experiment file
     pub config: PathBuf,
-    /// Common options.
+    /// How the experiment is run.
     #[command(flatten)]
-    pub common: CommonArgs,
+    pub work: WorkArgs,
+    /// Which part of the sweep is simulated.
+    #[command(flatten)]
+    pub shard: ShardArgs,
 }
 
 /// `grantfree simulate`.
@@ -194,16 +131,19 @@ pub struct SimulateArgs {
     /// Number of the first frame; frames of equal number are equal
     #[arg(long, value_name = "I", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=1 << 48))]
     pub first: u64,
-    /// Common options.
+    /// Changes to the experiment file.
     #[command(flatten)]
-    pub common: CommonArgs,
+    pub experiment: ExperimentArgs,
+    /// How many threads work.
+    #[command(flatten)]
+    pub threads: ThreadArgs,
 }
 
 /// `grantfree detect`.
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("what").required(true).args(["detector", "model"]))]
 pub struct DetectArgs {
-    /// Classical detector, e.g. amp; its options are keys under `detector.`, e.g. --set detector.iterations=50
+    /// Classical detector, e.g. amp; it computes on the CPU, whatever --backend says
     #[arg(long, value_name = "NAME")]
     pub detector: Option<String>,
     /// Folder of a trained model bundle
@@ -215,9 +155,15 @@ pub struct DetectArgs {
     /// Where to write the decisions (npz with activity, score, and x, gamma or symbols)
     #[arg(long, value_name = "FILE")]
     pub output: PathBuf,
-    /// Common options.
+    /// Option of the classical detector, e.g. detector.iterations=50; may be repeated
+    #[arg(long = "set", value_name = "detector.KEY=VALUE")]
+    pub set: Vec<Assignment>,
+    /// Where the tensors of a model live.
     #[command(flatten)]
-    pub common: CommonArgs,
+    pub device: DeviceArgs,
+    /// How many threads work.
+    #[command(flatten)]
+    pub threads: ThreadArgs,
 }
 
 /// `grantfree export`.
@@ -231,9 +177,6 @@ pub struct ExportArgs {
     /// Where to write it [default: BUNDLE.npz, .csv, .h or .safetensors in the current folder]
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// Common options.
-    #[command(flatten)]
-    pub common: CommonArgs,
 }
 
 /// `--format` of `grantfree export`.
@@ -276,9 +219,9 @@ pub struct ImportArgs {
     /// Name in legends [default: the file's, without its ending]
     #[arg(long, value_name = "TEXT")]
     pub label: Option<String>,
-    /// Common options.
+    /// Where tensors live.
     #[command(flatten)]
-    pub common: CommonArgs,
+    pub device: DeviceArgs,
 }
 
 /// `grantfree signatures`.
@@ -305,9 +248,6 @@ pub struct SignaturesArgs {
     /// Where to write it [default: KIND.npz, .csv or .h in the current folder]
     #[arg(long, value_name = "FILE", requires = "format")]
     pub output: Option<PathBuf>,
-    /// Common options.
-    #[command(flatten)]
-    pub common: CommonArgs,
 }
 
 /// `--format` of `grantfree signatures`.
@@ -360,9 +300,9 @@ fn activation(text: &str) -> Result<Activation, String> {
 pub struct ReportArgs {
     /// Folder with results.json
     pub dir: PathBuf,
-    /// Common options.
-    #[command(flatten)]
-    pub common: CommonArgs,
+    /// Folder for figures and report [default: DIR]
+    #[arg(long, value_name = "FOLDER")]
+    pub out: Option<PathBuf>,
 }
 
 /// `grantfree replay`.
@@ -379,9 +319,12 @@ pub struct ReplayArgs {
     /// Show the score of every active or wrongly decided device too
     #[arg(long)]
     pub trace: bool,
-    /// Common options.
+    /// Where tensors live.
     #[command(flatten)]
-    pub common: CommonArgs,
+    pub device: DeviceArgs,
+    /// How many threads work.
+    #[command(flatten)]
+    pub threads: ThreadArgs,
 }
 
 /// `grantfree merge`.
@@ -390,17 +333,23 @@ pub struct MergeArgs {
     /// Folders of the shards, all n of them; --out names the folder of the joined results
     #[arg(required = true, value_name = "DIR")]
     pub dirs: Vec<PathBuf>,
-    /// Common options.
+    /// Where results go.
     #[command(flatten)]
-    pub common: CommonArgs,
+    pub out: OutArgs,
+    /// Replace results that are in the folder of --out already
+    #[arg(long)]
+    pub fresh: bool,
 }
 
 /// `grantfree doctor`.
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
-    /// Common options.
+    /// Where tensors live.
     #[command(flatten)]
-    pub common: CommonArgs,
+    pub device: DeviceArgs,
+    /// How many threads work.
+    #[command(flatten)]
+    pub threads: ThreadArgs,
 }
 
 #[cfg(test)]
@@ -414,19 +363,11 @@ mod tests {
     }
 
     #[test]
-    fn shards_are_checked() {
-        assert_eq!("2/3".parse(), Ok(Shard { index: 2, count: 3 }));
-        for bad in ["0/3", "4/3", "1/0", "1", "a/b", "1/2/3", "-1/2", ""] {
-            assert!(bad.parse::<Shard>().is_err(), "{bad}");
-        }
-    }
-
-    #[test]
     fn seed_and_assignments_reach_the_experiment() {
         let cli =
             Cli::try_parse_from(["grantfree", "run", "a.toml", "--set", "scenario.antennas=8", "--seed", "7"]).unwrap();
         let Command::Run(args) = cli.command else { panic!("not run") };
-        let all = args.common.assignments();
+        let all = args.work.experiment.assignments();
         assert_eq!((all[0].key.as_str(), all[0].value.as_integer()), ("scenario.antennas", Some(8)));
         assert_eq!((all[1].key.as_str(), all[1].value.as_integer()), ("seed", Some(7)));
     }

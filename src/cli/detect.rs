@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::error::{CliError, say};
-use super::{CommonArgs, DetectArgs};
+use super::{DetectArgs, DeviceArgs};
 use crate::config::{Assignment, DetectorConfig, DetectorKind, apply};
 use crate::container::Bundle;
 use crate::link::ConfigError;
@@ -47,8 +47,15 @@ const CLASSICAL: [&str; 23] = [
 pub fn execute(args: &DetectArgs) -> Result<(), CliError> {
     // Wrong usage is found before a large file is read.
     let (name, detector) = match (&args.detector, &args.model) {
-        (Some(name), None) => (name.clone(), crate::detect::build(&detector_config(name, &args.common.set)?)?),
-        (None, Some(bundle)) => (bundle.display().to_string(), load_model(bundle, &args.common)?),
+        (Some(name), None) => (name.clone(), crate::detect::build(&detector_config(name, &args.set)?)?),
+        (None, Some(_)) if !args.set.is_empty() => {
+            return Err(CliError::Usage(
+                "--set changes options of a classical detector (--detector); a model keeps those of its bundle, so \
+                 --model goes without --set"
+                    .into(),
+            ));
+        }
+        (None, Some(bundle)) => (bundle.display().to_string(), load_model(bundle, &args.device)?),
         _ => return Err(CliError::Usage("detect needs either --detector NAME or --model BUNDLE".into())),
     };
     let (frames, layout) = read_frames_as(&args.input)?;
@@ -101,9 +108,9 @@ fn known(name: &str) -> Result<(), CliError> {
 }
 
 /// Opens and verifies a bundle and builds its detector on the chosen backend.
-fn load_model(bundle: &Path, common: &CommonArgs) -> Result<Box<dyn Detector>, CliError> {
+fn load_model(bundle: &Path, device: &DeviceArgs) -> Result<Box<dyn Detector>, CliError> {
     let bundle = Bundle::open(bundle)?;
-    super::run::load_detector(&bundle, common, None)
+    super::run::load_detector(&bundle, device, None)
 }
 
 /// One line: what was read, what was decided, and the error rate where the truth is known.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::CommonArgs;
+use super::DeviceArgs;
 use super::error::CliError;
 use crate::config::{DetectorKind, Point};
 use crate::container::Bundle;
@@ -22,7 +22,7 @@ pub(super) fn of_run(
     dir: &Path,
     results: &Results,
     point: &Point,
-    common: &CommonArgs,
+    device: &DeviceArgs,
 ) -> Result<NamedDetectors, CliError> {
     let mut detectors = Vec::new();
     for (id, config) in &point.detectors {
@@ -40,7 +40,7 @@ pub(super) fn of_run(
                         ));
                     }
                 };
-                super::run::load_detector(&Bundle::open(&folder)?, common, Some(config))?
+                super::run::load_detector(&Bundle::open(&folder)?, device, Some(config))?
             }
             _ => before_choice(config, point, results.seed)?,
         };

@@ -20,16 +20,6 @@ use crate::training::TrainingConfig;
 /// Largest relative difference of a loss or a gradient that single precision explains; measured are 1e-6 to 1e-5.
 const TOLERANCE: f64 = 1e-3;
 
-/// Every backend that can be asked for by name; the CPU ones first, for the first that works is the reference.
-const BACKENDS: [BackendChoice; 6] = [
-    BackendChoice::Flex,
-    BackendChoice::NdArray,
-    BackendChoice::Wgpu,
-    BackendChoice::Vulkan,
-    BackendChoice::Metal,
-    BackendChoice::Dx12,
-];
-
 /// Prints features, adapters, the choice of `auto`, and a training step on every backend beside the first one.
 ///
 /// # Errors
@@ -49,7 +39,7 @@ pub fn execute(args: &DoctorArgs) -> Result<(), CliError> {
         Ok(found) => adapter_table(&found),
         Err(why) => format!("graphics adapters: the search failed: {why}\n"),
     })?;
-    let wanted = args.common.backend;
+    let wanted = args.device.backend;
     let chosen = guarded(|| choose(wanted).map_err(|e| e.to_string()));
     say(&match &chosen {
         Ok(chosen) => format!("--backend {}: {}\n", wanted.name(), chosen.note),
@@ -112,8 +102,10 @@ fn table<const N: usize>(header: &[&str; N], rows: &[[String; N]]) -> String {
 /// One row of the table per backend: name, result, two differences, two times, device or reason.
 fn smoke_tests() -> Vec<[String; 7]> {
     let mut reference: Option<Step> = None;
-    BACKENDS
+    // The CPU ones come first: the first backend that works is the reference of the others.
+    BackendChoice::ALL
         .into_iter()
+        .filter(|choice| *choice != BackendChoice::Auto)
         .map(|choice| {
             let none = || "-".to_owned();
             let row = |result: &str, cells: [String; 4], last: String| {

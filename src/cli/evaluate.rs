@@ -9,5 +9,5 @@ use crate::experiment::Mode;
 /// # Errors
 /// [`CliError`].
 pub fn execute(args: &EvaluateArgs) -> Result<(), CliError> {
-    super::run::finish(&super::run::start(&args.config, &args.common, Mode::Evaluate)?)
+    super::run::finish(&super::run::start(&args.config, &args.work, args.shard.shard, Mode::Evaluate)?)
 }

@@ -26,15 +26,12 @@ impl From<ImportError> for CliError {
 /// # Errors
 /// [`CliError`]: code 2 for missing noise levels, 1 for a file that does not fit or a folder that cannot be written.
 pub fn execute(args: &ImportArgs) -> Result<(), CliError> {
-    if !args.common.set.is_empty() {
-        return Err(CliError::Usage("import has options of its own in the place of --set".into()));
-    }
     let options = ImportOptions {
         levels: args.sigma_begin.zip(args.sigma_end).zip(args.levels).map(|((begin, end), n)| (begin, end, n)),
         rescaled: args.rescaled,
         weights: if args.ema { Weights::Averaged } else { Weights::Last },
     };
-    let device = choose(args.common.backend).map_err(|e| CliError::Other(Box::new(e)))?;
+    let device = choose(args.device.backend).map_err(|e| CliError::Other(Box::new(e)))?;
     let imported = import(&args.file, &options, &device.device)?;
     let info = info(args, &imported);
     let metrics = json!({ "imported": { "file": args.file.file_name().map(|n| n.to_string_lossy()),
@@ -106,7 +103,6 @@ mod tests {
     fn wrong_usage_has_code_2_and_a_wrong_file_code_1() {
         let levels = ["--output", "o", "--sigma-begin", "1", "--sigma-end", "0.1", "--levels", "5"];
         assert_eq!(run(&levels).unwrap_err().exit_code(), 2);
-        assert_eq!(run(&["--output", "o", "--set", "a=1"]).unwrap_err().exit_code(), 2);
         assert_eq!(run(&["--output", "o", "--ema"]).unwrap_err().exit_code(), 1);
     }
 }

@@ -15,10 +15,10 @@ use crate::simulation::merge;
 /// [`CliError`]: code 2 for folders that do not belong together, 1 for files that cannot be read or written.
 pub fn execute(args: &MergeArgs) -> Result<(), CliError> {
     let results = merge(&args.dirs)?;
-    let out = args.common.out_folder(&results.config.name);
+    let out = args.out.folder(&results.config.name);
     if out.join(RESULTS_FILE).exists() {
         let is_shard = args.dirs.iter().any(|d| same_folder(d, &out));
-        if is_shard || !args.common.fresh {
+        if is_shard || !args.fresh {
             return Err(CliError::Usage(format!(
                 "{} already holds {}; name another folder with --out{}",
                 out.display(),

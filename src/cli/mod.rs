@@ -13,6 +13,7 @@ mod export;
 mod import;
 mod interrupt;
 mod merge;
+mod options;
 mod progress;
 mod replay;
 mod report;
@@ -28,11 +29,13 @@ use clap::Parser;
 use crate::tensor::{keep_freed_memory, on_workers};
 
 pub use args::{
-    Cli, Command, CommonArgs, DetectArgs, DoctorArgs, EvaluateArgs, ExportArgs, ExportFormat, ImportArgs, MergeArgs,
-    ReplayArgs, ReportArgs, RunArgs, Shard, SignatureFormat, SignatureName, SignaturesArgs, SimulateArgs, TrainArgs,
-    TuneArgs,
+    Cli, Command, DetectArgs, DoctorArgs, EvaluateArgs, ExportArgs, ExportFormat, ImportArgs, MergeArgs, ReplayArgs,
+    ReportArgs, RunArgs, SignatureFormat, SignatureName, SignaturesArgs, SimulateArgs, TrainArgs, TuneArgs,
 };
 pub use error::CliError;
+pub use options::{
+    DeviceArgs, ExperimentArgs, OutArgs, ProgressArgs, ResumeArgs, Shard, ShardArgs, ThreadArgs, WorkArgs,
+};
 
 /// Parses the arguments, runs the command, prints an error chain once; returns the exit code.
 pub fn main() -> u8 {
@@ -59,7 +62,7 @@ pub fn main() -> u8 {
 /// # Errors
 /// [`CliError`], which knows its exit code.
 pub fn dispatch(command: &Command) -> Result<(), CliError> {
-    let threads = common(command).threads.unwrap_or(0);
+    let threads = threads(command).and_then(|t| t.threads).unwrap_or(0);
     on_workers(threads.into(), || execute(command))
         .map_err(|e| CliError::Other(format!("cannot start {threads} threads (--threads): {e}").into()))?
 }
@@ -82,20 +85,19 @@ fn execute(command: &Command) -> Result<(), CliError> {
     }
 }
 
-fn common(command: &Command) -> &CommonArgs {
+/// The options about threads, of commands that have enough work for more than one.
+fn threads(command: &Command) -> Option<&ThreadArgs> {
     match command {
-        Command::Run(a) => &a.common,
-        Command::Train(a) => &a.common,
-        Command::Evaluate(a) => &a.common,
-        Command::Tune(a) => &a.common,
-        Command::Simulate(a) => &a.common,
-        Command::Detect(a) => &a.common,
-        Command::Export(a) => &a.common,
-        Command::Import(a) => &a.common,
-        Command::Signatures(a) => &a.common,
-        Command::Report(a) => &a.common,
-        Command::Replay(a) => &a.common,
-        Command::Merge(a) => &a.common,
-        Command::Doctor(a) => &a.common,
+        Command::Run(a) => Some(&a.work.threads),
+        Command::Train(a) => Some(&a.work.threads),
+        Command::Evaluate(a) => Some(&a.work.threads),
+        Command::Tune(a) => Some(&a.work.threads),
+        Command::Simulate(a) => Some(&a.threads),
+        Command::Detect(a) => Some(&a.threads),
+        Command::Replay(a) => Some(&a.threads),
+        Command::Doctor(a) => Some(&a.threads),
+        Command::Export(_) | Command::Import(_) | Command::Signatures(_) | Command::Report(_) | Command::Merge(_) => {
+            None
+        }
     }
 }

@@ -15,7 +15,7 @@ pub fn execute(args: &ReplayArgs) -> Result<(), CliError> {
     let results = read_results(&args.dir)?;
     let points = results.config.points()?;
     let point = find(&points, &args.point)?;
-    let detectors = super::detectors::of_run(&args.dir, &results, point, &args.common)?;
+    let detectors = super::detectors::of_run(&args.dir, &results, point, &args.device)?;
     let scenario = Scenario::new(&point.scenario, results.seed, point.engine.split.into())?;
     let replay = replay_frame(point, &scenario, &detectors, args.frame)?;
     say(&format!("{} frame {} (block {}), seed {}", point.id, replay.frame, replay.block, results.seed))?;

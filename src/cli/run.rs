@@ -1,7 +1,7 @@
 //! `grantfree run`: train what is needed, simulate, report.
 
 use super::error::{CliError, note, say};
-use super::{CommonArgs, RunArgs};
+use super::{DeviceArgs, RunArgs, Shard, WorkArgs};
 use crate::cli::interrupt;
 use crate::cli::progress::observer;
 use crate::config::{DetectorConfig, Experiment};
@@ -17,31 +17,36 @@ use super::train_progress::train_observer;
 /// # Errors
 /// [`CliError`].
 pub fn execute(args: &RunArgs) -> Result<(), CliError> {
-    let outcome = start(&args.config, &args.common, Mode::Run)?;
+    let outcome = start(&args.config, &args.work, args.shard.shard, Mode::Run)?;
     finish(&outcome)
 }
 
 /// Loads the experiment, opens the device and runs the asked-for part.
-pub(super) fn start(config: &std::path::Path, common: &CommonArgs, mode: Mode) -> Result<Outcome, CliError> {
-    let experiment = Experiment::load(config, &common.assignments())?;
-    Ok(execute_experiment(&experiment, &settings(&experiment.name, common, mode)?)?)
+pub(super) fn start(
+    config: &std::path::Path,
+    work: &WorkArgs,
+    shard: Option<Shard>,
+    mode: Mode,
+) -> Result<Outcome, CliError> {
+    let experiment = Experiment::load(config, &work.experiment.assignments())?;
+    Ok(execute_experiment(&experiment, &settings(&experiment.name, work, shard, mode)?)?)
 }
 
 /// Opens the device and the folder; `name` is the experiment's.
-pub(super) fn settings(name: &str, common: &CommonArgs, mode: Mode) -> Result<Settings, CliError> {
-    let device = choose(common.backend).map_err(|e| CliError::Other(Box::new(e)))?;
+pub(super) fn settings(name: &str, work: &WorkArgs, shard: Option<Shard>, mode: Mode) -> Result<Settings, CliError> {
+    let device = choose(work.device.backend).map_err(|e| CliError::Other(Box::new(e)))?;
     note(&device.note);
-    let out = common.out_folder(name);
+    let out = work.out.folder(name);
     note(&format!("{name}: results in {}", out.display()));
     Ok(Settings {
         out,
         mode,
-        fresh: common.fresh,
-        shard: common.shard.map(|s| (s.index, s.count)),
+        fresh: work.resume.fresh,
+        shard: shard.map(|s| (s.index, s.count)),
         device,
         interrupt: interrupt::install()?,
-        observer: observer(common.progress),
-        train_observer: train_observer(common.progress),
+        observer: observer(work.progress.progress),
+        train_observer: train_observer(work.progress.progress),
     })
 }
 
@@ -69,7 +74,7 @@ pub(super) fn finish(outcome: &Outcome) -> Result<(), CliError> {
         }
     }
     if let Some(report) = &outcome.report {
-        say(&format!("report: {}", report.html.display()))?;
+        say(&format!("report: {}", report.display()))?;
     }
     if outcome.interrupted { Err(CliError::Interrupted) } else { Ok(()) }
 }
@@ -81,10 +86,10 @@ pub(super) fn finish(outcome: &Outcome) -> Result<(), CliError> {
 /// [`CliError`].
 pub(super) fn load_detector(
     bundle: &Bundle,
-    common: &CommonArgs,
+    device: &DeviceArgs,
     config: Option<&DetectorConfig>,
 ) -> Result<Box<dyn Detector>, CliError> {
-    let device = choose(common.backend).map_err(|e| CliError::Other(Box::new(e)))?;
+    let device = choose(device.backend).map_err(|e| CliError::Other(Box::new(e)))?;
     note(&device.note);
     Ok(load_detector_as(bundle.dir(), &device, config)?)
 }

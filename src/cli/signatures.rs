@@ -30,11 +30,6 @@ struct Report {
 /// # Errors
 /// [`CliError`]: code 2 for a size out of range, 1 for a set that does not exist or a file that cannot be written.
 pub fn execute(args: &SignaturesArgs) -> Result<(), CliError> {
-    if !args.common.set.is_empty() {
-        return Err(CliError::Usage(
-            "signatures takes --users, --length, --levels and --activation instead of --set".into(),
-        ));
-    }
     let config = NomaConfig {
         users: args.users,
         signature_length: args.length,

@@ -16,7 +16,7 @@ const MEMORY_LIMIT: u64 = 8 << 30;
 /// # Errors
 /// [`CliError`]: code 2 for a wrong experiment or point, 1 for files that cannot be read or written.
 pub fn execute(args: &SimulateArgs) -> Result<(), CliError> {
-    let experiment = Experiment::load(&args.config, &args.common.assignments())?;
+    let experiment = Experiment::load(&args.config, &args.experiment.assignments())?;
     let points = experiment.points()?;
     let point = find(&points, args.point.as_deref())?;
     if args.point.is_none() && points.len() > 1 {

@@ -9,5 +9,5 @@ use crate::experiment::Mode;
 /// # Errors
 /// [`CliError`].
 pub fn execute(args: &TrainArgs) -> Result<(), CliError> {
-    super::run::finish(&super::run::start(&args.config, &args.common, Mode::Train)?)
+    super::run::finish(&super::run::start(&args.config, &args.work, None, Mode::Train)?)
 }

@@ -11,14 +11,14 @@ use crate::experiment::{Grid, Mode, Search, Tried, tune};
 /// # Errors
 /// [`CliError`]: code 2 for an unknown detector, option or metric.
 pub fn execute(args: &TuneArgs) -> Result<(), CliError> {
-    let experiment = Experiment::load(&args.config, &args.common.assignments())?;
+    let experiment = Experiment::load(&args.config, &args.work.experiment.assignments())?;
     let search = Search {
         detector: args.detector.clone(),
         grids: args.grid.iter().map(grid).collect::<Result<_, _>>()?,
         metric: args.metric.clone(),
         frames: args.frames,
     };
-    let settings = settings(&format!("{}-tune-{}", experiment.name, args.detector), &args.common, Mode::Run)?;
+    let settings = settings(&format!("{}-tune-{}", experiment.name, args.detector), &args.work, None, Mode::Run)?;
     let tuned = tune(&experiment, &search, &settings)?;
     if tuned.outcome.interrupted {
         return Err(CliError::Interrupted);
@@ -34,7 +34,7 @@ pub fn execute(args: &TuneArgs) -> Result<(), CliError> {
         note("no combination has a value: the metric does not belong to the detector");
     }
     if let Some(report) = &tuned.outcome.report {
-        say(&format!("report: {}", report.html.display()))?;
+        say(&format!("report: {}", report.display()))?;
     }
     Ok(())
 }

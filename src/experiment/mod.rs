@@ -16,7 +16,6 @@ use crate::config::{DetectorConfig, DetectorKind, Experiment, Point};
 use crate::detect::Threshold;
 use crate::detect::{ClassicalError, state_evolution};
 use crate::link::Detector;
-use crate::report::{ReportFiles, write_report};
 use crate::results::{DetectorResult, MetricResult, Results, SCHEMA_VERSION, TrainingRecord, write_results};
 use crate::scenario::Scenario;
 use crate::simulation::{Job, Observer, RunContext, Runner, SimulationError};
@@ -93,6 +92,7 @@ pub enum ExperimentError {
     #[error(transparent)]
     Detect(#[from] crate::link::DetectError),
     /// The report.
+    #[cfg(feature = "report")]
     #[error(transparent)]
     Report(#[from] crate::report::ReportError),
     /// `evaluate` found a network that was never trained.
@@ -121,8 +121,8 @@ pub enum ExperimentError {
 pub struct Outcome {
     /// The results (without points after `train`).
     pub results: Results,
-    /// The report, unless only training was asked for.
-    pub report: Option<ReportFiles>,
+    /// `report.html`, unless only training was asked for or the library was built without the feature `report`.
+    pub report: Option<PathBuf>,
     /// Ctrl-C; the same command resumes.
     pub interrupted: bool,
 }
@@ -181,7 +181,18 @@ pub fn execute(experiment: &Experiment, settings: &Settings) -> Result<Outcome, 
     }
     let outcome = Runner::new(&jobs, &ctx, results).run()?;
     let report = write_report(&settings.out, &outcome.results)?;
-    Ok(Outcome { results: outcome.results, report: Some(report), interrupted: outcome.interrupted })
+    Ok(Outcome { results: outcome.results, report, interrupted: outcome.interrupted })
+}
+
+/// Writes csv, figures and report.html beside results.json and gives the path of the page.
+#[cfg(feature = "report")]
+fn write_report(out: &Path, results: &Results) -> Result<Option<PathBuf>, ExperimentError> {
+    Ok(Some(crate::report::write_report(out, results)?.html))
+}
+
+#[cfg(not(feature = "report"))]
+fn write_report(_: &Path, _: &Results) -> Result<Option<PathBuf>, ExperimentError> {
+    Ok(None)
 }
 
 fn prepare_folder(out: &Path) -> Result<(), ExperimentError> {

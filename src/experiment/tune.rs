@@ -5,12 +5,11 @@
 
 use indexmap::IndexMap;
 
-use super::{ExperimentError, Mode, Outcome, Settings, execute};
+use super::{ExperimentError, Mode, Outcome, Settings, execute, write_report};
 use crate::config::{
     Assignment, DetectorConfig, DetectorKind, EngineConfig, Experiment, Figure, FrameSplit, Sweep, apply,
 };
 use crate::link::ConfigError;
-use crate::report::write_report;
 use crate::results::{PointResult, write_results};
 
 /// Combinations at most.
@@ -188,7 +187,7 @@ pub fn tune(experiment: &Experiment, search: &Search, settings: &Settings) -> Re
         tried.sort_by(|a, b| rank(a).total_cmp(&rank(b)));
         arrange(&mut outcome, search);
         write_results(&settings.out, &outcome.results)?;
-        outcome.report = Some(write_report(&settings.out, &outcome.results)?);
+        outcome.report = write_report(&settings.out, &outcome.results)?;
     }
     Ok(Tuned { tried, outcome })
 }

@@ -3,8 +3,7 @@
 use burn::tensor::Device;
 
 /// `--backend`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-#[value(rename_all = "lower")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BackendChoice {
     /// A real GPU where there is one, else the CPU (flex, else ndarray).
     Auto,
@@ -23,6 +22,10 @@ pub enum BackendChoice {
 }
 
 impl BackendChoice {
+    /// Every choice: `Auto`, then the CPU ones, then the GPU ones.
+    pub const ALL: [Self; 7] =
+        [Self::Auto, Self::Flex, Self::NdArray, Self::Wgpu, Self::Vulkan, Self::Metal, Self::Dx12];
+
     /// The name as spelled on the command line.
     pub fn name(self) -> &'static str {
         match self {
