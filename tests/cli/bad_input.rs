@@ -74,6 +74,11 @@ fn with_link(dir: &Path, detector: &str, replaced: &str, change: fn(NpzWriter) -
     detect(dir, detector, path, "detector.label=x")
 }
 
+/// Arguments without blanks in them.
+fn words(line: &str) -> Vec<String> {
+    line.split(' ').map(str::to_owned).collect()
+}
+
 /// `signatures` with these arguments.
 fn signatures(args: &[&str]) -> Vec<String> {
     ["signatures"].iter().chain(args).map(|s| (*s).to_owned()).collect()
@@ -85,6 +90,15 @@ fn simulate(dir: &Path, experiment: &str, more: &[&str]) -> Vec<String> {
     fs::write(&config, experiment).unwrap();
     let mut args =
         ["simulate", &text(config), "--frames", "2", "--output", &text(dir.join("f.npz"))].map(String::from).to_vec();
+    args.extend(more.iter().map(|s| (*s).to_owned()));
+    args
+}
+
+/// `run` with [`EXPERIMENT`] and further arguments.
+fn run(dir: &Path, more: &[&str]) -> Vec<String> {
+    let config = dir.join("experiment.toml");
+    fs::write(&config, EXPERIMENT).unwrap();
+    let mut args = ["run", &text(config), "--out", &text(dir.join("out"))].map(String::from).to_vec();
     args.extend(more.iter().map(|s| (*s).to_owned()));
     args
 }
@@ -265,10 +279,25 @@ const CASES: &[(&str, i32, &[&str], Arrange)] = &[
         simulate(d, NOMA, &["--set", "scenario.pilot_length=12"])
     }),
     ("noma keys of another kind", 2, &["scenario.noma"], |d| simulate(d, EXPERIMENT, &["--set", "scenario.noma.users=4"])),
-    ("bad shard", 2, &["--shard", "1 <= i <= n"], |d| simulate(d, EXPERIMENT, &["--shard", "3/2"])),
-    ("bad backend", 2, &["--backend", "flex"], |d| simulate(d, EXPERIMENT, &["--backend", "cuda"])),
-    ("bad number of threads", 2, &["--threads"], |d| simulate(d, EXPERIMENT, &["--threads", "0"])),
+    ("bad shard", 2, &["--shard", "1 <= i <= n"], |d| run(d, &["--shard", "3/2"])),
+    ("bad backend", 2, &["--backend", "flex"], |d| run(d, &["--backend", "cuda"])),
+    ("bad number of threads", 2, &["--threads"], |d| run(d, &["--threads", "0"])),
     ("unknown command", 2, &["train"], |_| vec!["trian".into()]),
+    // Options of other commands.
+    ("a shard of a bundle", 2, &["--shard"], |_| words("export b --format npz --shard 1/2")),
+    ("a folder for one file", 2, &["--out", "'--output'"], |_| words("export b --format csv --out x")),
+    ("a backend of a report", 2, &["--backend"], |_| words("report d --backend wgpu")),
+    ("a seed of given frames", 2, &["--seed"], |_| words("detect --detector amp --input f.npz --output o.npz --seed 3")),
+    ("options of a trained detector", 2, &["--set", "--model", "bundle"], |_| words("detect --model b --input f.npz --output o.npz --set detector.iterations=5")),
+    ("a backend of a simulation of frames", 2, &["--backend"], |_| words("simulate e.toml --frames 1 --output f.npz --backend flex")),
+    ("frames of a simulation in a folder", 2, &["--out", "'--output'"], |_| words("simulate e.toml --frames 1 --out f")),
+    ("a shard of a training", 2, &["--shard"], |_| words("train e.toml --shard 1/2")),
+    ("a shard of a grid search", 2, &["--shard"], |_| words("tune e.toml --detector amp --grid iterations=[1] --shard 1/2")),
+    ("a seed of a finished run", 2, &["--seed"], |_| words("replay d --point 0 --frame 0 --seed 1")),
+    ("a key of finished shards", 2, &["--set"], |_| words("merge a b --out c --set budget=paper")),
+    ("a key of an import", 2, &["--set"], |_| words("import w.pt --output b --set a=1")),
+    ("a key of a signature set", 2, &["--set"], |_| words("signatures wbe --set scenario.noma.users=4")),
+    ("a folder of the doctor", 2, &["--out"], |_| words("doctor --out x")),
     // State_dicts.
     ("no state_dict", 1, &["weights.pt", "before 1.6"], |d| import(d, |f| fs::write(f, b"\x80\x02}.").unwrap())),
     ("half a state_dict", 1, &["weights.pt", "is the file complete?"], |d| import(d, |f| {
