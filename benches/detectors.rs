@@ -7,7 +7,6 @@ use std::hint::black_box;
 use std::path::Path;
 use std::sync::Arc;
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use grantfree::config::{DetectorConfig, DetectorKind, kind_name};
 use grantfree::detect::Precision;
 use grantfree::detect::build;
@@ -19,6 +18,7 @@ use grantfree::scenario::signatures::signature_set;
 use grantfree::scenario::{NomaConfig, ScenarioConfig, ScenarioKind, SignatureKind};
 use grantfree::systems::mampnet::ModelConfig;
 use grantfree::systems::mampnet::{MampDetector, MampNet, side_of};
+use support::timing::Bench;
 
 const FRAMES: usize = 32;
 
@@ -29,11 +29,11 @@ fn batch() -> FrameBatch {
 }
 
 /// Every classical detector at its default iterations, in both precisions where it has two.
-fn classical(c: &mut Criterion) {
+fn classical(c: &mut Bench) {
     use DetectorKind as K;
     let batch = batch();
-    let mut group = support::group(c, "detectors");
-    group.throughput(Throughput::Elements(FRAMES as u64));
+    let mut group = c.group("detectors");
+    group.elements(FRAMES as u64);
     let both = [Some(Precision::F64), Some(Precision::F32)];
     let rows = [K::Amp, K::AmpSection, K::Covariance, K::CovarianceSection, K::Ml, K::Map]
         .into_iter()
@@ -46,54 +46,51 @@ fn classical(c: &mut Criterion) {
             Some(Precision::F64) => format!("{}, f64", kind_name(kind)),
             None => kind_name(kind),
         };
-        group.bench_function(name, |b| b.iter(|| detector.detect(black_box(&batch)).expect("the frames fit")));
+        group.row(name, |b| b.iter(|| detector.detect(black_box(&batch)).expect("the frames fit")));
     }
-    group.finish();
 }
 
 /// The detectors of system B on its reference frames (N = 100, L = 20, M = 4, p = 0.1, 10 dB), at their defaults.
-fn learned_pilots_baselines(c: &mut Criterion) {
+fn learned_pilots_baselines(c: &mut Bench) {
     use DetectorKind as K;
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/mmv.npz");
     let batch = read_frames(&path).expect("committed frames");
-    let mut group = support::group(c, "detectors, L = 20, M = 4");
-    group.throughput(Throughput::Elements(batch.frames as u64));
+    let mut group = c.group("detectors, L = 20, M = 4");
+    group.elements(batch.frames as u64);
     for kind in [K::GroupLasso, K::GroupLassoAdmm, K::PcAdmm, K::Lasso, K::CovarianceLasso, K::MlMmse] {
         let detector = build(&DetectorConfig::new(kind)).expect("default options");
-        group.bench_function(kind_name(kind), |b| {
+        group.row(kind_name(kind), |b| {
             b.iter(|| detector.detect(black_box(&batch)).expect("the frames fit"));
         });
     }
-    group.finish();
 }
 
 /// The receivers of system E (N = 6 users, H = 4 chips, QPSK, 20 dB, chip fading) on 1,000 frames.
-fn receivers(c: &mut Criterion) {
+fn receivers(c: &mut Bench) {
     use DetectorKind as K;
     let noma = NomaConfig { snr_db: 20.0, ..NomaConfig::default() };
     let signatures = Arc::new(signature_set(SignatureKind::Wbe, &noma).expect("these signatures exist"));
     let config = ScenarioConfig { kind: ScenarioKind::Noma, noma: Some(noma), ..ScenarioConfig::default() };
     let scenario = Scenario::new(&config, 1, Split::Test).expect("no files");
     let batch = scenario.realize(0, 1000).observe(&signatures).expect("the signatures fit");
-    let mut group = support::group(c, "receivers, N = 6, H = 4");
-    group.throughput(Throughput::Elements(batch.frames as u64));
+    let mut group = c.group("receivers, N = 6, H = 4");
+    group.elements(batch.frames as u64);
     let kinds =
         [K::MatchedFilter, K::MmseSic, K::SoftSic, K::ExpectationPropagation, K::BeamSic, K::OracleLs, K::JointMap];
     for kind in kinds {
         let detector = build(&DetectorConfig::new(kind)).expect("default options");
-        group.bench_function(kind_name(kind), |b| {
+        group.row(kind_name(kind), |b| {
             b.iter(|| detector.detect(black_box(&batch)).expect("the frames fit"));
         });
     }
-    group.finish();
 }
 
 /// A network of eight layers on the same frames; its weights do not change its time.
-fn learned(c: &mut Criterion) {
+fn learned(c: &mut Bench) {
     let batch = batch();
     let side = side_of(&support::scenario());
-    let mut group = support::group(c, "detectors");
-    group.throughput(Throughput::Elements(FRAMES as u64));
+    let mut group = c.group("detectors");
+    group.elements(FRAMES as u64);
     for (label, model) in [
         ("mampnet, 8 AMP layers", ModelConfig { layers: 8, ..ModelConfig::default() }),
         (
@@ -105,25 +102,29 @@ fn learned(c: &mut Criterion) {
             let pilots = Arc::clone(&batch.model.pilots);
             let net = MampNet::init(&model, &pilots, side, &device);
             let detector = MampDetector::new(net, pilots, side, device, backend, None);
-            group.bench_function(format!("{label}, {backend}"), |b| {
+            group.row(format!("{label}, {backend}"), |b| {
                 b.iter(|| detector.detect(black_box(&batch)).expect("the frames fit"));
             });
         }
     }
-    group.finish();
 }
 
 /// Drawing frames, and passing them through the pilots.
-fn simulation(c: &mut Criterion) {
+fn simulation(c: &mut Bench) {
     let scenario = Scenario::new(&support::scenario(), 1, Split::Test).expect("the scenario needs no file");
     let pilots = scenario.pilots(0);
     let draws = scenario.realize(0, FRAMES);
-    let mut group = support::group(c, "scenario");
-    group.throughput(Throughput::Elements(FRAMES as u64));
-    group.bench_function("realize", |b| b.iter(|| scenario.realize(black_box(0), FRAMES)));
-    group.bench_function("observe", |b| b.iter(|| draws.observe(black_box(&pilots)).expect("the pilots fit")));
-    group.finish();
+    let mut group = c.group("scenario");
+    group.elements(FRAMES as u64);
+    group.row("realize", |b| b.iter(|| scenario.realize(black_box(0), FRAMES)));
+    group.row("observe", |b| b.iter(|| draws.observe(black_box(&pilots)).expect("the pilots fit")));
 }
 
-criterion_group!(benches, classical, learned_pilots_baselines, receivers, learned, simulation);
-criterion_main!(benches);
+fn main() {
+    let mut bench = Bench::from_args();
+    classical(&mut bench);
+    learned_pilots_baselines(&mut bench);
+    receivers(&mut bench);
+    learned(&mut bench);
+    simulation(&mut bench);
+}

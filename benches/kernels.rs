@@ -11,7 +11,6 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use criterion::{Bencher, Criterion, criterion_group, criterion_main};
 use grantfree::tensor::{
     ShrinkRule, coordinate_sweep, covariance_filter, covariance_score, group_shrink, row_dot, row_onsager, row_scale,
     row_shrink, section_posterior,
@@ -19,6 +18,7 @@ use grantfree::tensor::{
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
+use support::timing::{Bench, Timer};
 
 const FRAMES: usize = 128;
 const ANTENNAS: usize = 16;
@@ -204,8 +204,8 @@ struct Best(Cell<Option<f64>>);
 
 impl Best {
     /// Runs a row and remembers its best sample.
-    fn iter<O>(&self, bencher: &mut Bencher, mut call: impl FnMut() -> O) {
-        bencher.iter_custom(|times| {
+    fn iter<O>(&self, timer: &mut Timer, mut call: impl FnMut() -> O) {
+        timer.iter_custom(|times| {
             let begin = Instant::now();
             for _ in 0..times {
                 black_box(call());
@@ -245,24 +245,23 @@ fn relative(a: Tensor<2>, b: Tensor<2>) -> f32 {
 }
 
 /// Measures a kernel beside its baseline, `[fused, burn]` each, after comparing their results.
-fn pair(c: &mut Criterion, name: &str, forward: [&dyn Fn() -> Tensor<2>; 2], backward: [&dyn Fn() -> Tensor<2>; 2]) {
+fn pair(c: &mut Bench, name: &str, forward: [&dyn Fn() -> Tensor<2>; 2], backward: [&dyn Fn() -> Tensor<2>; 2]) {
     assert!(relative(forward[0](), forward[1]()) < 1e-4, "{name}");
     assert!(relative(backward[0](), backward[1]()) < 1e-4, "gradient of {name}");
-    let mut group = support::group(c, name);
+    let mut group = c.group(name);
     let mut best = Vec::new();
     for (what, bodies) in [("forward", forward), ("forward and backward", backward)] {
         for (kind, body) in ["fused", "burn"].into_iter().zip(bodies) {
             let row = Best::default();
-            group.bench_function(format!("{what}, {kind}"), |b| row.iter(b, || finish(body())));
+            group.row(format!("{what}, {kind}"), |b| row.iter(b, || finish(body())));
             best.push(row);
         }
     }
-    group.finish();
     best[0].print_ratio(&format!("{name}, forward"), &best[1]);
     best[2].print_ratio(&format!("{name}, forward and backward"), &best[3]);
 }
 
-fn pairs(c: &mut Criterion) {
+fn pairs(c: &mut Bench) {
     for (backend, device) in support::devices() {
         let layer = Layer::new(&device);
         let tracked = layer.tracked(&device);
@@ -277,7 +276,7 @@ fn pairs(c: &mut Criterion) {
     }
 }
 
-fn covariance(c: &mut Criterion) {
+fn covariance(c: &mut Bench) {
     type Body = fn(Tensor<2>, Tensor<2>, Tensor<2>) -> Tensor<2>;
     let fused: Body = |gamma, s, y| covariance_score(gamma, s, y, ANTENNAS, 1.0);
     let primitives: Body = composed::covariance_score;
@@ -301,24 +300,23 @@ fn covariance(c: &mut Criterion) {
 }
 
 /// Kernels whose baseline takes seconds (`map_nn` measures one) or would repeat that of another row.
-fn alone(c: &mut Criterion) {
+fn alone(c: &mut Bench) {
     for (backend, device) in support::devices() {
         let leaf = |t: &Tensor<2>| Tensor::from_data(t.to_data(), &device.clone().autodiff()).require_grad();
         let gamma = normal(5, [FRAMES, COLUMNS], &device).abs() * 0.1;
         let s = normal(6, [2 * LENGTH, COLUMNS], &device) * (0.5 / LENGTH as f64).sqrt();
         let y = normal(7, [FRAMES * ANTENNAS, 2 * LENGTH], &device);
         let (tracked_gamma, tracked_s) = (leaf(&gamma), leaf(&s));
-        let mut group = support::group(c, &format!("{backend}/covariance_filter"));
+        let mut group = c.group(&format!("{backend}/covariance_filter"));
         let filter =
             |gamma: &Tensor<2>, s: &Tensor<2>| covariance_filter(gamma.clone(), s.clone(), y.clone(), ANTENNAS, 1.0);
-        group.bench_function("forward, fused", |b| b.iter(|| finish(filter(&gamma, &s))));
-        group.bench_function("forward and backward, fused", |b| {
+        group.row("forward, fused", |b| b.iter(|| finish(filter(&gamma, &s))));
+        group.row("forward and backward, fused", |b| {
             b.iter(|| {
                 let grads = filter(&tracked_gamma, &tracked_s).sum().backward();
                 finish(tracked_s.grad(&grads).expect("s is tracked"))
             });
         });
-        group.finish();
 
         // A batch of MAP-NN: 32 frames, N = 100, L = 12, M = 4, 55 sweeps.
         let s = normal(8, [24, 100], &device) * 5.0_f64.sqrt();
@@ -326,23 +324,26 @@ fn alone(c: &mut Criterion) {
         let odds = Tensor::full([1, 100], -2.2, &device);
         let (tracked_odds, tracked_s) = (leaf(&odds), leaf(&s));
         let sweep = |odds: &Tensor<2>, s: &Tensor<2>| coordinate_sweep(odds.clone(), s.clone(), y.clone(), 4, 55, 1.0);
-        let mut group = support::group(c, &format!("{backend}/coordinate_sweep"));
-        group.bench_function("forward, fused", |b| b.iter(|| finish(sweep(&odds, &s))));
-        group.bench_function("forward and backward of the prior, fused", |b| {
+        let mut group = c.group(&format!("{backend}/coordinate_sweep"));
+        group.row("forward, fused", |b| b.iter(|| finish(sweep(&odds, &s))));
+        group.row("forward and backward of the prior, fused", |b| {
             b.iter(|| {
                 let grads = sweep(&tracked_odds, &s).sum().backward();
                 finish(tracked_odds.grad(&grads).expect("the prior is tracked"))
             });
         });
-        group.bench_function("forward and backward of all, fused", |b| {
+        group.row("forward and backward of all, fused", |b| {
             b.iter(|| {
                 let grads = sweep(&tracked_odds, &tracked_s).sum().backward();
                 finish(tracked_s.grad(&grads).expect("s is tracked"))
             });
         });
-        group.finish();
     }
 }
 
-criterion_group!(benches, pairs, covariance, alone);
-criterion_main!(benches);
+fn main() {
+    let mut bench = Bench::from_args();
+    pairs(&mut bench);
+    covariance(&mut bench);
+    alone(&mut bench);
+}

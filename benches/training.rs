@@ -4,13 +4,13 @@
 mod support;
 
 use burn::optim::GradientsParams;
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use grantfree::systems::mampnet::MampTask;
 use grantfree::systems::mampnet::{ModelConfig, ModelForm};
 use grantfree::training::TrainingConfig;
 use grantfree::training::{TrainTask, adam};
+use support::timing::Bench;
 
-fn steps(c: &mut Criterion) {
+fn steps(c: &mut Bench) {
     // As the program does.
     grantfree::tensor::keep_freed_memory();
     let shared = ModelConfig { layers: 8, ..ModelConfig::default() };
@@ -31,10 +31,10 @@ fn steps(c: &mut Criterion) {
         let mut optimizer = adam(None);
         let groups = task.groups(&net, &phase);
 
-        let mut group = support::group(c, &format!("training step, {name}"));
-        group.throughput(Throughput::Elements(batch as u64));
-        group.bench_function(format!("draw a batch of {batch}"), |b| b.iter(|| task.batch(1, &phase)));
-        group.bench_function(format!("step on a batch of {batch}"), |b| {
+        let mut group = c.group(&format!("training step, {name}"));
+        group.elements(batch as u64);
+        group.row(format!("draw a batch of {batch}"), |b| b.iter(|| task.batch(1, &phase)));
+        group.row(format!("step on a batch of {batch}"), |b| {
             b.iter(|| {
                 let mut grads = task.loss(&net, &frames, &phase).backward();
                 let mut next = net.clone();
@@ -45,9 +45,10 @@ fn steps(c: &mut Criterion) {
                 net = next;
             });
         });
-        group.finish();
     }
 }
 
-criterion_group!(benches, steps);
-criterion_main!(benches);
+fn main() {
+    let mut bench = Bench::from_args();
+    steps(&mut bench);
+}

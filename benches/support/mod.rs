@@ -1,10 +1,8 @@
 //! What the benches share; each uses a part of it.
 #![allow(dead_code)]
 
-use std::time::Duration;
+pub mod timing;
 
-use criterion::measurement::WallTime;
-use criterion::{BenchmarkGroup, Criterion};
 use grantfree::scenario::{PilotKind, ScenarioConfig, ScenarioKind};
 use grantfree::tensor::{BackendChoice, choose};
 
@@ -53,11 +51,4 @@ pub fn devices() -> Vec<(&'static str, burn::tensor::Device)> {
         .filter_map(|choice| choose(choice).ok())
         .map(|chosen| (chosen.name, chosen.device))
         .collect()
-}
-
-/// A group of few samples: a row takes seconds, and differences of a percent are not what it is for.
-pub fn group<'a>(c: &'a mut Criterion, name: &str) -> BenchmarkGroup<'a, WallTime> {
-    let mut group = c.benchmark_group(name);
-    group.sample_size(10).warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(2));
-    group
 }

@@ -21,7 +21,7 @@ fn bundle(dir: &Path, weights: &[NamedTensor], config: serde_json::Value) -> Bun
 
 #[test]
 fn npz_holds_complex_pilots_and_real_weights() {
-    let tmp = tempfile::tempdir().unwrap();
+    let tmp = temp_dir::TempDir::new().unwrap();
     let bundle = bundle(&tmp.path().join("m"), &weights(), json!({}));
     let path = tmp.path().join("m.npz");
     npz(&gather(&bundle).unwrap()).write(&path).unwrap();
@@ -43,7 +43,7 @@ fn csv_has_one_row_per_value() {
 
 #[test]
 fn c_header_keeps_shapes_and_names_apart() {
-    let tmp = tempfile::tempdir().unwrap();
+    let tmp = temp_dir::TempDir::new().unwrap();
     let bundle = bundle(&tmp.path().join("m"), &weights(), json!({}));
     let text = c_header(&bundle, &weights());
     assert!(text.contains("static const float grantfree_pilots[2][3][2] = {\n  0e0f, 1.5e0f,"), "{text}");
@@ -55,7 +55,7 @@ fn c_header_keeps_shapes_and_names_apart() {
 
 #[test]
 fn pilots_that_were_not_learned_are_those_of_the_scenario() {
-    let tmp = tempfile::tempdir().unwrap();
+    let tmp = temp_dir::TempDir::new().unwrap();
     let scenario = ScenarioConfig { devices: 3, pilot_length: 4, ..ScenarioConfig::default() };
     let config = json!({ "seed": 5, "scenario": serde_json::to_value(&scenario).unwrap() });
     let without: Vec<NamedTensor> = weights().split_off(1);
@@ -75,7 +75,7 @@ fn a_score_network_is_exported_without_pilots_of_its_own() {
     use crate::systems::score::ScoreConfig;
     use crate::systems::score::{ScoreInfo, ScoreModel, ScoreNet, save_score};
 
-    let tmp = tempfile::tempdir().unwrap();
+    let tmp = temp_dir::TempDir::new().unwrap();
     let (dir, output) = (tmp.path().join("m"), tmp.path().join("m.safetensors"));
     let score = ScoreConfig { width: 2, depth: 1, ..ScoreConfig::default() };
     let device = crate::tensor::choose(crate::tensor::BackendChoice::Auto).unwrap().device;
@@ -100,7 +100,7 @@ fn a_score_network_is_exported_without_pilots_of_its_own() {
 
 #[test]
 fn learned_signatures_are_integers_and_scales() {
-    let tmp = tempfile::tempdir().unwrap();
+    let tmp = temp_dir::TempDir::new().unwrap();
     // One chip, two users: real parts, then imaginary parts.
     let raw: NamedTensor = ("encoder.raw".into(), vec![2, 2], vec![2.7, -0.4, 1.6, -3.0]);
     let config = |learned| json!({ "receiver": { "learn_signatures": learned, "levels": 2 } });

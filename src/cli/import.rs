@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn the_bundle_says_what_it_is() {
-        let tmp = tempfile::tempdir().unwrap();
+        let tmp = temp_dir::TempDir::new().unwrap();
         let dir = tmp.path().join("models/ncsnv2");
         run(&["--output", dir.to_str().unwrap(), "--label", "Published"]).unwrap();
         let bundle = Bundle::open(&dir).unwrap();

@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn replaces_the_content_and_leaves_nothing_behind() {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = temp_dir::TempDir::new().unwrap();
         let path = dir.path().join("a.txt");
         atomic_write(&path, b"old content").unwrap();
         atomic_write(&path, b"new").unwrap();
@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn a_failed_write_names_the_file_and_keeps_the_folder_clean() {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = temp_dir::TempDir::new().unwrap();
         let missing = dir.path().join("none").join("a.txt");
         assert!(atomic_write(&missing, b"x").unwrap_err().to_string().contains("a.txt"));
         // A folder in the place of the file: the rename fails after the temporary file was written.

@@ -13,7 +13,7 @@ fn write(dir: &Path) -> Manifest {
 
 #[test]
 fn round_trip_and_replacement() {
-    let tmp = tempfile::tempdir().unwrap();
+    let tmp = temp_dir::TempDir::new().unwrap();
     let dir = tmp.path().join("model");
     let written = write(&dir);
     let bundle = Bundle::open(&dir).unwrap();
@@ -45,7 +45,7 @@ fn every_kind_of_damage_names_the_file() {
         ("manifest.json", |d| fs::remove_file(d.join("manifest.json")).unwrap()),
     ];
     for (i, (file, hurt)) in damage.iter().enumerate() {
-        let tmp = tempfile::tempdir().unwrap();
+        let tmp = temp_dir::TempDir::new().unwrap();
         let dir = tmp.path().join("model");
         write(&dir);
         hurt(&dir);
@@ -56,7 +56,7 @@ fn every_kind_of_damage_names_the_file() {
 
 #[test]
 fn names_cannot_leave_the_folder() {
-    let tmp = tempfile::tempdir().unwrap();
+    let tmp = temp_dir::TempDir::new().unwrap();
     for name in ["../x", "a/b", "", ".hidden", "manifest.json", "c:x"] {
         assert!(write_bundle(&tmp.path().join("m"), &parts(), &[(name, b"x")]).is_err(), "{name}");
     }
@@ -69,7 +69,7 @@ fn names_cannot_leave_the_folder() {
 
 #[test]
 fn a_folder_that_is_no_bundle_is_left_alone() {
-    let tmp = tempfile::tempdir().unwrap();
+    let tmp = temp_dir::TempDir::new().unwrap();
     let dir = tmp.path().join("thesis");
     fs::create_dir(&dir).unwrap();
     fs::write(dir.join("chapter1.tex"), b"years of work").unwrap();
@@ -79,7 +79,7 @@ fn a_folder_that_is_no_bundle_is_left_alone() {
 
 #[test]
 fn a_replacement_cut_off_between_its_renames_is_undone() {
-    let tmp = tempfile::tempdir().unwrap();
+    let tmp = temp_dir::TempDir::new().unwrap();
     let dir = tmp.path().join("model");
     let written = write(&dir);
     fs::rename(&dir, previous(&dir).unwrap()).unwrap();

@@ -157,7 +157,11 @@ proptest! {
     }
 
     #[test]
-    fn garbled_headers_never_panic(text in "[{}()'a-z0-9:,<> _]{0,80}", data in prop::collection::vec(any::<u8>(), 0..40)) {
+    fn garbled_headers_never_panic(
+        text in prop::collection::vec(prop::sample::select(&b"{}()'abcdefghijklmnopqrstuvwxyz0123456789:,<> _"[..]), 0..=80),
+        data in prop::collection::vec(any::<u8>(), 0..40),
+    ) {
+        let text = String::from_utf8(text).unwrap();
         let _ = archive_of(&npy(&text, &data)).complex("a");
         let header = format!("{{'descr': '<f8', 'fortran_order': False, 'shape': ({text}), }}");
         let _ = archive_of(&npy(&header, &data)).real("a");

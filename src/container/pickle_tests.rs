@@ -72,8 +72,11 @@ fn malformed_programs_are_errors() {
 
 proptest! {
     #[test]
-    fn no_program_panics(bytes in proptest::collection::vec(any::<u8>(), 0..64), ops in "[().\\]}NKaeustRbQqhJcX\n]{0,40}") {
+    fn no_program_panics(
+        bytes in prop::collection::vec(any::<u8>(), 0..64),
+        ops in prop::collection::vec(prop::sample::select(&b"().]}NKaeustRbQqhJcX\n"[..]), 0..=40),
+    ) {
         let _ = read(&bytes);
-        let _ = read(ops.as_bytes());
+        let _ = read(&ops);
     }
 }

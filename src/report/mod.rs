@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn writes_every_file_and_nothing_else() {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = temp_dir::TempDir::new().unwrap();
         let files = write_report(dir.path(), &fixture::results()).unwrap();
         let html = std::fs::read_to_string(&files.html).unwrap();
         assert!(html.starts_with("<!DOCTYPE html>") && html.ends_with("</html>\n"));
@@ -180,7 +180,7 @@ mod tests {
 
     #[test]
     fn a_folder_that_cannot_be_made_is_named() {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = temp_dir::TempDir::new().unwrap();
         let file = dir.path().join("file");
         std::fs::write(&file, "x").unwrap();
         assert!(write_report(&file, &fixture::results()).unwrap_err().to_string().contains("file"));

@@ -168,7 +168,7 @@ fn mean_powers_agree_with_sums() {
 
 #[test]
 fn a_channel_file_with_an_snr_has_unit_power() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = temp_dir::TempDir::new().unwrap();
     let path = dir.path().join("c.npz");
     let channel: Vec<C64> = (0..10 * 6 * 2).map(|i| C64::cis(i as f64)).collect();
     let gain: Vec<f64> = (0..60).map(|i| -110.0 - (i % 6) as f64 * 5.0).collect();

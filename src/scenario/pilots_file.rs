@@ -41,7 +41,7 @@ mod tests {
 
     #[test]
     fn a_matrix_is_scaled_as_a_whole_and_checked() {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = temp_dir::TempDir::new().unwrap();
         let file = |name: &str, shape: &[usize], data: &[C64]| {
             let path = dir.path().join(name);
             NpzWriter::new().complex("pilots", shape, data).write(&path).unwrap();

@@ -185,7 +185,7 @@ mod tests {
 
     #[test]
     fn a_log_cut_anywhere_keeps_its_whole_lines() {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = temp_dir::TempDir::new().unwrap();
         let path = log_path(dir.path(), "fig/0");
         {
             let (mut log, contents) = BlockLog::open(&path, &header("a"), false).unwrap();
@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn foreign_and_damaged_logs_are_refused() {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = temp_dir::TempDir::new().unwrap();
         let path = log_path(dir.path(), "fig/0");
         let (mut log, _) = BlockLog::open(&path, &header("a"), false).unwrap();
         log.append(&[record(0), record(1)]).unwrap();

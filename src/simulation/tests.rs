@@ -76,7 +76,7 @@ fn threads_batches_and_orders_do_not_change_values() {
 #[test]
 fn a_killed_run_continues_to_the_same_values() {
     let expected = reference();
-    let dir = tempfile::tempdir().unwrap();
+    let dir = temp_dir::TempDir::new().unwrap();
     run(&[], into(dir.path())).unwrap();
     let logs = ["small/0", "small/1"].map(|p| log_path(dir.path(), p));
     let whole = logs.clone().map(|p| std::fs::read(p).unwrap());
@@ -110,7 +110,7 @@ impl Observer for Warnings {
 
 #[test]
 fn a_finished_run_is_not_computed_again() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = temp_dir::TempDir::new().unwrap();
     let first = run(&[], into(dir.path())).unwrap().results;
     let events = Arc::new(Mutex::new(Vec::new()));
     struct Collect(Arc<Mutex<Vec<Event>>>);
@@ -133,7 +133,7 @@ fn a_finished_run_is_not_computed_again() {
 
 #[test]
 fn other_lengths_reuse_the_log() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = temp_dir::TempDir::new().unwrap();
     for sets in
         [["engine.max_frames=50"], ["engine.max_frames=203"], ["engine.max_frames=51"], ["engine.max_frames=203"]]
     {
@@ -162,7 +162,7 @@ fn merged_shards_equal_the_single_run() {
     for sets in [vec![], vec!["engine.target_events=15"], vec!["engine.rel_ci=0.5", "engine.min_frames=40"]] {
         let single = run(&sets, |_| {}).unwrap().results;
         for n in [2, 3, 30] {
-            let dirs: Vec<_> = (0..n).map(|_| tempfile::tempdir().unwrap()).collect();
+            let dirs: Vec<_> = (0..n).map(|_| temp_dir::TempDir::new().unwrap()).collect();
             for (i, dir) in dirs.iter().enumerate() {
                 // The batch may differ between shards.
                 let batch = format!("engine.batch_blocks={}", i % 4 + 1);
@@ -191,7 +191,7 @@ fn merged_shards_equal_the_single_run() {
 #[test]
 fn wrong_merges_are_refused() {
     let shard = |sets: &[&str], i: u32, n: u32| {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = temp_dir::TempDir::new().unwrap();
         run(sets, |ctx| {
             ctx.out = Some(dir.path().into());
             ctx.shard = Some((i, n));
@@ -200,7 +200,7 @@ fn wrong_merges_are_refused() {
         .unwrap();
         dir
     };
-    let message = |dirs: &[&tempfile::TempDir]| {
+    let message = |dirs: &[&temp_dir::TempDir]| {
         merge(&dirs.iter().map(|d| d.path().to_path_buf()).collect::<Vec<_>>()).unwrap_err().to_string()
     };
     let (one, two) = (shard(&[], 1, 2), shard(&[], 2, 2));
@@ -208,7 +208,7 @@ fn wrong_merges_are_refused() {
     assert!(message(&[&one, &one]).contains("both shard 1/2"));
     assert!(message(&[&one, &shard(&["seed=3"], 2, 2)]).contains("seeds"));
     assert!(message(&[&one, &shard(&["scenario.antennas=3"], 2, 2)]).contains("configurations"));
-    let whole = tempfile::tempdir().unwrap();
+    let whole = temp_dir::TempDir::new().unwrap();
     run(&[], into(whole.path())).unwrap();
     assert!(message(&[&one, &whole]).contains("whole run"));
     assert!(message(&[]).contains("no folders"));
@@ -246,7 +246,7 @@ fn an_interrupt_finishes_the_batch_and_can_be_continued() {
     }
     let expected = reference();
     for batches in [1, 2, 4] {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = temp_dir::TempDir::new().unwrap();
         let outcome = run(&[], |ctx| {
             ctx.out = Some(dir.path().into());
             ctx.observer = Arc::new(PressAfter(Arc::clone(&ctx.interrupt), AtomicUsize::new(0), batches));
@@ -348,7 +348,7 @@ fn detectors_that_misbehave_are_errors() {
 
 #[test]
 fn results_of_another_schema_are_refused() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = temp_dir::TempDir::new().unwrap();
     assert!(matches!(read_results(dir.path()), Err(ResultsError::Io { .. })));
     let experiment = experiment(&[]);
     let mut results = template(&experiment);

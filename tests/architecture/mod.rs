@@ -169,7 +169,7 @@ fn the_table_of_the_library_lists_every_module_once() {
 /// The check must see what it is there for: files with an upward import in each of its forms.
 #[test]
 fn an_upward_import_is_found() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = temp_dir::TempDir::new().expect("a temporary folder");
     let write = |name: &str, text: &str| {
         let path = folder.path().join(name);
         std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");

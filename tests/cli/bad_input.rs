@@ -322,7 +322,7 @@ const CASES: &[(&str, i32, &[&str], Arrange)] = &[
 fn every_bad_input_is_one_clear_error() {
     let mut wrong = Vec::new();
     for (name, code, says, arrange) in CASES {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = temp_dir::TempDir::new().unwrap();
         let args = arrange(dir.path());
         let before: Vec<PathBuf> = fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().path()).collect();
         let output = grantfree().args(&args).output().unwrap();

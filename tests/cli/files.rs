@@ -6,11 +6,11 @@ use grantfree::container::npz::NpzFile;
 use grantfree::container::{ManifestParts, tensors, write_bundle};
 use serde_json::json;
 
-use super::{EXPERIMENT, grantfree};
+use super::{Assert, EXPERIMENT, grantfree};
 
 #[test]
 fn simulated_frames_are_the_same_again_and_can_be_detected() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = temp_dir::TempDir::new().unwrap();
     let config = dir.path().join("e.toml");
     fs::write(&config, EXPERIMENT).unwrap();
     let simulate = |name: &str, extra: &[&str]| {
@@ -47,7 +47,7 @@ fn simulated_frames_are_the_same_again_and_can_be_detected() {
 
 #[test]
 fn frames_of_a_spreading_link_are_simulated_and_detected() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = temp_dir::TempDir::new().unwrap();
     let (config, frames, output) = (dir.path().join("e.toml"), dir.path().join("f.npz"), dir.path().join("d.npz"));
     fs::write(&config, "name = \"link\"\n[scenario]\nkind = \"noma\"\n[detectors.sic]\nkind = \"mmse-sic\"\n").unwrap();
     grantfree().arg("simulate").arg(&config).args(["--frames", "50", "--output"]).arg(&frames).assert().success();
@@ -64,7 +64,7 @@ fn frames_of_a_spreading_link_are_simulated_and_detected() {
 
 #[test]
 fn signatures_are_printed_and_exported() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = temp_dir::TempDir::new().unwrap();
     for (kind, format, says) in [
         ("quantised-wbe", "c-header", "int8_t grantfree_signatures[GRANTFREE_USERS]"),
         ("wbe", "c-header", "float grantfree_signatures[GRANTFREE_USERS]"),
@@ -104,7 +104,7 @@ fn signatures_are_printed_and_exported() {
 
 #[test]
 fn a_bundle_is_exported_in_every_format() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = temp_dir::TempDir::new().unwrap();
     let bundle = dir.path().join("model");
     let weights = vec![
         ("pilots".to_owned(), vec![2, 1, 2], vec![1.0, 0.0, 0.0, -1.0]),

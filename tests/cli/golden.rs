@@ -2,7 +2,7 @@
 
 use grantfree::container::npz::NpzFile;
 
-use super::{data, grantfree};
+use super::{Assert, data, grantfree};
 
 /// How a result is compared.
 enum Check {
@@ -62,7 +62,7 @@ fn detectors_agree_with_the_reference_vectors() {
         ("noma", "oracle-ls", &[], "symbols", "oracle_ls", Decisions(0.002)),
         ("noma", "joint-map", &[], "symbols", "joint_map", Decisions(0.002)),
     ];
-    let dir = tempfile::tempdir().unwrap();
+    let dir = temp_dir::TempDir::new().unwrap();
     let mut wrong = Vec::new();
     for (frames, detector, options, array, expected, check) in CASES {
         let output = dir.path().join("decisions.npz");

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use grantfree::results::{TerminationReason, read_results, values_digest};
 
-use super::grantfree;
+use super::{Assert, grantfree};
 
 const CONFIG: &str = r#"
 name = "repro"
@@ -42,12 +42,12 @@ kind = "state-evolution"
 "#;
 
 struct Bench {
-    dir: tempfile::TempDir,
+    dir: temp_dir::TempDir,
 }
 
 impl Bench {
     fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = temp_dir::TempDir::new().unwrap();
         std::fs::write(dir.path().join("repro.toml"), CONFIG).unwrap();
         Self { dir }
     }
@@ -179,7 +179,7 @@ fn detectors_that_do_not_fit_the_link_are_one_clear_error() {
             "detectors.x.receiver.form",
         ),
     ] {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = temp_dir::TempDir::new().unwrap();
         let file = dir.path().join("misfit.toml");
         std::fs::write(&file, &text).unwrap();
         let mut command = grantfree();
@@ -237,7 +237,7 @@ kind = "mampnet"
 model = { layers = 1 }
 training = { batch = 4, validation_frames = 8, phases = [{ kind = "joint", steps = 2 }] }
 "#;
-    let dir = tempfile::tempdir().unwrap();
+    let dir = temp_dir::TempDir::new().unwrap();
     let run = |folder: &str, out: &str, frames: u32| {
         let folder = dir.path().join(folder);
         let mut command = grantfree();

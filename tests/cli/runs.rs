@@ -9,7 +9,7 @@ use grantfree::results::{Machine, Results, SCHEMA_VERSION, read_results, values_
 use grantfree::scenario::Scenario;
 use grantfree::simulation::{Job, RunContext, Runner};
 
-use super::{EXPERIMENT, grantfree};
+use super::{Assert, EXPERIMENT, grantfree};
 
 /// Simulates the small experiment into a folder.
 fn simulate(out: &Path, shard: Option<(u32, u32)>) -> Results {
@@ -41,7 +41,7 @@ fn simulate(out: &Path, shard: Option<(u32, u32)>) -> Results {
 
 #[test]
 fn merged_shards_equal_the_whole_run() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = temp_dir::TempDir::new().unwrap();
     let whole = simulate(&dir.path().join("whole"), None);
     let shards = [dir.path().join("a"), dir.path().join("b")];
     simulate(&shards[0], Some((1, 2)));
@@ -64,7 +64,7 @@ fn merged_shards_equal_the_whole_run() {
 
 #[test]
 fn every_frame_replayed_gives_the_counts_of_the_run() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = temp_dir::TempDir::new().unwrap();
     let results = simulate(dir.path(), None);
     let point = &results.points[0];
     let ser = point.detectors[0].metrics.iter().find(|m| m.metric == "ser").unwrap();
@@ -92,7 +92,7 @@ fn every_frame_replayed_gives_the_counts_of_the_run() {
 
 #[test]
 fn a_report_is_written_again() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = temp_dir::TempDir::new().unwrap();
     simulate(dir.path(), None);
     grantfree().arg("report").arg(dir.path()).assert().success();
     assert!(dir.path().join("report.html").is_file());
@@ -103,7 +103,7 @@ fn a_report_is_written_again() {
 
 #[test]
 fn a_grid_search_lists_every_combination_on_validation_frames() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = temp_dir::TempDir::new().unwrap();
     let file = dir.path().join("small.toml");
     std::fs::write(&file, EXPERIMENT).unwrap();
     let out = dir.path().join("tuned");

@@ -201,7 +201,7 @@ fn every_form_improves_on_its_start_and_keeps_the_norm_of_its_pilots() {
             AutoEncoderTask::new("test", &scenario(), 7, &decoder, &schedule(PhaseKind::Joint, 60), &device).unwrap();
         let phase = &task.phases()[0];
         let start = task.validate(&task.init().valid(), phase).unwrap().loss;
-        let folder = tempfile::tempdir().unwrap();
+        let folder = temp_dir::TempDir::new().unwrap();
         let outcome = train(&task, &folder.path().join("c"), &(), &false.into()).unwrap();
         assert_eq!(outcome.stop, TrainStop::Finished);
         let trained = task.validate(&outcome.net, phase).unwrap().loss;
@@ -222,7 +222,7 @@ fn a_decoder_phase_leaves_the_pilots_alone() {
     let decoder = DecoderConfig { learn_pilots: Some(true), ..decoder };
     let task =
         AutoEncoderTask::new("test", &scenario(), 7, &decoder, &schedule(PhaseKind::Receiver, 20), &device).unwrap();
-    let folder = tempfile::tempdir().unwrap();
+    let folder = temp_dir::TempDir::new().unwrap();
     let outcome = train(&task, &folder.path().join("c"), &(), &false.into()).unwrap();
     let learned = outcome.net.pilots.as_ref().unwrap().to_host(1, 10.0);
     for n in 0..24 {
@@ -246,7 +246,7 @@ fn a_bundle_decides_as_the_network_did_and_refuses_other_frames() {
         parameters: net.parameters(),
         label: "test".into(),
     };
-    let folder = tempfile::tempdir().unwrap();
+    let folder = temp_dir::TempDir::new().unwrap();
     let dir = folder.path().join("bundle");
     save_autoencoder(&dir, &net, &batch.model.pilots, &info, serde_json::Value::Null).unwrap();
     let loaded = load_autoencoder(&dir, &device).unwrap();

@@ -1,4 +1,4 @@
-//! The choice of a device, `grantfree doctor`, and single-precision gradients on every device.
+//! The choice of a device, and single-precision gradients on every device.
 
 use burn::tensor::{DType, Device, Tensor};
 use grantfree::tensor::{
@@ -6,7 +6,6 @@ use grantfree::tensor::{
 };
 
 use super::{cpu, devices, normals, relative, tensor, values};
-use crate::cli::grantfree;
 
 fn has_hardware() -> bool {
     adapters().iter().any(|a| !a.is_software() && a.api != "Gl")
@@ -67,36 +66,7 @@ fn interfaces_of_other_systems_are_clear_errors() {
         let error = choose(choice).unwrap_err().to_string();
         let want = format!("backend {} exists on {system} only, this is linux; try --backend auto", choice.name());
         assert_eq!(error, want);
-        let run = grantfree().args(["doctor", "--backend", choice.name()]).assert().code(1);
-        let stderr = String::from_utf8(run.get_output().stderr.clone()).unwrap();
-        assert!(stderr.ends_with(&format!("error: {want}\n")), "{stderr}");
-        assert!(!stderr.contains("panicked"), "{stderr}");
     }
-}
-
-#[test]
-fn doctor_finds_every_usable_backend_in_order() {
-    let run = grantfree().arg("doctor").assert().success();
-    let stdout = String::from_utf8(run.get_output().stdout.clone()).unwrap();
-    let result = |name: &str| {
-        let row = stdout.lines().find(|l| l.starts_with(&format!("{name}  "))).unwrap_or_else(|| panic!("{stdout}"));
-        row.split_whitespace().nth(1).unwrap().to_owned()
-    };
-    for (name, _) in devices() {
-        assert_eq!(result(name), "ok", "{name}\n{stdout}");
-    }
-    for choice in [BackendChoice::Vulkan, BackendChoice::Metal, BackendChoice::Dx12] {
-        let want = if choose(choice).is_ok() { "ok" } else { "unavailable" };
-        assert_eq!(result(choice.name()), want, "{stdout}");
-    }
-    for feature in compiled() {
-        let features = stdout.lines().find(|l| l.starts_with("features: ")).unwrap();
-        assert!(features.contains(feature), "{features}");
-    }
-    for adapter in adapters() {
-        assert!(stdout.contains(&adapter.name) && stdout.contains(&adapter.driver), "{stdout}");
-    }
-    assert!(stdout.contains(&choose(BackendChoice::Auto).unwrap().note), "{stdout}");
 }
 
 const FRAMES: usize = 3;

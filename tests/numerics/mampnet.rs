@@ -170,7 +170,7 @@ fn a_bundle_decides_alike_on_every_backend_and_refuses_other_pilots() {
     let model = ModelConfig { layers: 3, covariance_layers: 2, ..ModelConfig::default() };
     let device = cpu();
     let net = net(&config, &model, &batch, &device);
-    let dir = tempfile::tempdir().unwrap();
+    let dir = temp_dir::TempDir::new().unwrap();
     let path = dir.path().join("bundle");
     let info = BundleInfo {
         model,

@@ -124,7 +124,7 @@ fn training_approaches_the_score_of_gaussian_channels<N: ScoreModel>(architectur
         ..ScoreConfig::default()
     };
     let task = ScoreTask::<N>::new("test", &scenario, 7, &config, &training, &device).unwrap();
-    let folder = tempfile::tempdir().unwrap();
+    let folder = temp_dir::TempDir::new().unwrap();
     let outcome = train(&task, &folder.path().join("c"), &(), &false.into()).unwrap();
     assert_eq!(outcome.stop, TrainStop::Finished);
     // The smallest loss: E||z - E[z|x + sigma z]||^2/2 per pixel = (1/2)/(1/2 + sigma^2)/2, mean over the levels.

@@ -156,7 +156,7 @@ fn a_receiver_decides_alike_on_every_backend_and_refuses_other_frames() {
         let sizes = Sizes::of(&config);
         let net = ReceiverNet::init(&receiver, &sizes, 1, &cpu());
         let info = ReceiverInfo { receiver, sizes, parameters: net.parameters(), label: "test".into() };
-        let dir = tempfile::tempdir().unwrap();
+        let dir = temp_dir::TempDir::new().unwrap();
         let path = dir.path().join("bundle");
         save_receiver(&path, &net, &batch.model.pilots, &info, serde_json::Value::Null).unwrap();
         let mut first: Option<Vec<i64>> = None;
@@ -279,7 +279,7 @@ fn an_untrained_beam_metric_is_beam_sic_and_its_bundle_keeps_what_it_learned() {
     let learned = BeamDetector::new(&net, &receiver).detect(&batch).unwrap();
     assert_ne!(learned.activity, untrained.activity);
     let info = ReceiverInfo { receiver, sizes: Sizes::of(&config), parameters: 30, label: "test".into() };
-    let dir = tempfile::tempdir().unwrap();
+    let dir = temp_dir::TempDir::new().unwrap();
     let path = dir.path().join("bundle");
     save_beam(&path, &net, &signatures, &info, serde_json::Value::Null).unwrap();
     for (name, device) in devices() {

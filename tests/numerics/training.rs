@@ -60,7 +60,7 @@ fn schedules() -> Vec<(ModelConfig, Vec<PhaseConfig>)> {
 fn a_run_that_is_stopped_at_any_step_resumes_to_the_same_weights() {
     for (model, phases) in schedules() {
         let whole = task(model, phases);
-        let dir = tempfile::tempdir().unwrap();
+        let dir = temp_dir::TempDir::new().unwrap();
         let want = named_tensors(&run(&whole, &dir.path().join("whole")));
         let stopped = dir.path().join("stopped");
         let mut interruptions = 0;
@@ -80,7 +80,7 @@ fn a_run_that_is_stopped_at_any_step_resumes_to_the_same_weights() {
 
 #[test]
 fn a_checkpoint_of_another_run_is_refused() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = temp_dir::TempDir::new().unwrap();
     let (model, phases) = schedules().remove(0);
     run(&task(model.clone(), vec![phase(PhaseKind::Joint, 2)]), dir.path().join("c").as_path());
     let error = train(&task(model, phases), &dir.path().join("c"), &(), &AtomicBool::new(false)).err().unwrap();
@@ -98,7 +98,7 @@ fn a_layer_phase_changes_its_layer_only() {
         let ids: usize = t.groups(&net, p).iter().map(|g| g.ids.len()).sum();
         assert_eq!(ids, 6, "layer {layer}");
     }
-    let dir = tempfile::tempdir().unwrap();
+    let dir = temp_dir::TempDir::new().unwrap();
     let after = named_tensors(&run(&t, &dir.path().join("c")));
     assert_eq!(before.len(), after.len());
     assert!(before.iter().zip(&after).any(|(a, b)| a != b));
@@ -110,7 +110,7 @@ fn joint_training_lowers_the_validation_loss() {
         let joint = PhaseConfig { lr: 3e-3, ..phase(PhaseKind::Joint, 100) };
         let t = task(model, vec![joint]);
         let start = t.validate(&burn::module::Module::valid(&t.init()), &t.phases()[0]).unwrap().loss;
-        let dir = tempfile::tempdir().unwrap();
+        let dir = temp_dir::TempDir::new().unwrap();
         let end = t.validate(&run(&t, &dir.path().join("c")), &t.phases()[0]).unwrap().loss;
         assert!(end < 0.98 * start, "from {start} to {end}");
     }

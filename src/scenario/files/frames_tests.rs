@@ -30,7 +30,7 @@ fn batch() -> FrameBatch {
 
 /// The sample frames, with one array replaced by `change`.
 fn arrays(change: impl Fn(NpzWriter) -> (Option<&'static str>, NpzWriter)) -> Result<FrameBatch, IoError> {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = temp_dir::TempDir::new().unwrap();
     let path = dir.path().join("f.npz");
     let b = batch();
     let (replaced, mut out) = change(NpzWriter::new());
@@ -56,7 +56,7 @@ fn arrays(change: impl Fn(NpzWriter) -> (Option<&'static str>, NpzWriter)) -> Re
 
 #[test]
 fn round_trip() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = temp_dir::TempDir::new().unwrap();
     let path = dir.path().join("f.npz");
     let b = batch();
     write_frames(&path, &b).unwrap();
@@ -111,7 +111,7 @@ fn every_bad_array_is_a_clear_error() {
 
 #[test]
 fn decisions_are_written_with_their_shapes() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = temp_dir::TempDir::new().unwrap();
     let path = dir.path().join("d.npz");
     let decisions = Decisions {
         activity: vec![0, 1, 2, 0],
@@ -129,7 +129,7 @@ fn decisions_are_written_with_their_shapes() {
 
 #[test]
 fn frames_of_system_d_lie_the_other_way_round() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = temp_dir::TempDir::new().unwrap();
     let path = dir.path().join("d.npz");
     // Entries tell their place, and both readings of the shapes would fit: M = N.
     let number = |n: usize| (0..n).map(|i| c(i as f64 + 1.0)).collect::<Vec<_>>();

@@ -14,7 +14,7 @@ fn one(n: usize) -> Vec<C64> {
 
 /// Sample frames, with the array `replaced` left to `change`.
 fn arrays(replaced: &str, change: fn(NpzWriter) -> NpzWriter) -> Result<FrameBatch, IoError> {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = temp_dir::TempDir::new().unwrap();
     let path = dir.path().join("f.npz");
     let mut out = NpzWriter::new();
     for (name, shape) in [("y", &[F, H][..]), ("h", &[F, N, H]), ("signatures", &[H, N]), ("constellation", &[4])] {
@@ -37,7 +37,7 @@ fn simulated_frames_survive_the_round_trip() {
     let config = ScenarioConfig { kind: ScenarioKind::Noma, noma: Some(noma), ..Default::default() };
     let scenario = Scenario::new(&config, 1, Split::Test).unwrap();
     let batch = scenario.realize(0, F).observe(&scenario.pilots(0)).unwrap();
-    let dir = tempfile::tempdir().unwrap();
+    let dir = temp_dir::TempDir::new().unwrap();
     let path = dir.path().join("f.npz");
     write_frames(&path, &batch).unwrap();
     let read = read_frames(&path).unwrap();

@@ -193,7 +193,7 @@ fn every_form_improves_on_its_start() {
         let task = PcAdmmTask::new("test", &scenario(3), 7, &admm, &plan, &device).expect("no files");
         let phase = &task.phases()[0];
         let start = task.validate(&task.init().valid(), phase).expect("runs").loss;
-        let folder = tempfile::tempdir().expect("a folder");
+        let folder = temp_dir::TempDir::new().expect("a folder");
         let outcome = train(&task, &folder.path().join("c"), &(), &false.into()).expect("trains");
         assert_eq!(outcome.stop, TrainStop::Finished);
         let trained = task.validate(&outcome.net, phase).expect("runs").loss;
@@ -220,7 +220,7 @@ fn layers_are_trained_one_after_another() {
     assert!(second.contains(&"layers.0.dual") && !second.contains(&"layers.0.step"), "{second:?}");
     assert!(second.contains(&"layers.1.step") && second.iter().any(|p| p.starts_with("head.")), "{second:?}");
     assert_eq!(trained(2).len(), entries.len());
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = temp_dir::TempDir::new().expect("a folder");
     let outcome = train(&task, &folder.path().join("c"), &(), &false.into()).expect("trains");
     assert_eq!((outcome.stop, outcome.steps), (TrainStop::Finished, 60));
 }
@@ -240,7 +240,7 @@ fn a_bundle_decides_as_the_network_did_and_refuses_other_frames() {
         parameters: net.parameters(),
         label: "test".into(),
     };
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = temp_dir::TempDir::new().expect("a folder");
     let dir = folder.path().join("bundle");
     save_pc_admm(&dir, &net, &batch.model.pilots, &info, serde_json::Value::Null).expect("written");
     let loaded = load_pc_admm(&dir, &device).expect("read");

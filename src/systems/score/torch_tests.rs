@@ -79,7 +79,7 @@ fn published_networks_give_the_outputs_of_pytorch() {
 
 #[test]
 fn an_imported_network_survives_its_bundle() {
-    let tmp = tempfile::tempdir().unwrap();
+    let tmp = temp_dir::TempDir::new().unwrap();
     let dir = tmp.path().join("bundle");
     let (_, device) = devices().remove(0);
     let imported = import(&data("ncsnv2deepest.pt"), &options(false), &device).unwrap();
@@ -143,7 +143,7 @@ fn altered(dir: &Path, from: &[u8], to: &[u8]) -> PathBuf {
 
 #[test]
 fn each_network_that_does_not_fit_has_one_clear_error() {
-    let tmp = tempfile::tempdir().unwrap();
+    let tmp = temp_dir::TempDir::new().unwrap();
     let (_, device) = devices().remove(0);
     let fails = |from: &[u8], to: &[u8], levels, words: &[&str]| {
         let options = ImportOptions { levels, ..options(true) };
