@@ -99,9 +99,9 @@ fn learned(c: &mut Bench) {
         ),
     ] {
         for (backend, device) in support::devices() {
-            let pilots = Arc::clone(&batch.model.pilots);
+            let pilots = Arc::clone(batch.model().pilots());
             let net = MampNet::init(&model, &pilots, side, &device);
-            let detector = MampDetector::new(net, pilots, side, device, backend, None);
+            let detector = MampDetector::new(net, pilots, side, device, backend, None).expect("finite pilots");
             group.row(format!("{label}, {backend}"), |b| {
                 b.iter(|| detector.detect(black_box(&batch)).expect("the frames fit"));
             });

@@ -41,14 +41,14 @@ fn frames(config: &ScenarioConfig, count: usize) -> (FrameBatch, Arrays) {
     let arrays = Arrays::default()
         .tensor("y", &tensors.y)
         .tensor("beta", &tensors.beta)
-        .tensor("pilots", &stack_pilots(&batch.model.pilots, &device()));
+        .tensor("pilots", &stack_pilots(batch.model().pilots(), &device()));
     (batch, arrays)
 }
 
 /// Estimated rows `[F, K, M]` as the stacked `[F*M, 2K]` of unit noise and pilots.
 fn stack_rows(batch: &FrameBatch, x: &[grantfree::link::C64]) -> Vec<f32> {
-    let (f, k, m) = (batch.frames, batch.model.columns(), batch.model.antennas);
-    let scale = (batch.model.pilots.energy / batch.model.noise_var).sqrt();
+    let (f, k, m) = (batch.frames(), batch.model().columns(), batch.model().antennas());
+    let scale = (batch.model().pilots().energy() / batch.model().noise_var()).sqrt();
     let mut out = vec![0.0; f * m * 2 * k];
     for (i, v) in x.iter().enumerate() {
         let (frame, column, antenna) = (i / (k * m), i / m % k, i % m);
@@ -88,9 +88,9 @@ pub fn covariance() -> Case {
     let detector = build(&options).expect("options in range");
     let gamma = detector.detect(&batch).expect("the frames fit").gamma.expect("covariance estimates powers");
     // In units of unit noise and unit pilots, as beta is.
-    let scale = batch.model.pilots.energy / batch.model.noise_var;
+    let scale = batch.model().pilots().energy() / batch.model().noise_var();
     let gamma: Vec<f32> = gamma.iter().map(|g| (g * scale) as f32).collect();
-    let outputs = Arrays::default().floats("gamma", &[BATCH, batch.model.columns()], &gamma);
+    let outputs = Arrays::default().floats("gamma", &[BATCH, batch.model().columns()], &gamma);
     let inputs = inputs.scalar("sweeps", 10.0);
     Case { inputs, outputs, run: Box::new(move || drop(detector.detect(&batch).expect("the frames fit"))) }
 }

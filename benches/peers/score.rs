@@ -37,10 +37,10 @@ pub fn langevin() -> Case {
     let loaded = load_score(&folder, &device()).expect("a committed model");
     let options = LangevinConfig { samples: 1, levels: 20, steps: 6, sigma_min: 0.01, ..LangevinConfig::default() };
 
-    let model = &batch.model;
-    let truth = &batch.truth.as_ref().expect("simulated frames know the truth");
+    let model = batch.model();
+    let truth = &batch.truth().expect("simulated frames know the truth");
     let channel: Vec<C64> = (0..frames * n * m)
-        .map(|i| if truth.activity[i / m] > 0 { truth.channel[i] } else { C64::new(0.0, 0.0) })
+        .map(|i| if truth.activity()[i / m] > 0 { truth.channel()[i] } else { C64::new(0.0, 0.0) })
         .collect();
     let probe = probe(frames, n, m);
     let level = Tensor::<4>::from_data(
@@ -50,10 +50,10 @@ pub fn langevin() -> Case {
     let score = loaded.net.score(probe.clone(), level.clone());
     let weights = tensors::read(&folder.join("weights.safetensors")).expect("a committed model");
     let inputs = Arrays::default()
-        .complex("y", &[frames, model.pilot_length(), m], &batch.y)
-        .complex("pilots", &[model.pilot_length(), n], &model.pilots.data)
+        .complex("y", &[frames, model.pilot_length(), m], batch.y())
+        .complex("pilots", &[model.pilot_length(), n], model.pilots().data())
         .complex("channel", &[frames, n, m], &channel)
-        .scalar("noise_var", model.noise_var)
+        .scalar("noise_var", model.noise_var())
         .scalar("beta", batch.beta_of(0)[0])
         .numbers("sigmas", &options.sigmas())
         .scalar("steps", options.steps as f64)

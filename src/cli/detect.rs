@@ -118,10 +118,10 @@ fn summary(name: &str, frames: &FrameBatch, decisions: &Decisions, seconds: f64,
     let active = decisions.activity.iter().filter(|a| **a > 0).count();
     let mut line = format!(
         "{name}: {} frames x {} devices, {active} decided active, {:.3} s, {:.1} frames/s",
-        frames.frames,
-        frames.model.devices(),
+        frames.frames(),
+        frames.model().devices(),
         seconds,
-        frames.frames as f64 / seconds.max(1e-9)
+        frames.frames() as f64 / seconds.max(1e-9)
     );
     let mut ser = MetricSums::default();
     for counts in count_frames(frames, decisions) {

@@ -75,8 +75,8 @@ fn drawn_pilots(bundle: &Bundle) -> Result<Option<NamedTensor>, CliError> {
     let scenario: ScenarioConfig = serde_json::from_value(scenario.clone()).map_err(|e| wrong(e.to_string()))?;
     scenario.validate().map_err(|e| wrong(e.to_string()))?;
     let pilots = Scenario::new(&scenario, seed, Split::Test)?.pilots(0);
-    let parts = pilots.data.iter().map(|v| v.re as f32).chain(pilots.data.iter().map(|v| v.im as f32));
-    Ok(Some(("pilots".into(), vec![2, pilots.length, pilots.columns], parts.collect())))
+    let parts = pilots.data().iter().map(|v| v.re as f32).chain(pilots.data().iter().map(|v| v.im as f32));
+    Ok(Some(("pilots".into(), vec![2, pilots.length(), pilots.columns()], parts.collect())))
 }
 
 /// Splits `pilots [2, L, NQ]` into complex values; other tensors are real.

@@ -63,7 +63,7 @@ fn pilots_that_were_not_learned_are_those_of_the_scenario() {
     assert_eq!((all[0].0.as_str(), &all[0].1), ("pilots", &vec![2, 4, 6]));
     let (_, values) = as_complex(&all[0]).unwrap();
     let drawn = Scenario::new(&scenario, 5, Split::Test).unwrap().pilots(0);
-    assert!(values.iter().zip(&drawn.data).all(|(a, b)| (a - b).norm() < 1e-6));
+    assert!(values.iter().zip(drawn.data()).all(|(a, b)| (a - b).norm() < 1e-6));
 }
 
 #[test]

@@ -60,14 +60,14 @@ fn line(d: &ReplayedDetector) -> String {
 /// One row per device that is active or was decided active: what was sent and decided, its gain over the noise, and
 /// the score of each of its sequences.
 fn trace(d: &ReplayedDetector) -> Vec<String> {
-    let Some(truth) = &d.batch.truth else { return Vec::new() };
-    let (q, gains) = (d.batch.model.sequences(), d.batch.beta_of(0));
+    let Some(truth) = d.batch.truth() else { return Vec::new() };
+    let (q, gains) = (d.batch.model().sequences(), d.batch.beta_of(0));
     let mut rows = vec![format!("{:>8} {:>5} {:>8} {:>10}  scores", "device", "sent", "decided", "snr_db")];
-    for (device, (&sent, &decided)) in truth.activity.iter().zip(&d.decisions.activity).enumerate() {
+    for (device, (&sent, &decided)) in truth.activity().iter().zip(&d.decisions.activity).enumerate() {
         if sent == 0 && decided == 0 {
             continue;
         }
-        let snr_db = 10.0 * (gains[device] / d.batch.model.noise_var).log10();
+        let snr_db = 10.0 * (gains[device] / d.batch.model().noise_var()).log10();
         let scores: Vec<String> =
             d.decisions.score[device * q..(device + 1) * q].iter().map(|s| format!("{s:.3}")).collect();
         rows.push(format!(

@@ -11,7 +11,7 @@ use crate::link::{C64, Pilots};
 use crate::scenario::signatures::{
     IntegerSet, correlation_matrix, integer_signatures, signature_set, weighted_correlation, weighted_welch_bound,
 };
-use crate::scenario::{NomaConfig, SignatureKind};
+use crate::scenario::{NomaConfig, ScenarioError, SignatureKind};
 
 /// What is printed and exported.
 struct Report {
@@ -57,7 +57,7 @@ impl Report {
     fn new(kind: SignatureKind, config: &NomaConfig) -> Result<Self, CliError> {
         let integers = integer_signatures(kind, config)?;
         let set = match &integers {
-            Some(table) => table.normalised(),
+            Some(table) => table.normalised().map_err(ScenarioError::from)?,
             None => signature_set(kind, config)?,
         };
         let activity_prob = config.activation_prob();
@@ -96,7 +96,7 @@ impl Report {
     }
 
     fn text(&self) -> String {
-        let (n, h) = (self.set.columns, self.set.length);
+        let (n, h) = (self.set.columns(), self.set.length());
         let what = match &self.integers {
             Some(t) => format!("integers -{0}..={0}, columns scaled to norm one", t.levels),
             None => "columns of norm one".into(),
@@ -119,9 +119,9 @@ impl Report {
     }
 
     fn npz(&self) -> NpzWriter {
-        let (n, h) = (self.set.columns, self.set.length);
+        let (n, h) = (self.set.columns(), self.set.length());
         let out = NpzWriter::new()
-            .complex("signatures", &[h, n], &self.set.data)
+            .complex("signatures", &[h, n], self.set.data())
             .complex("correlation", &[n, n], &self.correlation)
             .real("activity_prob", &[n], &self.activity_prob)
             .scalar("weighted_correlation", self.weighted)
@@ -137,10 +137,10 @@ impl Report {
 
     /// Rows `chip,user,re,im`, and the integers where there are any.
     fn csv(&self) -> String {
-        let n = self.set.columns;
+        let n = self.set.columns();
         let more = if self.integers.is_some() { ",integer_re,integer_im" } else { "" };
         let mut text = format!("chip,user,re,im{more}\n");
-        for (i, v) in self.set.data.iter().enumerate() {
+        for (i, v) in self.set.data().iter().enumerate() {
             let _ = write!(text, "{},{},{},{}", i / n, i % n, v.re, v.im);
             if let Some((re, im)) = self.integers.as_ref().map(|t| t.data[i]) {
                 let _ = write!(text, ",{re},{im}");
@@ -152,7 +152,7 @@ impl Report {
 
     /// Tables `[N][H][2]`, one row per user, so that a transmitter needs one row.
     fn c_header(&self) -> String {
-        let (n, h) = (self.set.columns, self.set.length);
+        let (n, h) = (self.set.columns(), self.set.length());
         let mut text = format!(
             "/* Signatures {}, {n} users, {h} chips, written by grantfree {}.\n   Tables are [user][chip][2] = (re, im).\n   \
              Weighted correlation {:.4e}, lower bound {:.4e}. */\n#ifndef GRANTFREE_SIGNATURES_H\n\

@@ -44,23 +44,23 @@ pub fn execute(args: &SimulateArgs) -> Result<(), CliError> {
     let batch = scenario.realize(args.first, args.frames as usize).observe(&scenario.pilots(block))?;
     let layout = if c.kind == ScenarioKind::Coherent { Layout::Coherent } else { Layout::Access };
     write_frames_as(&args.output, &batch, layout)?;
-    let model = &batch.model;
-    let what = match &batch.spreading {
+    let model = batch.model();
+    let what = match batch.spreading() {
         Some(s) => {
-            format!("{} users, {} chips, {} symbols", model.devices(), model.pilot_length(), s.constellation.len())
+            format!("{} users, {} chips, {} symbols", model.devices(), model.pilot_length(), s.constellation().len())
         }
         None => format!(
             "{} devices, {} sequences each, {} antennas, pilot length {}",
             model.devices(),
             model.sequences(),
-            model.antennas,
+            model.antennas(),
             model.pilot_length()
         ),
     };
     say(&format!(
         "{}: {} frames of {what}, seed {} -> {}",
         point.id,
-        batch.frames,
+        batch.frames(),
         experiment.seed,
         args.output.display()
     ))

@@ -73,10 +73,10 @@ fn pooled_covariance(train: &Scenario) -> Spatial {
     let mut count = 0_u64;
     for first in (0..COVARIANCE_FRAMES).step_by(CHUNK) {
         let drawn = train.realize(first as u64, CHUNK.min(COVARIANCE_FRAMES - first));
-        let n = drawn.devices;
-        for (i, h) in drawn.channel.chunks_exact(m).enumerate() {
-            let beta = drawn.beta.frame(i / n, n)[i % n];
-            if drawn.activity[i] == 0 || beta <= 0.0 {
+        let n = drawn.devices();
+        for (i, h) in drawn.channel().chunks_exact(m).enumerate() {
+            let beta = drawn.beta().frame(i / n)[i % n];
+            if drawn.activity()[i] == 0 || beta <= 0.0 {
                 continue;
             }
             for (a, row) in h.iter().zip(sum.chunks_exact_mut(m)) {

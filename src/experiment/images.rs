@@ -27,7 +27,7 @@ pub(super) fn stages(
         let batch = draws.observe(&model.pilots)?;
         let frames = FrameTensors::from_frames(&batch, device);
         let out = model.net.forward(&frames, stack_pilots(&model.pilots, device), model.net.full_depth(), None);
-        let truth = DrawTensors::new(&draws, q, scenario.pilots(0).energy, device).labels;
+        let truth = DrawTensors::new(&draws, q, scenario.pilots(0).energy(), device).labels;
         let (m, k) = (point.scenario.antennas, point.scenario.devices * q);
         let gains: Vec<f32> = batch.beta_of(0).iter().flat_map(|b| std::iter::repeat_n(b.sqrt() as f32, q)).collect();
         let label = config.label.clone().unwrap_or_else(|| id.clone());

@@ -219,11 +219,11 @@ impl Job<'_> {
         let info = BundleInfo {
             model,
             side: task.side(),
-            pilot_energy: task.pilots().energy,
+            pilot_energy: task.pilots().energy(),
             parameters: net.parameters().entries.iter().map(|e| e.3).sum(),
             label: self.label.to_owned(),
         };
-        let pilots = net.learned_pilots(task.pilots().energy).unwrap_or_else(|| task.pilots().as_ref().clone());
+        let pilots = net.learned_pilots(task.pilots().energy())?.unwrap_or_else(|| task.pilots().as_ref().clone());
         save_bundle(self.folder, &net, &pilots, &info, metrics)?;
         Ok(true)
     }
@@ -236,8 +236,11 @@ impl Job<'_> {
         let (scenario, device) = (&self.point.scenario, &chosen.device);
         let task = AutoEncoderTask::new(&self.shown(), scenario, self.seed, &decoder, &schedule, device)?;
         let Some((net, metrics)) = self.run(&task)? else { return Ok(false) };
-        let energy = task.pilots().energy;
-        let pilots = net.pilots.as_ref().map_or_else(|| task.pilots().as_ref().clone(), |p| p.to_host(1, energy));
+        let energy = task.pilots().energy();
+        let pilots = match &net.pilots {
+            Some(p) => p.to_host(1, energy)?,
+            None => task.pilots().as_ref().clone(),
+        };
         let shared = Arc::new(pilots.clone());
         let detector =
             AutoEncoderDetector::new(net.clone(), shared.clone(), task.sizes(), device.clone(), chosen.name, 0.0);
@@ -270,7 +273,7 @@ impl Job<'_> {
         let info = PcAdmmInfo {
             admm,
             sizes: task.sizes(),
-            pilot_energy: pilots.energy,
+            pilot_energy: pilots.energy(),
             threshold: best_threshold(&detector, &train, Some(&pilots))?,
             parameters: net.parameters(),
             label: self.label.to_owned(),
@@ -332,7 +335,10 @@ impl Job<'_> {
         let task = ReceiverTask::new(&self.shown(), &noma, given, self.seed, &receiver, &schedule, device)?;
         let Some((net, metrics)) = self.run(&task)? else { return Ok(false) };
         let info = self.receiver_info(receiver, task.sizes(), net.parameters());
-        let signatures = net.encoder.as_ref().map_or_else(|| task.signatures().as_ref().clone(), |e| e.to_host());
+        let signatures = match &net.encoder {
+            Some(encoder) => encoder.to_host()?,
+            None => task.signatures().as_ref().clone(),
+        };
         save_receiver(self.folder, &net, &signatures, &info, metrics)?;
         Ok(true)
     }
@@ -420,7 +426,7 @@ fn load(folder: &Path, device: &Chosen, config: Option<&DetectorConfig>) -> Resu
         return Ok(Loaded { detector: Box::new(detector), metrics: s.metrics, checksum: s.checksum });
     }
     let m = load_bundle(folder, &device.device)?;
-    let detector = MampDetector::new(m.net, m.pilots, m.info.side, device.device.clone(), device.name, threshold);
+    let detector = MampDetector::new(m.net, m.pilots, m.info.side, device.device.clone(), device.name, threshold)?;
     Ok(Loaded { detector: Box::new(detector), metrics: m.metrics, checksum: m.checksum })
 }
 

@@ -2,16 +2,24 @@
 //! that everything is drawn from, and the error of an option out of range.
 //!
 //! No files and no physics: how frames come about is told by [`scenario`](crate::scenario).
+//!
+//! Lengths and ranges of [`Pilots`], [`AccessModel`] and [`FrameBatch`] are checked when they are made, so detectors may
+//! rely on them.
 
+mod array;
 mod detector;
 mod error;
 mod frames;
+mod model;
 mod pilots;
 mod streams;
 
+pub use array::ArrayError;
+pub(crate) use array::{check_each, check_finite, check_length, check_positive, index_of};
 pub use detector::{Decisions, DetectError, Detector};
 pub(crate) use error::check;
 pub use error::{ConfigError, spelled};
-pub use frames::{AccessModel, Beta, C64, FrameBatch, Spreading, Truth};
+pub use frames::{C64, FrameBatch, Spreading, Truth};
+pub use model::{AccessModel, Beta};
 pub use pilots::Pilots;
 pub use streams::{Purpose, Split, StreamFamily, StreamKey};

@@ -32,7 +32,7 @@ pub fn welch_bound(length: usize, columns: usize) -> f64 {
 /// # Panics
 /// When `block` is 0 or does not divide the number of columns.
 pub fn pilot_coherence(pilots: &Pilots, block: usize) -> PilotCoherence {
-    let n = pilots.columns;
+    let n = pilots.columns();
     assert!(block > 0 && n.is_multiple_of(block), "blocks of {block} columns do not divide {n} columns");
     let columns: Vec<Vec<Complex64>> = (0..n)
         .map(|i| {
@@ -107,7 +107,7 @@ mod tests {
 
     fn pilots(length: usize, data: &[Complex64]) -> Pilots {
         let columns = data.len() / length;
-        Pilots { length, columns, sequences: 1, energy: 1.0, data: data.to_vec() }
+        Pilots::new(length, columns, 1, 1.0, data.to_vec()).unwrap()
     }
 
     #[test]

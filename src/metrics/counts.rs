@@ -71,12 +71,12 @@ impl FrameCounts {
 /// # Panics
 /// When the arrays of `decisions` are shorter than the shapes documented in [`Decisions`].
 pub fn count_frames(batch: &FrameBatch, decisions: &Decisions) -> Vec<FrameCounts> {
-    let Some(truth) = &batch.truth else { return Vec::new() };
-    let (n, q, m) = (batch.model.devices(), batch.model.sequences(), batch.model.antennas);
-    let unit_gains = matches!(&batch.beta, Beta::Shared(b) if b.iter().all(|&b| b == 1.0));
-    (0..batch.frames)
+    let Some(truth) = batch.truth() else { return Vec::new() };
+    let (n, q, m) = (batch.model().devices(), batch.model().sequences(), batch.model().antennas());
+    let unit_gains = batch.beta().as_shared().is_some_and(|b| b.iter().all(|&b| b == 1.0));
+    (0..batch.frames())
         .map(|f| {
-            let sent = &truth.activity[f * n..(f + 1) * n];
+            let sent = &truth.activity()[f * n..(f + 1) * n];
             let decided = &decisions.activity[f * n..(f + 1) * n];
             let mut c = FrameCounts { devices: n as u32, ..FrameCounts::default() };
             for (&s, &d) in sent.iter().zip(decided) {
@@ -88,14 +88,14 @@ pub fn count_frames(batch: &FrameBatch, decisions: &Decisions) -> Vec<FrameCount
                     (false, false) => {}
                 }
             }
-            if let Some(spreading) = &batch.spreading {
-                c.user_bits = Some(user_bits(sent, decided, spreading.constellation.len()));
+            if let Some(spreading) = batch.spreading() {
+                c.user_bits = Some(user_bits(sent, decided, spreading.constellation().len()));
                 return c;
             }
             c.energies = decisions.x.as_ref().map(|x| {
                 let (mut error, mut energy) = (0.0, 0.0);
                 for (d, &s) in sent.iter().enumerate() {
-                    let h = &truth.channel[(f * n + d) * m..(f * n + d + 1) * m];
+                    let h = &truth.channel()[(f * n + d) * m..(f * n + d + 1) * m];
                     for row in 0..q {
                         let at = ((f * n + d) * q + row) * m;
                         let estimate = &x[at..at + m];
@@ -139,19 +139,12 @@ mod tests {
 
     /// Two frames, N = 4, Q = 2, M = 1.
     fn batch() -> FrameBatch {
-        let pilots = Pilots { length: 1, columns: 8, sequences: 2, energy: 1.0, data: vec![C64::new(1.0, 0.0); 8] };
+        let pilots = Pilots::new(1, 8, 2, 1.0, vec![C64::new(1.0, 0.0); 8]).unwrap();
         let one = |v: f64| C64::new(v, 0.0);
-        FrameBatch {
-            model: AccessModel { pilots: Arc::new(pilots), antennas: 1, noise_var: 1.0, activity_prob: vec![0.5; 4] },
-            frames: 2,
-            y: vec![one(0.0); 2],
-            beta: Beta::Shared(vec![1.0; 4]),
-            truth: Some(Truth {
-                activity: vec![1, 2, 2, 0, 0, 0, 0, 0],
-                channel: [3.0, 2.0, 1.0, 9.0, 9.0, 9.0, 9.0, 9.0].map(one).to_vec(),
-            }),
-            spreading: None,
-        }
+        let model = AccessModel::new(Arc::new(pilots), 1, 1.0, vec![0.5; 4]).unwrap();
+        let channel = [3.0, 2.0, 1.0, 9.0, 9.0, 9.0, 9.0, 9.0].map(one).to_vec();
+        let truth = Truth::new(vec![1, 2, 2, 0, 0, 0, 0, 0], channel);
+        FrameBatch::new(model, vec![one(0.0); 2], Beta::ones(4)).unwrap().with_truth(truth).unwrap()
     }
 
     #[test]
@@ -192,8 +185,6 @@ mod tests {
 
     #[test]
     fn frames_without_truth_count_nothing() {
-        let mut b = batch();
-        b.truth = None;
-        assert!(count_frames(&b, &Decisions::default()).is_empty());
+        assert!(count_frames(&batch().without_truth(), &Decisions::default()).is_empty());
     }
 }

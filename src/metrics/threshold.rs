@@ -17,9 +17,9 @@ impl ThresholdSearch {
     /// # Panics
     /// When `decisions.score` is shorter than `[F, N*Q]`.
     pub fn add(&mut self, batch: &FrameBatch, decisions: &Decisions) {
-        let Some(truth) = &batch.truth else { return };
-        let q = batch.model.sequences();
-        for (&sent, scores) in truth.activity.iter().zip(decisions.score.chunks_exact(q)) {
+        let Some(truth) = batch.truth() else { return };
+        let q = batch.model().sequences();
+        for (&sent, scores) in truth.activity().iter().zip(decisions.score.chunks_exact(q)) {
             let (best, score) =
                 scores.iter().enumerate().fold((0, f64::NEG_INFINITY), |a, (i, &s)| if s > a.1 { (i, s) } else { a });
             // NaN never exceeds a threshold: such a device is idle whatever is chosen.

@@ -1,8 +1,15 @@
-//! Errors of the scenario room.
+//! Errors of scenarios.
 
 /// What can go wrong while frames are made.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ScenarioError {
+    /// An option out of range.
+    #[error(transparent)]
+    Config(#[from] crate::link::ConfigError),
+    /// An array that does not fit the link.
+    #[error(transparent)]
+    Frames(#[from] crate::link::ArrayError),
     /// A pilot matrix that does not fit the scenario.
     #[error("{0}")]
     Pilots(String),

@@ -29,7 +29,7 @@ fn two_halves_have_their_own_probabilities() {
     let ratio = ScenarioConfig { activity_ratio: Some(3.0), ..config() };
     let r = draws(&ratio, FRAMES);
     let rate = |half: std::ops::Range<usize>| {
-        let active = r.activity.chunks_exact(12).flat_map(|f| &f[half.clone()]).filter(|a| **a > 0).count();
+        let active = r.activity().chunks_exact(12).flat_map(|f| &f[half.clone()]).filter(|a| **a > 0).count();
         active as f64 / (FRAMES * half.len()) as f64
     };
     // Mean 0.2 and ratio 3: 0.3 and 0.1; five standard deviations are 0.011 and 0.007.
@@ -38,7 +38,7 @@ fn two_halves_have_their_own_probabilities() {
     let probs = ratio.activity_probs();
     assert!((probs[0] - 0.3).abs() < 1e-12 && (probs[11] - 0.1).abs() < 1e-12);
     let batch = r.observe(&Scenario::new(&ratio, 5, Split::Test).unwrap().pilots(0)).unwrap();
-    assert_eq!(batch.model.activity_prob, probs);
+    assert_eq!(batch.model().activity_prob(), probs);
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn one_group_at_a_time() {
     let one = ScenarioConfig { activity_law: Some(ActivityLaw::SingleGroup), groups: Some(4), ..config() };
     assert_eq!(one.effective_activity_prob(), 0.25);
     let mut seen = [0_usize; 4];
-    for frame in draws(&one, FRAMES).activity.chunks_exact(12) {
+    for frame in draws(&one, FRAMES).activity().chunks_exact(12) {
         let active: Vec<usize> = (0..12).filter(|&n| frame[n] > 0).collect();
         assert_eq!(active.len(), 3);
         assert!(active[0].is_multiple_of(3) && active[2] == active[0] + 2, "{active:?}");
@@ -60,7 +60,7 @@ fn one_group_at_a_time() {
 fn groups_on_their_own() {
     let groups = ScenarioConfig { activity_law: Some(ActivityLaw::IidGroups), groups: Some(4), ..config() };
     let (mut active, mut both) = (0, 0);
-    for frame in draws(&groups, FRAMES).activity.chunks_exact(12) {
+    for frame in draws(&groups, FRAMES).activity().chunks_exact(12) {
         for group in frame.chunks_exact(3) {
             assert!(group.iter().all(|a| (*a > 0) == (group[0] > 0)));
             active += usize::from(group[0] > 0);
@@ -76,7 +76,7 @@ fn unit_gains_have_unit_power_and_pilots_of_energy_l() {
     for kind in [PilotKind::UnitNorm, PilotKind::Gaussian, PilotKind::TightFrame, PilotKind::Qpsk] {
         let c = ScenarioConfig { pilots: kind, ..config() };
         let pilots = Scenario::new(&c, 5, Split::Test).unwrap().pilots(0);
-        assert_eq!(pilots.energy, 6.0);
+        assert_eq!(pilots.energy(), 6.0);
         let energies: Vec<f64> = (0..12).map(|n| pilots.column(n).iter().map(|v| v.norm_sqr()).sum()).collect();
         if kind == PilotKind::Gaussian {
             assert!(energies.iter().any(|e| (e - 6.0).abs() > 0.5), "{energies:?}");
@@ -86,13 +86,13 @@ fn unit_gains_have_unit_power_and_pilots_of_energy_l() {
     }
     let r = draws(&config(), FRAMES);
     let mean = |v: &[C64]| v.iter().map(|v| v.norm_sqr()).sum::<f64>() / v.len() as f64;
-    assert!(r.beta.frame(0, 12).iter().all(|b| *b == 1.0));
-    let of_active = r.channel.chunks_exact(2).zip(&r.activity).filter(|(_, a)| **a > 0).flat_map(|(h, _)| h);
+    assert!(r.beta().frame(0).iter().all(|b| *b == 1.0));
+    let of_active = r.channel().chunks_exact(2).zip(r.activity()).filter(|(_, a)| **a > 0).flat_map(|(h, _)| h);
     let channels: Vec<C64> = of_active.copied().collect();
     assert!((mean(&channels) - 1.0).abs() < 0.04, "{}", mean(&channels));
-    assert!((mean(&r.noise) / 0.25 - 1.0).abs() < 0.02, "{}", mean(&r.noise));
+    assert!((mean(r.noise()) / 0.25 - 1.0).abs() < 0.02, "{}", mean(r.noise()));
     let batch = r.observe(&Scenario::new(&config(), 5, Split::Test).unwrap().pilots(0)).unwrap();
-    assert_eq!(batch.model.noise_var, 0.25);
+    assert_eq!(batch.model().noise_var(), 0.25);
 }
 
 #[test]
@@ -138,21 +138,22 @@ fn the_coherent_link_has_unit_power_and_the_stated_snr() {
     config.validate().unwrap();
     let scenario = Scenario::new(&config, 1, Split::Test).unwrap();
     let pilots = scenario.pilots(0);
-    assert!(pilots.data.iter().all(|v| (v.norm() - 1.0).abs() < 1e-12) && pilots.energy == 20.0);
+    assert!(pilots.data().iter().all(|v| (v.norm() - 1.0).abs() < 1e-12) && pilots.energy() == 20.0);
     let drawn = scenario.realize(0, 4000);
-    assert!((drawn.noise_var - 3.2).abs() < 1e-12);
+    assert!((drawn.noise_var() - 3.2).abs() < 1e-12);
     let mean = |v: &[C64]| v.iter().map(|v| v.norm_sqr()).sum::<f64>() / v.len() as f64;
-    assert!((mean(&drawn.noise) / 3.2 - 1.0).abs() < 0.01);
-    let Beta::PerFrame(beta) = &drawn.beta else { panic!("positions are drawn per frame") };
+    assert!((mean(drawn.noise()) / 3.2 - 1.0).abs() < 0.01);
+    assert!(drawn.beta().as_shared().is_none(), "positions are drawn per frame");
+    let beta = drawn.beta().values();
     assert!((beta.iter().sum::<f64>() / beta.len() as f64 - 1.0).abs() < 0.02);
-    assert!((mean(&drawn.channel) - 0.25).abs() < 0.01);
+    assert!((mean(drawn.channel()) - 0.25).abs() < 0.01);
     // The offset of the path loss cancels.
     let other = ScenarioConfig { path_loss_offset_db: 0.0, ..config.clone() };
     let (a, b) = (super::noncoherent::mean_power(3.76, 0.3, 1.0), super::noncoherent::mean_power(3.760001, 0.3, 1.0));
     assert!((a - b).abs() < 1e-4 * a && other.receiver_noise_var() == config.receiver_noise_var());
     // Equal powers without path loss.
     let flat = Scenario::new(&ScenarioConfig { path_loss: None, ..config }, 1, Split::Test).unwrap().realize(0, 2);
-    assert_eq!(flat.beta, Beta::Shared(vec![1.0; 32]));
+    assert_eq!(flat.beta(), &Beta::ones(32));
 }
 
 #[test]
@@ -184,11 +185,12 @@ fn a_channel_file_with_an_snr_has_unit_power() {
         ..config()
     };
     let r = draws(&c, 50);
-    assert_eq!((r.beta.clone(), r.noise_var), (Beta::Shared(vec![1.0; 6]), 6.0));
-    let heard = r.channel.iter().filter(|h| h.norm() > 0.0);
+    assert_eq!((r.beta(), r.noise_var()), (&Beta::ones(6), 6.0));
+    let heard = r.channel().iter().filter(|h| h.norm() > 0.0);
     assert!(heard.clone().count() > 20 && heard.clone().all(|h| (h.norm() - 1.0).abs() < 1e-6));
     let r = draws(&ScenarioConfig { path_loss: Some(true), ..c }, 50);
-    let Beta::PerFrame(beta) = &r.beta else { panic!("drops differ") };
+    assert!(r.beta().as_shared().is_none(), "drops differ");
+    let beta = r.beta().values();
     assert!((beta.iter().sum::<f64>() / beta.len() as f64 - 1.0).abs() < 1e-9);
-    assert_eq!(Scenario::new(&config(), 5, Split::Test).unwrap().pilots(0).energy, 6.0);
+    assert_eq!(Scenario::new(&config(), 5, Split::Test).unwrap().pilots(0).energy(), 6.0);
 }

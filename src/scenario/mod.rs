@@ -27,4 +27,4 @@ pub use noma_config::{Activation, ActivationLaw, Constellation, Fading, NomaConf
 pub use noncoherent::{BlockPilots, Scenario};
 pub use pilots::draw_pilots;
 pub use pilots_file::read_pilots;
-pub use realizations::Realizations;
+pub use realizations::{Draws, Realizations};

@@ -12,7 +12,7 @@ use rand_distr::{Distribution, StandardNormal};
 
 use crate::link::StreamFamily;
 use crate::link::{Beta, C64};
-use crate::scenario::Realizations;
+use crate::scenario::{Draws, Realizations};
 use crate::scenario::{Constellation, Fading, NomaConfig};
 
 /// The random streams of one split.
@@ -62,19 +62,19 @@ pub(super) fn realize(c: &NomaConfig, streams: &NomaStreams<'_>, first: u64, cou
         let mut rng = streams.noise.rng(frame);
         noise.extend((0..h).map(|_| complex(half * noise_var.sqrt(), &mut rng)));
     }
-    Realizations {
-        frames: count,
+    let draws = Draws {
         devices: n,
         antennas: 1,
         pilot_length: h,
         activity,
         channel,
-        beta: Beta::Shared(vec![1.0; n]),
+        beta: Beta::ones(n),
         noise,
         noise_var,
         activity_prob: prob,
         constellation: Some(alphabet),
-    }
+    };
+    Realizations::drawn(count, draws)
 }
 
 #[cfg(test)]
@@ -93,36 +93,36 @@ mod tests {
     fn frames_follow_the_signal_model() {
         let s = scenario(NomaConfig { snr_db: 100.0, ..NomaConfig::default() });
         let batch = s.realize(5, 7).observe(&s.pilots(0)).unwrap();
-        let spreading = batch.spreading.as_ref().unwrap();
-        assert_eq!((batch.y.len(), spreading.coefficients.len(), batch.alternatives()), (28, 7 * 24, 4));
-        let truth = batch.truth.as_ref().unwrap();
+        let spreading = batch.spreading().unwrap();
+        assert_eq!((batch.y().len(), spreading.coefficients().len(), batch.alternatives()), (28, 7 * 24, 4));
+        let truth = batch.truth().unwrap();
         for f in 0..7 {
             for chip in 0..4 {
                 let sum: C64 = (0..6)
-                    .filter(|n| truth.activity[f * 6 + n] > 0)
+                    .filter(|n| truth.activity()[f * 6 + n] > 0)
                     .map(|n| {
-                        spreading.coefficients[(f * 6 + n) * 4 + chip]
-                            * batch.model.pilots.at(chip, n)
-                            * spreading.constellation[truth.activity[f * 6 + n] as usize - 1]
+                        spreading.coefficients()[(f * 6 + n) * 4 + chip]
+                            * batch.model().pilots().at(chip, n)
+                            * spreading.constellation()[truth.activity()[f * 6 + n] as usize - 1]
                     })
                     .sum();
-                assert!((sum - batch.y[f * 4 + chip]).norm() < 1e-3);
+                assert!((sum - batch.y()[f * 4 + chip]).norm() < 1e-3);
             }
         }
         // A frame depends on its number only.
         let later = s.realize(8, 1).observe(&s.pilots(0)).unwrap();
-        assert_eq!(later.y[..], batch.y[3 * 4..4 * 4]);
+        assert_eq!(later.y()[..], batch.y()[3 * 4..4 * 4]);
     }
 
     #[test]
     fn moments_are_those_of_the_configuration() {
         let s = scenario(NomaConfig { fading: Fading::Flat, snr_db: 0.0, ..NomaConfig::default() });
         let r = s.realize(0, 20_000);
-        let share = |n: usize| r.activity.iter().skip(n).step_by(6).filter(|a| **a > 0).count() as f64 / 20_000.0;
+        let share = |n: usize| r.activity().iter().skip(n).step_by(6).filter(|a| **a > 0).count() as f64 / 20_000.0;
         assert!((share(0) - 0.8).abs() < 0.015 && (share(5) - 0.4).abs() < 0.015);
         let power = |v: &[C64]| v.iter().map(|z| z.norm_sqr()).sum::<f64>() / v.len() as f64;
-        assert!((power(&r.channel) - 1.0).abs() < 0.02);
-        assert!((power(&r.noise) - 1.0).abs() < 0.02);
-        assert_eq!(r.channel[0], r.channel[3]);
+        assert!((power(r.channel()) - 1.0).abs() < 0.02);
+        assert!((power(r.noise()) - 1.0).abs() < 0.02);
+        assert_eq!(r.channel()[0], r.channel()[3]);
     }
 }

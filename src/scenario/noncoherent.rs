@@ -20,9 +20,9 @@ use super::channel_file::ChannelFile;
 use super::noma::NomaStreams;
 use super::signatures::{signature_set, tight_frame};
 use crate::link::StreamFamily;
-use crate::link::{Beta, C64, Pilots, Purpose, Split, StreamKey};
+use crate::link::{ArrayError, Beta, C64, ConfigError, Pilots, Purpose, Split, StreamKey};
 use crate::scenario::{ActivityLaw, EnergyConvention, PilotKind, PilotRedraw, Positions, ScenarioConfig, ScenarioKind};
-use crate::scenario::{Realizations, ScenarioError, draw_pilots};
+use crate::scenario::{Draws, Realizations, ScenarioError, draw_pilots};
 
 /// Draws realizations of one configured scenario from one split of the random streams.
 #[derive(Debug, Clone)]
@@ -47,8 +47,10 @@ impl Scenario {
     /// Prepares the streams of `split`; reads the channel file when the configuration names one.
     ///
     /// # Errors
-    /// [`ScenarioError`] when the channel file cannot be used.
+    /// [`ScenarioError::Config`] when an option is out of range, others when the channel file cannot be used.
     pub fn new(config: &ScenarioConfig, seed: u64, split: Split) -> Result<Self, ScenarioError> {
+        config.validate()?;
+        check_gains(config)?;
         let file = match config.kind {
             ScenarioKind::NonCoherent | ScenarioKind::UnitGain | ScenarioKind::Coherent | ScenarioKind::Noma => None,
             ScenarioKind::ChannelFile => Some(Arc::new(ChannelFile::load(config)?)),
@@ -66,14 +68,14 @@ impl Scenario {
                     config.pilot_length,
                     config.devices * config.sequences(),
                     config.sequences(),
-                );
+                )?;
                 let unit = match config.pilots {
                     PilotKind::TightFrame => {
-                        Pilots { sequences: drawn.sequences, ..tight_frame(drawn.length, drawn.columns, &drawn.data)? }
+                        drawn.with_data(1.0, tight_frame(drawn.length(), drawn.columns(), drawn.data())?.data().to_vec())?
                     }
                     _ => drawn,
                 };
-                scaled(unit, config)
+                scaled(unit, config)?
             }
         });
         let fixed_gains = match (config.positions, config.kind) {
@@ -109,16 +111,16 @@ impl Scenario {
             // Signatures are constructed, not drawn.
             _ if self.config.kind == ScenarioKind::Noma => Arc::clone(&self.pilots),
             PilotRedraw::Never => Arc::clone(&self.pilots),
-            PilotRedraw::Block => Arc::new(scaled(
-                draw_pilots(
+            PilotRedraw::Block => {
+                let drawn = draw_pilots(
                     &mut self.key.rng(Purpose::Pilots, block + 1),
                     self.config.pilots,
                     self.config.pilot_length,
                     self.config.devices * self.config.sequences(),
                     self.config.sequences(),
-                ),
-                &self.config,
-            )),
+                );
+                Arc::new(drawn.and_then(|unit| scaled(unit, &self.config)).expect("sizes were validated"))
+            }
         }
     }
 
@@ -214,19 +216,20 @@ impl Scenario {
                 C64::new(noise_scale * a, noise_scale * b)
             }));
         }
-        Realizations {
-            frames: count,
+        let beta = if self.fixed_gains.is_some() { Beta::shared(beta) } else { Beta::per_frame(n, beta) };
+        let draws = Draws {
             devices: n,
             antennas: m,
             pilot_length: l,
             activity,
             channel,
-            beta: if self.fixed_gains.is_some() { Beta::Shared(beta) } else { Beta::PerFrame(beta) },
+            beta: beta.expect("a scenario that was made has finite gains"),
             noise,
             noise_var,
             activity_prob: self.activity_probs.clone(),
             constellation: None,
-        }
+        };
+        Realizations::drawn(count, draws)
     }
 
     fn streams(&self) -> NomaStreams<'_> {
@@ -235,13 +238,13 @@ impl Scenario {
 }
 
 /// Pilots in the units of the link: columns of (expected) energy L or 1, see [`ScenarioConfig::pilot_energy`].
-fn scaled(unit: Pilots, c: &ScenarioConfig) -> Pilots {
+fn scaled(unit: Pilots, c: &ScenarioConfig) -> Result<Pilots, ArrayError> {
     let energy = c.pilot_energy();
     if energy == 1.0 {
-        return unit;
+        return Ok(unit);
     }
     let root = energy.sqrt();
-    Pilots { energy: energy * unit.energy, data: unit.data.iter().map(|v| v * root).collect(), ..unit }
+    unit.with_data(energy * unit.energy(), unit.data().iter().map(|v| v * root).collect())
 }
 
 /// Received energy of one sequence over the noise density, without the path gain, in dB.
@@ -266,21 +269,44 @@ pub(super) fn mean_power(exponent: f64, nearest: f64, farthest: f64) -> f64 {
     }
 }
 
-/// Gains of uniform distances: `beta_dB = -path_loss_offset_db - path_loss_slope_db * log10(d_km)`, over the noise density or,
-/// on a link with an SNR, over their mean.
-fn draw_gains(c: &ScenarioConfig, rng: &mut impl rand::Rng) -> Vec<f64> {
-    let budget = match c.snr() {
+/// What is added to the path gain, in dB.
+fn budget(c: &ScenarioConfig) -> f64 {
+    match c.snr() {
         Some(_) => {
             let mean = mean_power(c.path_loss_slope_db / 10.0, c.min_distance_km, c.max_distance_km);
             c.path_loss_offset_db - 10.0 * mean.log10()
         }
         None => link_budget_db(c),
-    };
+    }
+}
+
+/// Gains of uniform distances: `beta_dB = -path_loss_offset_db - path_loss_slope_db * log10(d_km)`, over the noise density or,
+/// on a link with an SNR, over their mean.
+fn draw_gains(c: &ScenarioConfig, rng: &mut impl rand::Rng) -> Vec<f64> {
+    let budget = budget(c);
     (0..c.devices)
         .map(|_| {
             let d = c.min_distance_km + (c.max_distance_km - c.min_distance_km) * rng.random::<f64>();
-            let gain_db = -c.path_loss_offset_db - c.path_loss_slope_db * d.log10();
-            10.0_f64.powf((budget + gain_db) / 10.0)
+            gain_at(c, budget, d)
         })
         .collect()
+}
+
+/// Gain of a device at `d` km for a budget in dB.
+fn gain_at(c: &ScenarioConfig, budget: f64, d: f64) -> f64 {
+    let gain_db = -c.path_loss_offset_db - c.path_loss_slope_db * d.log10();
+    10.0_f64.powf((budget + gain_db) / 10.0)
+}
+
+/// Options that are in range one by one may still give the nearest device an infinite gain.
+fn check_gains(c: &ScenarioConfig) -> Result<(), ConfigError> {
+    let drawn = matches!(c.kind, ScenarioKind::NonCoherent | ScenarioKind::Coherent) && !c.equal_gains();
+    let (d, gain) = (c.min_distance_km, if drawn { gain_at(c, budget(c), c.min_distance_km) } else { 1.0 });
+    if gain.is_finite() {
+        return Ok(());
+    }
+    Err(ConfigError::Invalid(format!(
+        "scenario.path_loss_offset_db and scenario.path_loss_slope_db give the nearest device (scenario.min_distance_km = {d}) \
+         the gain {gain}, expected a finite one"
+    )))
 }

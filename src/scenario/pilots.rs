@@ -3,7 +3,7 @@
 use rand::{Rng, RngExt};
 use rand_distr::{Distribution, StandardNormal};
 
-use crate::link::{C64, Pilots};
+use crate::link::{ArrayError, C64, Pilots};
 use crate::scenario::PilotKind;
 
 /// Draws a pilot matrix: entries CN(0, 1/L), columns then scaled to exact unit norm, but for [`PilotKind::Gaussian`]; QPSK
@@ -12,12 +12,21 @@ use crate::scenario::PilotKind;
 ///
 /// The two are not the same: exact unit norm removes the random receive power of a device and lowers the error
 /// rate of AMP by up to ten times.
-pub fn draw_pilots(rng: &mut impl Rng, kind: PilotKind, length: usize, columns: usize, sequences: usize) -> Pilots {
+///
+/// # Errors
+/// [`ArrayError`] when a size is zero or the sequences do not divide the columns.
+pub fn draw_pilots(
+    rng: &mut impl Rng,
+    kind: PilotKind,
+    length: usize,
+    columns: usize,
+    sequences: usize,
+) -> Result<Pilots, ArrayError> {
     let scale = (0.5 / length as f64).sqrt();
     if kind == PilotKind::Qpsk {
         let mut sign = || if rng.random::<bool>() { scale } else { -scale };
         let data = (0..length * columns).map(|_| C64::new(sign(), sign())).collect();
-        return Pilots { length, columns, sequences, energy: 1.0, data };
+        return Pilots::new(length, columns, sequences, 1.0, data);
     }
     let mut normal = || -> f64 { StandardNormal.sample(rng) };
     let mut data: Vec<C64> = (0..length * columns).map(|_| C64::new(scale * normal(), scale * normal())).collect();
@@ -29,5 +38,5 @@ pub fn draw_pilots(rng: &mut impl Rng, kind: PilotKind, length: usize, columns: 
             }
         }
     }
-    Pilots { length, columns, sequences, energy: 1.0, data }
+    Pilots::new(length, columns, sequences, 1.0, data)
 }

@@ -30,7 +30,7 @@ pub fn read_pilots(path: &str, length: usize, columns: usize, energy: f64) -> Re
     }
     let scale = (energy * columns as f64 / energies.iter().sum::<f64>()).sqrt();
     let data = pilots.data.iter().map(|v| v * scale).collect();
-    Ok(Pilots { length, columns, sequences: 1, energy, data })
+    Pilots::new(length, columns, 1, energy, data).map_err(|e| bad(e.to_string()))
 }
 
 #[cfg(test)]
@@ -51,7 +51,7 @@ mod tests {
         let good = file("good.npz", &[2, 2], &re(&[1.0, 3.0, 0.0, 0.0]));
         let pilots = read_pilots(&good, 2, 2, 2.0).unwrap();
         // Energies 1 and 9 become 0.4 and 3.6, of mean 2.
-        assert!((pilots.data[0].norm_sqr() - 0.4).abs() < 1e-6 && (pilots.data[1].norm_sqr() - 3.6).abs() < 1e-6);
+        assert!((pilots.data()[0].norm_sqr() - 0.4).abs() < 1e-6 && (pilots.data()[1].norm_sqr() - 3.6).abs() < 1e-6);
         let refused = |path: &str, l: usize| format!("{:?}", read_pilots(path, l, 2, 2.0).unwrap_err());
         assert!(refused(&good, 3).contains("[3, 2]"));
         assert!(refused(&file("zero.npz", &[2, 2], &re(&[1.0, 0.0, 1.0, 0.0])), 2).contains("column 1"));

@@ -164,20 +164,20 @@ fn pilots_of(point: &Point, id: &str, of: &str, detectors: &Detectors) -> Result
 
 /// Shapes and ranges of decisions, before anything is counted.
 fn check(batch: &FrameBatch, d: &Decisions) -> Result<(), String> {
-    let (f, n, q) = (batch.frames, batch.model.devices(), batch.alternatives());
+    let (f, n, q) = (batch.frames(), batch.model().devices(), batch.alternatives());
     if d.activity.len() != f * n {
         return Err(format!("{} activities, expected [frames, devices] = [{f}, {n}]", d.activity.len()));
     }
     if let Some(bad) = d.activity.iter().find(|a| !(0..=q as i64).contains(*a)) {
         return Err(format!("activity {bad}, expected 0 (idle) to {q} (sequence or symbol + 1)"));
     }
-    let entries = f * n * q * batch.model.antennas;
+    let entries = f * n * q * batch.model().antennas();
     match &d.x {
         Some(x) if x.len() != entries => Err(format!(
             "{} entries of x, expected [frames, devices * sequences, antennas] = [{f}, {}, {}]",
             x.len(),
             n * q,
-            batch.model.antennas
+            batch.model().antennas()
         )),
         _ => Ok(()),
     }

@@ -63,7 +63,7 @@ pub fn replay_frame(
             ReplayedDetector {
                 id: id.clone(),
                 decisions: one_decision(&batch, &decisions, at),
-                batch: one_frame(&batch, at),
+                batch: batch.part(at..at + 1),
                 counts,
             }
         })
@@ -77,31 +77,11 @@ fn slice<T: Clone>(data: &[T], count: usize, at: usize) -> Vec<T> {
     data[at * size..(at + 1) * size].to_vec()
 }
 
-fn one_frame(batch: &FrameBatch, at: usize) -> FrameBatch {
-    FrameBatch {
-        model: batch.model.clone(),
-        frames: 1,
-        y: slice(&batch.y, batch.frames, at),
-        beta: match &batch.beta {
-            Beta::Shared(b) => Beta::Shared(b.clone()),
-            Beta::PerFrame(b) => Beta::PerFrame(slice(b, batch.frames, at)),
-        },
-        truth: batch.truth.as_ref().map(|t| Truth {
-            activity: slice(&t.activity, batch.frames, at),
-            channel: slice(&t.channel, batch.frames, at),
-        }),
-        spreading: batch.spreading.as_ref().map(|s| Spreading {
-            constellation: Arc::clone(&s.constellation),
-            coefficients: slice(&s.coefficients, batch.frames, at),
-        }),
-    }
-}
-
 fn one_decision(batch: &FrameBatch, d: &Decisions, at: usize) -> Decisions {
     Decisions {
-        activity: slice(&d.activity, batch.frames, at),
-        score: slice(&d.score, batch.frames, at),
-        x: d.x.as_ref().map(|x| slice(x, batch.frames, at)),
-        gamma: d.gamma.as_ref().map(|g| slice(g, batch.frames, at)),
+        activity: slice(&d.activity, batch.frames(), at),
+        score: slice(&d.score, batch.frames(), at),
+        x: d.x.as_ref().map(|x| slice(x, batch.frames(), at)),
+        gamma: d.gamma.as_ref().map(|g| slice(g, batch.frames(), at)),
     }
 }

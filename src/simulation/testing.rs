@@ -21,13 +21,13 @@ pub struct Energy {
 
 impl Detector for Energy {
     fn detect(&self, frames: &FrameBatch) -> Result<Decisions, DetectError> {
-        let (n, q, m) = (frames.model.devices(), frames.model.sequences(), frames.model.antennas);
-        let s = &frames.model.pilots;
+        let (n, q, m) = (frames.model().devices(), frames.model().sequences(), frames.model().antennas());
+        let s = frames.model().pilots();
         let mut d = Decisions { x: Some(Vec::new()), ..Decisions::default() };
-        for f in 0..frames.frames {
+        for f in 0..frames.frames() {
             let y = frames.frame(f);
             let z: Vec<Vec<C64>> = (0..n * q)
-                .map(|c| (0..m).map(|a| (0..s.length).map(|r| s.at(r, c).conj() * y[r * m + a]).sum()).collect())
+                .map(|c| (0..m).map(|a| (0..s.length()).map(|r| s.at(r, c).conj() * y[r * m + a]).sum()).collect())
                 .collect();
             let energy: Vec<f64> =
                 z.iter().map(|z| z.iter().map(|v: &C64| v.norm_sqr()).sum::<f64>() / m as f64).collect();
@@ -59,13 +59,13 @@ pub struct Coins {
 
 impl Detector for Coins {
     fn detect(&self, frames: &FrameBatch) -> Result<Decisions, DetectError> {
-        let (n, q) = (frames.model.devices(), frames.model.sequences() as i64);
-        let truth = frames.truth.as_ref().ok_or_else(|| DetectError::NeedsTruth("coins".into()))?;
+        let (n, q) = (frames.model().devices(), frames.model().sequences() as i64);
+        let truth = frames.truth().ok_or_else(|| DetectError::NeedsTruth("coins".into()))?;
         let mut activity = Vec::new();
-        for f in 0..frames.frames {
+        for f in 0..frames.frames() {
             let seed = frames.frame(f).iter().fold(0_u64, |s, v| s.rotate_left(7) ^ v.re.to_bits() ^ v.im.to_bits());
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
-            for &sent in &truth.activity[f * n..(f + 1) * n] {
+            for &sent in &truth.activity()[f * n..(f + 1) * n] {
                 activity.push(if rng.random::<f64>() < self.rate { (sent + 1) % (q + 1) } else { sent });
             }
         }
@@ -116,7 +116,7 @@ pub fn experiment(sets: &[&str]) -> Experiment {
 /// Pilots that a detector could have learned.
 pub fn own_pilots() -> Arc<Pilots> {
     let mut rng = ChaCha8Rng::seed_from_u64(99);
-    Arc::new(draw_pilots(&mut rng, crate::scenario::PilotKind::UnitNorm, 8, 20, 2))
+    Arc::new(draw_pilots(&mut rng, crate::scenario::PilotKind::UnitNorm, 8, 20, 2).unwrap())
 }
 
 /// Its jobs: three detectors, one of them with pilots of its own.

@@ -276,12 +276,12 @@ fn replay_shows_what_was_counted() {
         assert_eq!(replay.block, frame / 8);
         for (sum, d) in errors.iter_mut().zip(&replay.detectors) {
             *sum += u64::from(d.counts.errors());
-            assert_eq!((d.batch.frames, d.decisions.activity.len()), (1, 10));
-            assert_eq!(d.batch.truth, replay.detectors[0].batch.truth, "paired");
+            assert_eq!((d.batch.frames(), d.decisions.activity.len()), (1, 10));
+            assert_eq!(d.batch.truth(), replay.detectors[0].batch.truth(), "paired");
         }
         // Frames without active devices hold noise only.
         let silent = replay.detectors[0].counts.active == 0;
-        assert_eq!(replay.detectors[0].batch.y == replay.detectors[2].batch.y, silent, "own pilots");
+        assert_eq!(replay.detectors[0].batch.y() == replay.detectors[2].batch.y(), silent, "own pilots");
     }
     let counted: Vec<u64> = result.detectors.iter().map(|d| d.metrics[0].events.unwrap()).collect();
     assert_eq!(counted, errors);
@@ -338,8 +338,7 @@ fn detectors_that_misbehave_are_errors() {
     let short = Decisions { activity: vec![0; 80], x: Some(Vec::new()), ..Decisions::default() };
     assert!(fails(short).contains("[8, 20, 2]"));
     // Pilots of another shape.
-    let mut pilots = (*own_pilots()).clone();
-    (pilots.length, pilots.data) = (4, pilots.data[..80].to_vec());
+    let pilots = crate::link::Pilots::new(4, 20, 2, 1.0, own_pilots().data()[..80].to_vec()).unwrap();
     let own: Vec<(String, Box<dyn Detector>)> =
         vec![("own".into(), Box::new(super::testing::Energy { threshold: 1.0, pilots: Some(Arc::new(pilots)) }))];
     let error = run_point(&job.point, &job.scenario, &own, &context(&experiment, None)).unwrap_err();

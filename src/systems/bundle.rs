@@ -35,6 +35,14 @@ pub enum ModelError {
         /// What is wrong.
         problem: String,
     },
+    /// Values that cannot be read from the device or are not finite.
+    #[error("{name} of the network: {problem}")]
+    Values {
+        /// The parameter.
+        name: String,
+        /// What is wrong.
+        problem: String,
+    },
 }
 
 impl ModelError {
@@ -43,9 +51,23 @@ impl ModelError {
         Self::Content { path: dir.display().to_string(), problem: problem.to_string() }
     }
 
+    /// Values that cannot be read from the device or are not finite.
+    pub(super) fn values(name: &str, problem: impl ToString) -> Self {
+        Self::Values { name: name.to_owned(), problem: problem.to_string() }
+    }
+
     fn io(dir: &Path) -> impl Fn(crate::container::IoError) -> Self + '_ {
         |source| Self::Io { path: dir.display().to_string(), source }
     }
+}
+
+/// Values of a tensor, row-major; `name` names it in errors.
+///
+/// # Errors
+/// [`ModelError::Values`] when the device fails.
+pub(super) fn values<const D: usize>(name: &str, t: Tensor<D>) -> Result<Vec<f32>, ModelError> {
+    let data = t.detach().try_into_data().map_err(|e| ModelError::values(name, e))?;
+    data.convert::<f32>().try_into_vec().map_err(|e| ModelError::values(name, format!("{e:?}")))
 }
 
 /// Collects every parameter as a named tensor.
@@ -77,22 +99,20 @@ pub fn named_tensors<M: Module>(net: &M) -> Vec<NamedTensor> {
     collect.tensors
 }
 
-/// Writes a bundle; `pilots` (or signatures) are those the network was trained with, learned or given.
+/// Writes a bundle; `pilots` (or signatures) are those the network was trained with, learned or given; a network
+/// that works with any has none.
 pub(super) fn save<M: Module + 'static>(
     dir: &Path,
     system: &str,
     net: &M,
-    pilots: &Pilots,
+    pilots: Option<&Pilots>,
     info: &impl Serialize,
     metrics: serde_json::Value,
 ) -> Result<(), ModelError> {
     let mut tensors = named_tensors(net);
-    let part = |f: fn(&C64) -> f64| pilots.data.iter().map(move |v| f(v) as f32);
-    tensors.push((
-        "pilots".into(),
-        vec![2, pilots.length, pilots.columns],
-        part(|v| v.re).chain(part(|v| v.im)).collect(),
-    ));
+    let (length, columns, data) = pilots.map_or((0, 0, &[][..]), |p| (p.length(), p.columns(), p.data()));
+    let part = |f: fn(&C64) -> f64| data.iter().map(move |v| f(v) as f32);
+    tensors.push(("pilots".into(), vec![2, length, columns], part(|v| v.re).chain(part(|v| v.im)).collect()));
     let safetensors = to_bytes(&dir.join(TENSORS), &tensors).map_err(ModelError::io(dir))?;
     let record = net.clone().valid().into_record().into_bytes().map_err(|e| ModelError::content(dir, e))?;
     let config = serde_json::to_value(info).map_err(|e| ModelError::content(dir, e))?;
@@ -155,7 +175,8 @@ impl<I> Opened<I> {
         }
         let half = length * columns;
         let data = (0..half).map(|i| C64::new(f64::from(values[i]), f64::from(values[half + i]))).collect();
-        Ok(Pilots { length, columns, sequences, energy, data })
+        Pilots::new(length, columns, sequences, energy, data)
+            .map_err(|e| ModelError::content(dir, format!("{TENSORS}: {e}")))
     }
 
     /// Loads the weights into a fresh network.

@@ -41,10 +41,10 @@ pub fn unstack_rows(data: &[f32], frames: usize, columns: usize, antennas: usize
 /// Real and imaginary parts of the pilots as one tensor `[2L, K]`: L real rows, then L imaginary rows; columns are
 /// divided by the root of the pilot energy, so that they have unit norm on average.
 pub fn stack_pilots(pilots: &Pilots, device: &Device) -> Tensor<2> {
-    let scale = pilots.energy.sqrt();
-    let part = |f: fn(&C64) -> f64| pilots.data.iter().map(move |v| (f(v) / scale) as f32);
+    let scale = pilots.energy().sqrt();
+    let part = |f: fn(&C64) -> f64| pilots.data().iter().map(move |v| (f(v) / scale) as f32);
     let data: Vec<f32> = part(|v| v.re).chain(part(|v| v.im)).collect();
-    Tensor::from_data(TensorData::new(data, [2 * pilots.length, pilots.columns]), device)
+    Tensor::from_data(TensorData::new(data, [2 * pilots.length(), pilots.columns()]), device)
 }
 
 /// The real matrix `[2K, 2L]` that multiplies stacked rows of X to give stacked rows of `S X`:

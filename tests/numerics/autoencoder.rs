@@ -17,7 +17,7 @@ use grantfree::systems::autoencoder::{CorrectionKind, DecoderConfig, DecoderForm
 use grantfree::training::{PhaseConfig, PhaseKind, TrainingConfig};
 use grantfree::training::{TrainStop, TrainTask, train};
 
-use super::{cpu, devices};
+use super::{cpu, devices, with_other_pilots};
 
 /// Columns that a seeded Gaussian matrix gives: their energies differ.
 fn scenario() -> ScenarioConfig {
@@ -39,12 +39,12 @@ fn frames(config: &ScenarioConfig, count: usize) -> FrameBatch {
 
 fn untrained(decoder: &DecoderConfig, batch: &FrameBatch, device: &Device) -> AutoEncoder {
     let key = StreamKey::new(1, Split::Train, "test");
-    AutoEncoder::init(decoder, &batch.model.pilots, &LinkSizes::of(&scenario()), &key, device)
+    AutoEncoder::init(decoder, batch.model().pilots(), &LinkSizes::of(&scenario()), &key, device)
 }
 
 fn detector(decoder: &DecoderConfig, batch: &FrameBatch, name: &str, device: &Device) -> AutoEncoderDetector {
     let net = untrained(decoder, batch, device);
-    let pilots = Arc::clone(&batch.model.pilots);
+    let pilots = Arc::clone(batch.model().pilots());
     AutoEncoderDetector::new(net, pilots, LinkSizes::of(&scenario()), device.clone(), name, 0.0)
 }
 
@@ -132,7 +132,7 @@ fn logits_of_untrained_amp_are_those_of_amp() {
 fn covariance_corrections_find_one_device_untrained() {
     let config = ScenarioConfig { noise_var: Some(1e-4), active_devices: Some(1), ..scenario() };
     let batch = frames(&config, 16);
-    let truth = batch.truth.clone().unwrap();
+    let truth = batch.truth().clone().unwrap();
     let (name, device) = ("cpu", cpu());
     for (form, iterations) in [(DecoderForm::GroupLasso, 100), (DecoderForm::Amp, 6), (DecoderForm::Map, 10)] {
         let decoder = DecoderConfig {
@@ -141,9 +141,9 @@ fn covariance_corrections_find_one_device_untrained() {
             ..fixed(form, iterations, 3)
         };
         let found = detector(&decoder, &batch, name, &device).detect(&batch).unwrap();
-        assert_eq!(found.activity, truth.activity, "{form:?}");
-        let mut rows = truth.channel.clone();
-        for (row, &a) in rows.chunks_exact_mut(3).zip(&truth.activity) {
+        assert_eq!(found.activity, truth.activity(), "{form:?}");
+        let mut rows = truth.channel().to_vec();
+        for (row, &a) in rows.chunks_exact_mut(3).zip(truth.activity()) {
             if a == 0 {
                 row.fill(C64::default());
             }
@@ -206,12 +206,12 @@ fn every_form_improves_on_its_start_and_keeps_the_norm_of_its_pilots() {
         assert_eq!(outcome.stop, TrainStop::Finished);
         let trained = task.validate(&outcome.net, phase).unwrap().loss;
         assert!(trained < start, "{decoder:?}: {start} {trained}");
-        let pilots = outcome.net.pilots.as_ref().expect("learned").to_host(1, task.pilots().energy);
+        let pilots = outcome.net.pilots.as_ref().expect("learned").to_host(1, task.pilots().energy()).unwrap();
         for n in 0..24 {
             let energy: f64 = pilots.column(n).iter().map(|v| v.norm_sqr()).sum();
             assert!((energy / 10.0 - 1.0).abs() < 1e-5, "{decoder:?}: column energy {energy}");
         }
-        assert!(pilots.data.iter().zip(&task.pilots().data).any(|(a, b)| (a - b).norm() > 1e-3), "{decoder:?}");
+        assert!(pilots.data().iter().zip(task.pilots().data()).any(|(a, b)| (a - b).norm() > 1e-3), "{decoder:?}");
     }
 }
 
@@ -224,7 +224,7 @@ fn a_decoder_phase_leaves_the_pilots_alone() {
         AutoEncoderTask::new("test", &scenario(), 7, &decoder, &schedule(PhaseKind::Receiver, 20), &device).unwrap();
     let folder = temp_dir::TempDir::new().unwrap();
     let outcome = train(&task, &folder.path().join("c"), &(), &false.into()).unwrap();
-    let learned = outcome.net.pilots.as_ref().unwrap().to_host(1, 10.0);
+    let learned = outcome.net.pilots.as_ref().unwrap().to_host(1, 10.0).unwrap();
     for n in 0..24 {
         let (own, given) = (learned.column(n), task.pilots().column(n));
         let norm = (given.iter().map(|v| v.norm_sqr()).sum::<f64>() / 10.0).sqrt();
@@ -241,27 +241,24 @@ fn a_bundle_decides_as_the_network_did_and_refuses_other_frames() {
     let info = AutoEncoderInfo {
         decoder: decoder.clone(),
         sizes: LinkSizes::of(&scenario()),
-        pilot_energy: batch.model.pilots.energy,
+        pilot_energy: batch.model().pilots().energy(),
         threshold: 0.25,
         parameters: net.parameters(),
         label: "test".into(),
     };
     let folder = temp_dir::TempDir::new().unwrap();
     let dir = folder.path().join("bundle");
-    save_autoencoder(&dir, &net, &batch.model.pilots, &info, serde_json::Value::Null).unwrap();
+    save_autoencoder(&dir, &net, batch.model().pilots(), &info, serde_json::Value::Null).unwrap();
     let loaded = load_autoencoder(&dir, &device).unwrap();
     assert_eq!(loaded.info, info);
-    let pilots = Arc::clone(&batch.model.pilots);
+    let pilots = Arc::clone(batch.model().pilots());
     let of = |net, pilots| AutoEncoderDetector::new(net, pilots, info.sizes, device.clone(), name, info.threshold);
     let (before, after) = (of(net, pilots), of(loaded.net, loaded.pilots));
     // Files hold the pilots in single precision.
     let (a, b) = (before.detect(&batch).unwrap(), after.detect(&batch).unwrap());
     assert_eq!(a.activity, b.activity);
     assert!(relative(&a.x.unwrap(), &b.x.unwrap()) < 1e-5);
-    let mut other = batch.clone();
-    let mut pilots = (*other.model.pilots).clone();
-    pilots.data[0] += 1.0;
-    other.model.pilots = pilots.into();
+    let other = with_other_pilots(&batch, 1.0);
     assert!(matches!(after.detect(&other), Err(DetectError::Mismatch(m)) if m.contains("other pilots")));
     let longer = frames(&ScenarioConfig { pilot_length: 11, ..scenario() }, 1);
     assert!(matches!(after.detect(&longer), Err(DetectError::Mismatch(m)) if m.contains("10 pilot length")));

@@ -12,7 +12,7 @@ use grantfree::systems::access::FrameTensors;
 use grantfree::systems::mampnet::{BundleInfo, MampDetector, MampNet, load_bundle, save_bundle, side_of};
 use grantfree::systems::mampnet::{ModelConfig, ModelForm};
 
-use super::{cpu, devices};
+use super::{cpu, devices, with_other_pilots};
 
 fn scenario(bits: u32) -> ScenarioConfig {
     ScenarioConfig {
@@ -31,7 +31,7 @@ fn frames(config: &ScenarioConfig, count: usize) -> FrameBatch {
 }
 
 fn net(config: &ScenarioConfig, model: &ModelConfig, batch: &FrameBatch, device: &burn::tensor::Device) -> MampNet {
-    MampNet::init(model, &batch.model.pilots, side_of(config), device)
+    MampNet::init(model, batch.model().pilots(), side_of(config), device)
 }
 
 fn relative(a: &[C64], b: &[C64]) -> f64 {
@@ -60,12 +60,13 @@ fn untrained_shared_layers_equal_classical_amp() {
                 let side = side_of(&config);
                 let detector = MampDetector::new(
                     net(&config, &model, &batch, &device),
-                    Arc::clone(&batch.model.pilots),
+                    Arc::clone(batch.model().pilots()),
                     side,
                     device,
                     name,
                     None,
-                );
+                )
+                .unwrap();
                 let d = detector.detect(&batch).unwrap();
                 let error = relative(d.x.as_ref().unwrap(), classical.x.as_ref().unwrap());
                 assert!(error < 1e-4, "{kind:?}, J = {bits}, {name}: relative difference {error:.2e}");
@@ -76,9 +77,9 @@ fn untrained_shared_layers_equal_classical_amp() {
 
 /// The real entry-wise AMP of (44)-(48), written once more in plain Rust and f64.
 fn entry_amp(batch: &FrameBatch, f: usize, iterations: usize) -> Vec<C64> {
-    let model = &batch.model;
-    let (l, k, m) = (model.pilot_length(), model.columns(), model.antennas);
-    let (q, eps) = (model.sequences() as f64, model.activity_prob[0]);
+    let model = batch.model();
+    let (l, k, m) = (model.pilot_length(), model.columns(), model.antennas());
+    let (q, eps) = (model.sequences() as f64, model.activity_prob()[0]);
     let y = batch.frame(f);
     let mut x = vec![C64::default(); k * m];
     let mut r = y.to_vec();
@@ -97,7 +98,7 @@ fn entry_amp(batch: &FrameBatch, f: usize, iterations: usize) -> Vec<C64> {
                 omega * phi * z
             };
             for ant in 0..m {
-                let z = x[c * m + ant] + (0..l).map(|t| model.pilots.at(t, c).conj() * r[t * m + ant]).sum::<C64>();
+                let z = x[c * m + ant] + (0..l).map(|t| model.pilots().at(t, c).conj() * r[t * m + ant]).sum::<C64>();
                 next[c * m + ant] = C64::new(eta(z.re), eta(z.im));
             }
         }
@@ -105,7 +106,7 @@ fn entry_amp(batch: &FrameBatch, f: usize, iterations: usize) -> Vec<C64> {
         let old = r.clone();
         for t in 0..l {
             for ant in 0..m {
-                let sx: C64 = (0..k).map(|c| model.pilots.at(t, c) * next[c * m + ant]).sum();
+                let sx: C64 = (0..k).map(|c| model.pilots().at(t, c) * next[c * m + ant]).sum();
                 r[t * m + ant] = y[t * m + ant] - sx + old[t * m + ant] * factor;
             }
         }
@@ -122,12 +123,13 @@ fn untrained_paper_layers_equal_the_real_entry_wise_amp() {
     for (name, device) in devices() {
         let detector = MampDetector::new(
             net(&config, &model, &batch, &device),
-            Arc::clone(&batch.model.pilots),
+            Arc::clone(batch.model().pilots()),
             side_of(&config),
             device,
             name,
             None,
-        );
+        )
+        .unwrap();
         let x = detector.detect(&batch).unwrap().x.unwrap();
         let want: Vec<C64> = (0..3).flat_map(|f| entry_amp(&batch, f, 3)).collect();
         let error = relative(&x, &want);
@@ -143,7 +145,7 @@ fn the_refinement_module_keeps_one_row_a_device_and_stays_in_range() {
     let model = ModelConfig { form: ModelForm::Paper, layers: 2, ..ModelConfig::default() };
     let net = net(&config, &model, &batch, &device);
     let tensors = FrameTensors::from_frames(&batch, &device);
-    let s = net.pilots(&batch.model.pilots, &device);
+    let s = net.pilots(batch.model().pilots(), &device);
     let stages = net.forward(&tensors, s, net.full_depth(), None).stages.unwrap();
     let rows = super::values(stages.unpooled);
     assert!(rows.chunks(4).all(|d| d.iter().filter(|v| **v > 0.0).count() <= 1));
@@ -156,8 +158,8 @@ fn learned_pilots_keep_unit_norm() {
     let config = scenario(1);
     let batch = frames(&config, 1);
     let model = ModelConfig { learn_pilots: true, ..ModelConfig::default() };
-    let pilots = net(&config, &model, &batch, &cpu()).learned_pilots(1.0).unwrap();
-    for c in 0..pilots.columns {
+    let pilots = net(&config, &model, &batch, &cpu()).learned_pilots(1.0).unwrap().unwrap();
+    for c in 0..pilots.columns() {
         let norm: f64 = pilots.column(c).iter().map(|v| v.norm_sqr()).sum();
         assert!((norm - 1.0).abs() < 1e-5, "column {c}: {norm}");
     }
@@ -179,20 +181,17 @@ fn a_bundle_decides_alike_on_every_backend_and_refuses_other_pilots() {
         parameters: net.num_params(),
         label: "test".into(),
     };
-    save_bundle(&path, &net, &batch.model.pilots, &info, serde_json::Value::Null).unwrap();
+    save_bundle(&path, &net, batch.model().pilots(), &info, serde_json::Value::Null).unwrap();
     let mut first: Option<Vec<i64>> = None;
     for (name, device) in devices() {
         let loaded = load_bundle(&path, &device).unwrap();
-        let detector = MampDetector::new(loaded.net, loaded.pilots, loaded.info.side, device, name, None);
+        let detector = MampDetector::new(loaded.net, loaded.pilots, loaded.info.side, device, name, None).unwrap();
         let activity = detector.detect(&batch).unwrap().activity;
         match &first {
             None => first = Some(activity),
             Some(first) => assert_eq!(first, &activity, "{name}"),
         }
-        let mut other = batch.clone();
-        let mut pilots = other.model.pilots.as_ref().clone();
-        pilots.data[0] += 0.5;
-        other.model.pilots = Arc::new(pilots);
+        let other = with_other_pilots(&batch, 0.5);
         let error = detector.detect(&other).unwrap_err().to_string();
         assert!(error.contains("other pilots"), "{error}");
         let error = detector.detect(&frames(&ScenarioConfig { devices: 29, ..config.clone() }, 1)).unwrap_err();

@@ -9,6 +9,7 @@ mod signature;
 mod training;
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
+use grantfree::link::{AccessModel, FrameBatch};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
@@ -50,4 +51,15 @@ pub fn devices() -> Vec<(&'static str, Device)> {
 /// The device most tests run on.
 pub fn cpu() -> Device {
     devices().into_iter().next().expect("a build has at least one backend").1
+}
+
+/// The same observations as if made with other pilots: `change` is added to the first entry.
+pub fn with_other_pilots(batch: &FrameBatch, change: f64) -> FrameBatch {
+    let (model, pilots) = (batch.model(), batch.model().pilots());
+    let mut data = pilots.data().to_vec();
+    data[0] += change;
+    let pilots = pilots.with_data(pilots.energy(), data).unwrap();
+    let model =
+        AccessModel::new(pilots.into(), model.antennas(), model.noise_var(), model.activity_prob().to_vec()).unwrap();
+    FrameBatch::new(model, batch.y().to_vec(), batch.beta().clone()).unwrap()
 }

@@ -34,7 +34,7 @@ fn detector(config: &ReceiverConfig, noma: &NomaConfig, batch: &FrameBatch) -> R
     let sizes = Sizes::of(noma);
     let net = ReceiverNet::init(config, &sizes, 1, &cpu());
     let info = ReceiverInfo { receiver: config.clone(), sizes, parameters: net.parameters(), label: "test".into() };
-    let signatures = batch.model.pilots.clone();
+    let signatures = batch.model().pilots().clone();
     let loaded = LoadedReceiver { net, signatures, info, metrics: serde_json::Value::Null, checksum: String::new() };
     ReceiverDetector::new(loaded, cpu(), "test")
 }
@@ -66,7 +66,7 @@ fn signatures_are_normalised_integers() {
         let entries = values(encoder.entries());
         assert!(entries.iter().all(|e| e.fract() == 0.0 && e.abs() <= f64::from(levels)));
         assert!(entries.iter().any(|e| *e != 0.0));
-        let set = encoder.to_host();
+        let set = encoder.to_host().unwrap();
         for user in 0..6 {
             let norm: f64 = set.column(user).iter().map(|v| v.norm_sqr()).sum();
             assert!((norm - 1.0).abs() < 1e-12, "user {user}: {norm}");
@@ -158,7 +158,7 @@ fn a_receiver_decides_alike_on_every_backend_and_refuses_other_frames() {
         let info = ReceiverInfo { receiver, sizes, parameters: net.parameters(), label: "test".into() };
         let dir = temp_dir::TempDir::new().unwrap();
         let path = dir.path().join("bundle");
-        save_receiver(&path, &net, &batch.model.pilots, &info, serde_json::Value::Null).unwrap();
+        save_receiver(&path, &net, batch.model().pilots(), &info, serde_json::Value::Null).unwrap();
         let mut first: Option<Vec<i64>> = None;
         for (name, device) in devices() {
             let loaded = load_receiver(&path, &device).unwrap();
@@ -243,7 +243,7 @@ fn without_noise_and_interference_no_receiver_errs() {
     let batch = frames(&NomaConfig { signature_length: 1, ..config.clone() }, 200);
     let config = NomaConfig { signature_length: 1, ..config };
     let decided = detector(&ReceiverConfig::default(), &config, &batch).detect(&batch).unwrap();
-    assert_eq!(decided.activity, batch.truth.as_ref().unwrap().activity);
+    assert_eq!(decided.activity, batch.truth().unwrap().activity());
 }
 
 #[test]
@@ -262,7 +262,7 @@ fn an_untrained_beam_metric_is_beam_sic_and_its_bundle_keeps_what_it_learned() {
     let batch = frames(&config, 300);
     let key = StreamKey::new(1, Split::Train, "test");
     let net = BeamNet::init(&key, 6, &[], &cpu());
-    let signatures = batch.model.pilots.clone();
+    let signatures = batch.model().pilots().clone();
     let receiver =
         ReceiverConfig { form: ReceiverForm::BeamMetric, beam: 3, hidden: Some(Vec::new()), ..Default::default() };
     let untrained = BeamDetector::new(&net, &receiver).detect(&batch).unwrap();

@@ -108,10 +108,10 @@ impl<T: Real> FrameDetector for Amp<T> {
     const ESTIMATES_GAMMA: bool = false;
 
     fn prepare(&self, batch: &FrameBatch) -> Result<Shared<T>, DetectError> {
-        let model = &batch.model;
+        let model = batch.model();
         let (l, columns, q) = (model.pilot_length(), model.columns(), model.sequences());
-        let scale = 1.0 / model.pilots.energy.sqrt();
-        let entry = |row: usize, column: usize| model.pilots.at(row, column) * scale;
+        let scale = 1.0 / model.pilots().energy().sqrt();
+        let entry = |row: usize, column: usize| model.pilots().at(row, column) * scale;
         Ok(Shared {
             pilots: PackedPilots {
                 adjoint: pack(columns, l, |i, k| entry(k, i).conj()),
@@ -120,13 +120,13 @@ impl<T: Real> FrameDetector for Amp<T> {
                 columns,
             },
             scale,
-            log_odds: self.options.log_odds(&model.activity_prob, q),
-            thresholds: self.options.thresholds(&model.activity_prob, q),
+            log_odds: self.options.log_odds(model.activity_prob(), q),
+            thresholds: self.options.thresholds(model.activity_prob(), q),
         })
     }
 
     fn workspace(&self, shared: &Shared<T>, batch: &FrameBatch) -> Workspace<T> {
-        let (l, columns, m) = (shared.pilots.length, shared.pilots.columns, batch.model.antennas);
+        let (l, columns, m) = (shared.pilots.length, shared.pilots.columns, batch.model().antennas());
         let tile = || Planes::zeros(TILE_ROWS, T::LANES, T::LANES);
         let packed = vec![T::ZERO; l.next_multiple_of(TILE_ROWS) * m];
         Workspace {
@@ -141,7 +141,7 @@ impl<T: Real> FrameDetector for Amp<T> {
             onsager: tile(),
             support: Vec::with_capacity(columns),
             llr: vec![0.0; columns],
-            weights: vec![0.0; batch.model.sequences()],
+            weights: vec![0.0; batch.model().sequences()],
         }
     }
 
@@ -155,7 +155,7 @@ impl<T: Real> FrameDetector for Amp<T> {
         work: &mut Workspace<T>,
         out: FrameOut<'_>,
     ) {
-        let (l, m, q) = (batch.model.pilot_length(), batch.model.antennas, batch.model.sequences());
+        let (l, m, q) = (batch.model().pilot_length(), batch.model().antennas(), batch.model().sequences());
         let beta = batch.beta_of(f);
         work.y.load(batch.frame(f), m, shared.scale);
         work.r.re.copy_from_slice(&work.y.re);
@@ -268,7 +268,7 @@ impl<T: Real> Amp<T> {
     /// `wide` takes sixteen frames side by side instead of eight: faster where vectors have 512 bits, the same numbers everywhere.
     pub(crate) fn side_by_side(&self, batch: &FrameBatch, wide: bool) -> Result<Decisions, DetectError> {
         check_batch(batch)?;
-        let (prob, q) = (&batch.model.activity_prob, batch.model.sequences());
+        let (prob, q) = (batch.model().activity_prob(), batch.model().sequences());
         let packed = self.packed.of(batch);
         let shared = lanes::Shared::new(packed, self.options.log_odds(prob, q), self.options.thresholds(prob, q));
         Ok(decisions(batch, true, false, |mut outs| {
@@ -294,9 +294,9 @@ impl<T: Real> Amp<T> {
 
 impl<T: Real> Detector for Amp<T> {
     fn detect(&self, frames: &FrameBatch) -> Result<Decisions, DetectError> {
-        if T::SINGLE && frames.frames >= FEWEST_SIDE_BY_SIDE {
+        if T::SINGLE && frames.frames() >= FEWEST_SIDE_BY_SIDE {
             // Sixteen take as long as eight.
-            let wide = has_wide_vectors() && frames.frames > F8::COUNT;
+            let wide = has_wide_vectors() && frames.frames() > F8::COUNT;
             return self.side_by_side(frames, wide);
         }
         detect_frames(self, frames)

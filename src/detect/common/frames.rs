@@ -64,7 +64,7 @@ impl<D: FrameDetector> Kernel for FrameTask<'_, D> {
 /// Decides all frames of the batch on the threads of the current rayon pool.
 ///
 /// # Errors
-/// [`DetectError::Mismatch`] when an array has the wrong length, or what the detector itself finds.
+/// [`DetectError::Mismatch`] on frames of a spreading link, or what the detector itself finds.
 pub(crate) fn detect_frames<D: FrameDetector>(detector: &D, batch: &FrameBatch) -> Result<Decisions, DetectError> {
     check_batch(batch)?;
     let shared = detector.prepare(batch)?;
@@ -83,11 +83,11 @@ pub(crate) fn decisions(
     estimates_gamma: bool,
     decide: impl FnOnce(Vec<FrameOut<'_>>),
 ) -> Decisions {
-    let (n, columns, m) = (batch.model.devices(), batch.model.columns(), batch.model.antennas);
-    let mut activity = vec![0; batch.frames * n];
-    let mut score = vec![0.0; batch.frames * columns];
-    let mut x = estimates_x.then(|| vec![C64::default(); batch.frames * columns * m]);
-    let mut gamma = estimates_gamma.then(|| vec![0.0; batch.frames * columns]);
+    let (n, columns, m) = (batch.model().devices(), batch.model().columns(), batch.model().antennas());
+    let mut activity = vec![0; batch.frames() * n];
+    let mut score = vec![0.0; batch.frames() * columns];
+    let mut x = estimates_x.then(|| vec![C64::default(); batch.frames() * columns * m]);
+    let mut gamma = estimates_gamma.then(|| vec![0.0; batch.frames() * columns]);
     {
         let mut x_frames = x.as_deref_mut().map(|v| v.chunks_exact_mut(columns * m));
         let mut gamma_frames = gamma.as_deref_mut().map(|v| v.chunks_exact_mut(columns));
@@ -106,50 +106,15 @@ pub(crate) fn decisions(
     Decisions { activity, score, x, gamma }
 }
 
-/// Lengths and ranges that every detector relies on.
+/// Refuses frames of a spreading link; all else that a detector relies on has been checked when the batch was made.
 pub(crate) fn check_batch(batch: &FrameBatch) -> Result<(), DetectError> {
-    let model = &batch.model;
-    let (n, q, l, m, f) = (model.devices(), model.sequences(), model.pilot_length(), model.antennas, batch.frames);
-    let fail = |message: String| Err(DetectError::Mismatch(message));
-    if batch.spreading.is_some() {
-        return fail(
-            "these frames are of a spreading link (system E, array signatures) and the detector is of the access link \
-             (arrays pilots, y [F, L, M]); take matched-filter, mmse-sic, beam-sic, expectation-propagation, joint-map \
-             or oracle-ls"
-                .into(),
-        );
+    if batch.spreading().is_none() {
+        return Ok(());
     }
-    if n == 0 || q == 0 || l == 0 || m == 0 || n * q != model.columns() {
-        return fail(format!(
-            "pilots are [{l}, {}] with {q} sequences per device and {m} antennas; all must be at least 1 and the columns \
-             a multiple of the sequences",
-            model.columns()
-        ));
-    }
-    let wrong = |name: &str, have: usize, want: usize, shape: &str| {
-        fail(format!("{name} holds {have} values, these frames need {want} ({shape})"))
-    };
-    if model.pilots.data.len() != l * n * q {
-        return wrong("pilots", model.pilots.data.len(), l * n * q, "[L, N*Q]");
-    }
-    if batch.y.len() != f * l * m {
-        return wrong("y", batch.y.len(), f * l * m, "[F, L, M]");
-    }
-    if model.activity_prob.len() != n {
-        return wrong("activity_prob", model.activity_prob.len(), n, "[N]");
-    }
-    let (have, want, shape) = match &batch.beta {
-        crate::link::Beta::Shared(b) => (b.len(), n, "[N]"),
-        crate::link::Beta::PerFrame(b) => (b.len(), f * n, "[F, N]"),
-    };
-    if have != want {
-        return wrong("beta", have, want, shape);
-    }
-    if !(model.noise_var > 0.0 && model.noise_var.is_finite()) {
-        return fail(format!("noise_var = {} is out of range: finite and > 0", model.noise_var));
-    }
-    if !(model.pilots.energy > 0.0 && model.pilots.energy.is_finite()) {
-        return fail(format!("pilot energy = {} is out of range: finite and > 0", model.pilots.energy));
-    }
-    Ok(())
+    Err(DetectError::Mismatch(
+        "these frames are of a spreading link (system E, array signatures) and the detector is of the access link \
+         (arrays pilots, y [F, L, M]); take matched-filter, mmse-sic, beam-sic, expectation-propagation, joint-map \
+         or oracle-ls"
+            .into(),
+    ))
 }

@@ -53,13 +53,13 @@ pub(crate) fn solve<S: Solver, I: Isa>(
 /// With `G = A^H (Y - A X)` the conditions are `||g|| <= lambda` where `x = 0` and `g = lambda x/||x||` elsewhere. The norms
 /// are of pieces of `width` entries of a row: M for the group LASSO, 1 for the LASSO. `y [L, M]`, `x [n, M]`.
 fn violations(model: &AccessModel, y: &[C64], x: &[C64], lambda: f64, width: usize) -> impl Iterator<Item = f64> {
-    let (length, columns, m) = (model.pilot_length(), model.columns(), model.antennas);
+    let (length, columns, m) = (model.pilot_length(), model.columns(), model.antennas());
     let row = move |i: usize| &x[i * m..(i + 1) * m];
     let active: Vec<usize> = (0..columns).filter(|&i| row(i).iter().any(|v| v.norm_sqr() > 0.0)).collect();
     let mut residual = y.to_vec();
     for (k, r) in residual.chunks_exact_mut(m).enumerate() {
         for &i in &active {
-            let a = model.pilots.at(k, i);
+            let a = model.pilots().at(k, i);
             r.iter_mut().zip(row(i)).for_each(|(r, x)| *r -= a * x);
         }
     }
@@ -67,7 +67,7 @@ fn violations(model: &AccessModel, y: &[C64], x: &[C64], lambda: f64, width: usi
     let of_row = move |i: usize| {
         let mut gradient = vec![C64::default(); m];
         for k in 0..length {
-            let a = model.pilots.at(k, i).conj();
+            let a = model.pilots().at(k, i).conj();
             gradient.iter_mut().zip(&residual[k * m..(k + 1) * m]).for_each(|(g, r)| *g += a * r);
         }
         let pieces = gradient.chunks_exact_mut(width).zip(row(i).chunks_exact(width));
@@ -105,7 +105,7 @@ pub(crate) fn iterations_to<S: Solver>(
 ) -> Result<Vec<usize>, DetectError> {
     check_batch(batch)?;
     let shared = solver.prepare(batch)?;
-    let (columns, m) = (batch.model.columns(), batch.model.antennas);
+    let (columns, m) = (batch.model().columns(), batch.model().antennas());
     let width = if S::GROUPS { m } else { 1 };
     let lambda = S::lambda(&shared);
     let count = |work: &mut S::Workspace, f: usize| {
@@ -116,9 +116,9 @@ pub(crate) fn iterations_to<S: Solver>(
             solver.step(pulp::Scalar, &shared, work);
             solver.estimate(&shared, work, m, &mut x);
             // Far from the optimum the first rows tell.
-            violations(&batch.model, y, &x, lambda, width).all(|v| v <= tolerance)
+            violations(batch.model(), y, &x, lambda, width).all(|v| v <= tolerance)
         };
         (1..MOST_ITERATIONS).find(|_| done(work)).unwrap_or(MOST_ITERATIONS)
     };
-    Ok((0..batch.frames).into_par_iter().map_init(|| solver.workspace(&shared, batch), count).collect())
+    Ok((0..batch.frames()).into_par_iter().map_init(|| solver.workspace(&shared, batch), count).collect())
 }

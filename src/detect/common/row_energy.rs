@@ -7,7 +7,7 @@ use crate::link::AccessModel;
 /// Squared norms of the pilot columns as they are, `[N*Q]`.
 pub(crate) fn column_energies(model: &AccessModel) -> Vec<f64> {
     let (l, columns) = (model.pilot_length(), model.columns());
-    (0..columns).map(|i| (0..l).map(|k| model.pilots.at(k, i).norm_sqr()).sum()).collect()
+    (0..columns).map(|i| (0..l).map(|k| model.pilots().at(k, i).norm_sqr()).sum()).collect()
 }
 
 /// Default weight of the group lassos: `lambda = sqrt(M sigma2 mean||a||^2)`, the r.m.s. norm of what noise alone leaves in a
@@ -17,7 +17,7 @@ pub(crate) fn column_energies(model: &AccessModel) -> Vec<f64> {
 /// within 1 % of that of the best weight at L = 12, 16, 20 with M = 4 and at L = 20 with M = 16, and 2 % above with M = 1.
 /// At sigma2 = 1 the best weight is 0.6 of it; at sigma2 = 0.01, where interference outweighs the noise, twice or more.
 pub(crate) fn default_lambda(model: &AccessModel, energies: &[f64]) -> f64 {
-    weight_of(model.antennas, model.noise_var, energies)
+    weight_of(model.antennas(), model.noise_var(), energies)
 }
 
 /// `sqrt(M sigma2 mean||a||^2)` for pieces of M entries.

@@ -90,10 +90,10 @@ impl Filters {
 /// The covariance is one of the antennas of these frames.
 pub(crate) fn check_antennas(spatial: Option<&Spatial>, batch: &FrameBatch) -> Result<(), DetectError> {
     match spatial {
-        Some(spatial) if spatial.antennas() != batch.model.antennas => Err(DetectError::Mismatch(format!(
+        Some(spatial) if spatial.antennas() != batch.model().antennas() => Err(DetectError::Mismatch(format!(
             "the covariance is one of {} antennas, these frames have {}",
             spatial.antennas(),
-            batch.model.antennas
+            batch.model().antennas()
         ))),
         _ => Ok(()),
     }
@@ -159,7 +159,7 @@ mod tests {
         values.sort_by(f64::total_cmp);
         assert!((values[0] - 0.1).abs() < 1e-12 && (values[2] - 2.8).abs() < 1e-12, "{values:?}");
         let genie = GenieMmse { spatial: Some(Arc::new(spatial)) };
-        let truth = &batch.truth.as_ref().unwrap().channel;
+        let truth = batch.truth().unwrap().channel();
         for (a, b) in estimates(&genie, &batch).iter().zip(truth) {
             assert!((a - b).norm() < 1e-4, "{a} {b}");
         }

@@ -92,19 +92,19 @@ impl<T: Real> FrameDetector for Covariance<T> {
     const ESTIMATES_GAMMA: bool = true;
 
     fn prepare(&self, batch: &FrameBatch) -> Result<Shared<T>, DetectError> {
-        let q = batch.model.sequences();
+        let q = batch.model().sequences();
         let log_odds = |&eps: &f64| if self.options.prior { -row_threshold(Threshold::MAP, eps, q) } else { 0.0 };
         Ok(Shared {
-            columns: pilot_columns(&batch.model, 1.0),
-            log_odds: batch.model.activity_prob.iter().map(log_odds).collect(),
+            columns: pilot_columns(batch.model(), 1.0),
+            log_odds: batch.model().activity_prob().iter().map(log_odds).collect(),
         })
     }
 
     fn workspace(&self, _: &Shared<T>, batch: &FrameBatch) -> Workspace<T> {
-        let model = &batch.model;
+        let model = batch.model();
         Workspace {
-            inverse: InverseCovariance::new(model.pilot_length(), model.noise_var),
-            observation: Observation::new(model.pilot_length(), model.antennas),
+            inverse: InverseCovariance::new(model.pilot_length(), model.noise_var()),
+            observation: Observation::new(model.pilot_length(), model.antennas()),
             gamma: vec![0.0; model.columns()],
         }
     }

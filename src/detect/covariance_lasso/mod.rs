@@ -87,7 +87,7 @@ impl FrameDetector for CovarianceLasso {
     const ESTIMATES_GAMMA: bool = true;
 
     fn prepare(&self, batch: &FrameBatch) -> Result<Shared, DetectError> {
-        let model = &batch.model;
+        let model = batch.model();
         let count = model.columns();
         if count > MOST_COLUMNS {
             return Err(DetectError::Mismatch(format!(
@@ -96,7 +96,7 @@ impl FrameDetector for CovarianceLasso {
             )));
         }
         let energies = column_energies(model);
-        let columns: Vec<Vec<C64>> = (0..count).map(|i| model.pilots.column(i)).collect();
+        let columns: Vec<Vec<C64>> = (0..count).map(|i| model.pilots().column(i)).collect();
         let mut overlaps = vec![0.0; count * count];
         overlaps.par_chunks_exact_mut(count).zip(&columns).for_each(|(row, a)| {
             for (overlap, b) in row.iter_mut().zip(&columns) {
@@ -106,16 +106,16 @@ impl FrameDetector for CovarianceLasso {
         let lambda = self.options.lambda;
         Ok(Shared {
             columns: pilot_columns(model, 1.0),
-            lambda: lambda.unwrap_or_else(|| default_lambda(model.antennas, model.noise_var, &energies)),
+            lambda: lambda.unwrap_or_else(|| default_lambda(model.antennas(), model.noise_var(), &energies)),
             energies,
             overlaps,
         })
     }
 
     fn workspace(&self, _: &Shared, batch: &FrameBatch) -> Workspace {
-        let (model, columns) = (&batch.model, batch.model.columns());
+        let (model, columns) = (batch.model(), batch.model().columns());
         Workspace {
-            observation: Observation::new(model.pilot_length(), model.antennas),
+            observation: Observation::new(model.pilot_length(), model.antennas()),
             gamma: vec![0.0; columns],
             fit: vec![0.0; columns],
         }
@@ -131,7 +131,7 @@ impl FrameDetector for CovarianceLasso {
         work: &mut Workspace,
         mut out: FrameOut<'_>,
     ) {
-        let (m, q) = (batch.model.antennas, batch.model.sequences());
+        let (m, q) = (batch.model().antennas(), batch.model().sequences());
         work.gamma.fill(0.0);
         work.observation.load(batch.frame(f), m);
         for (i, (fit, energy)) in work.fit.iter_mut().zip(&shared.energies).enumerate() {

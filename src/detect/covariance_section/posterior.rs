@@ -92,20 +92,20 @@ impl<T: Real> FrameDetector for CovarianceSection<T> {
     const ESTIMATES_GAMMA: bool = true;
 
     fn prepare(&self, batch: &FrameBatch) -> Result<Shared<T>, DetectError> {
-        let (q, eps) = (batch.model.sequences(), &batch.model.activity_prob);
+        let (q, eps) = (batch.model().sequences(), batch.model().activity_prob());
         Ok(Shared {
-            columns: pilot_columns(&batch.model, 1.0),
+            columns: pilot_columns(batch.model(), 1.0),
             log_odds: eps.iter().map(|&e| log_prior_odds(e, q)).collect(),
             thresholds: eps.iter().map(|&e| section_threshold(self.options.threshold, e, q)).collect(),
-            noise_var: batch.model.noise_var,
+            noise_var: batch.model().noise_var(),
         })
     }
 
     fn workspace(&self, _: &Shared<T>, batch: &FrameBatch) -> Workspace<T> {
-        let (model, q) = (&batch.model, batch.model.sequences());
+        let (model, q) = (batch.model(), batch.model().sequences());
         Workspace {
-            inverse: InverseCovariance::new(model.pilot_length(), model.noise_var),
-            observation: Observation::new(model.pilot_length(), model.antennas),
+            inverse: InverseCovariance::new(model.pilot_length(), model.noise_var()),
+            observation: Observation::new(model.pilot_length(), model.antennas()),
             gamma: vec![0.0; model.columns()],
             llr: vec![0.0; model.columns()],
             c: vec![0.0; q],
@@ -125,7 +125,7 @@ impl<T: Real> FrameDetector for CovarianceSection<T> {
         work: &mut Workspace<T>,
         out: FrameOut<'_>,
     ) {
-        let (m, q) = (batch.model.antennas, batch.model.sequences());
+        let (m, q) = (batch.model().antennas(), batch.model().sequences());
         let beta = batch.beta_of(f);
         let warm_up = TEMPERED_SWEEPS.min(self.options.sweeps / 2);
         work.gamma.fill(0.0);

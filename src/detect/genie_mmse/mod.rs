@@ -38,13 +38,13 @@ impl FrameDetector for GenieMmse {
     fn prepare(&self, batch: &FrameBatch) -> Result<Planes<f64>, DetectError> {
         check_truth(batch, "genie-mmse")?;
         check_antennas(self.spatial.as_deref(), batch)?;
-        Ok(pilot_columns(&batch.model, 1.0))
+        Ok(pilot_columns(batch.model(), 1.0))
     }
 
     fn workspace(&self, _: &Planes<f64>, batch: &FrameBatch) -> Workspace {
         Workspace {
-            inverse: InverseCovariance::new(batch.model.pilot_length(), batch.model.noise_var),
-            gamma: vec![0.0; batch.model.columns()],
+            inverse: InverseCovariance::new(batch.model().pilot_length(), batch.model().noise_var()),
+            gamma: vec![0.0; batch.model().columns()],
         }
     }
 
@@ -58,9 +58,9 @@ impl FrameDetector for GenieMmse {
         work: &mut Workspace,
         out: FrameOut<'_>,
     ) {
-        let Some(truth) = &batch.truth else { return };
-        let (n, m, q) = (batch.model.devices(), batch.model.antennas, batch.model.sequences());
-        out.activity.copy_from_slice(&truth.activity[f * n..(f + 1) * n]);
+        let Some(truth) = batch.truth() else { return };
+        let (n, m, q) = (batch.model().devices(), batch.model().antennas(), batch.model().sequences());
+        out.activity.copy_from_slice(&truth.activity()[f * n..(f + 1) * n]);
         work.gamma.fill(0.0);
         for ((d, &sent), &beta) in out.activity.iter().enumerate().zip(batch.beta_of(f)) {
             if sent > 0 {
@@ -86,18 +86,18 @@ impl Detector for GenieMmse {
 
 /// The truth is there, complete, and names sequences that exist.
 pub(crate) fn check_truth(batch: &FrameBatch, name: &str) -> Result<(), DetectError> {
-    let Some(truth) = &batch.truth else { return Err(DetectError::NeedsTruth(name.into())) };
-    let (f, n, m, q) = (batch.frames, batch.model.devices(), batch.model.antennas, batch.model.sequences());
-    if truth.activity.len() != f * n || truth.channel.len() != f * n * m {
+    let Some(truth) = batch.truth() else { return Err(DetectError::NeedsTruth(name.into())) };
+    let (f, n, m, q) = (batch.frames(), batch.model().devices(), batch.model().antennas(), batch.model().sequences());
+    if truth.activity().len() != f * n || truth.channel().len() != f * n * m {
         return Err(DetectError::Mismatch(format!(
             "activity and channel hold {} and {} values, these frames need {} ([F, N]) and {} ([F, N, M])",
-            truth.activity.len(),
-            truth.channel.len(),
+            truth.activity().len(),
+            truth.channel().len(),
             f * n,
             f * n * m
         )));
     }
-    if let Some(bad) = truth.activity.iter().find(|&&a| a < 0 || a > q as i64) {
+    if let Some(bad) = truth.activity().iter().find(|&&a| a < 0 || a > q as i64) {
         return Err(DetectError::Mismatch(format!(
             "activity {bad} is out of range: 0 (idle) or 1..={q} (sequence + 1)"
         )));

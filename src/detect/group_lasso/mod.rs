@@ -80,17 +80,17 @@ impl FrameDetector for GroupLasso {
     const ESTIMATES_GAMMA: bool = false;
 
     fn prepare(&self, batch: &FrameBatch) -> Result<Shared, DetectError> {
-        let energies = column_energies(&batch.model);
+        let energies = column_energies(batch.model());
         Ok(Shared {
-            columns: pilot_columns(&batch.model, 1.0),
-            lambda: self.options.lambda.unwrap_or_else(|| default_lambda(&batch.model, &energies)),
+            columns: pilot_columns(batch.model(), 1.0),
+            lambda: self.options.lambda.unwrap_or_else(|| default_lambda(batch.model(), &energies)),
             energies,
-            length: batch.model.pilot_length(),
+            length: batch.model().pilot_length(),
         })
     }
 
     fn workspace(&self, shared: &Shared, batch: &FrameBatch) -> Workspace {
-        let (columns, m) = (shared.energies.len(), batch.model.antennas);
+        let (columns, m) = (shared.energies.len(), batch.model().antennas());
         Workspace {
             residual: Planes::zeros(shared.length, m, f64::LANES),
             x: Planes::zeros(columns, m, f64::LANES),
@@ -110,7 +110,7 @@ impl FrameDetector for GroupLasso {
         work: &mut Workspace,
         mut out: FrameOut<'_>,
     ) {
-        let (m, q) = (batch.model.antennas, batch.model.sequences());
+        let (m, q) = (batch.model().antennas(), batch.model().sequences());
         let budget = (self.options.sweeps, self.options.tolerance);
         solve(isa, self, shared, (batch.frame(f), m), work, budget, out.x);
         judge_rows(batch.beta_of(f), m, q, self.options.threshold, &mut out);

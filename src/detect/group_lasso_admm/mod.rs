@@ -78,15 +78,15 @@ impl FrameDetector for GroupLassoAdmm {
     const ESTIMATES_GAMMA: bool = false;
 
     fn prepare(&self, batch: &FrameBatch) -> Result<Shared, DetectError> {
-        let model = &batch.model;
+        let model = batch.model();
         let (l, columns) = (model.pilot_length(), model.columns());
         let energies = column_energies(model);
         let inverse_energies: Vec<f64> = energies.iter().map(|&e| if e > 0.0 { 1.0 / e } else { 0.0 }).collect();
         let share = |i: usize| inverse_energies[i] / columns as f64;
         Ok(Shared {
             pilots: PackedPilots {
-                adjoint: pack(columns, l, |i, k| model.pilots.at(k, i).conj()),
-                forward: pack(l, columns, |k, i| model.pilots.at(k, i) * share(i)),
+                adjoint: pack(columns, l, |i, k| model.pilots().at(k, i).conj()),
+                forward: pack(l, columns, |k, i| model.pilots().at(k, i) * share(i)),
                 length: l,
                 columns,
             },
@@ -96,7 +96,7 @@ impl FrameDetector for GroupLassoAdmm {
     }
 
     fn workspace(&self, shared: &Shared, batch: &FrameBatch) -> Workspace {
-        let (l, columns, m) = (shared.pilots.length, shared.pilots.columns, batch.model.antennas);
+        let (l, columns, m) = (shared.pilots.length, shared.pilots.columns, batch.model().antennas());
         let planes = |rows| Planes::zeros(rows, m, f64::LANES);
         Workspace {
             y: planes(l),

@@ -87,29 +87,29 @@ impl FrameDetector for Langevin {
     const ESTIMATES_GAMMA: bool = false;
 
     fn prepare(&self, batch: &FrameBatch) -> Result<Shared, DetectError> {
-        let model = &batch.model;
+        let model = batch.model();
         let (q, length) = (model.sequences(), model.pilot_length());
         let columns = pilot_columns(model, 1.0);
-        let schedule = match &batch.beta {
-            Beta::Shared(beta) => {
+        let schedule = match batch.beta().as_shared() {
+            Some(beta) => {
                 check_gains(self.options.sampler, beta)?;
                 let gains = column_gains(beta, q);
                 Some(Schedule::new(Scalar, &self.options, &columns, length, model.noise_var, &gains))
             }
-            Beta::PerFrame(_) => {
-                (0..batch.frames).try_for_each(|f| check_gains(self.options.sampler, batch.beta_of(f)))?;
+            None => {
+                (0..batch.frames()).try_for_each(|f| check_gains(self.options.sampler, batch.beta_of(f)))?;
                 None
             }
         };
-        let probs = (0..model.columns()).map(|i| model.activity_prob[i / q] / q as f64);
-        let shape = Shape { rows: model.columns(), chains: self.options.samples, antennas: model.antennas };
+        let probs = (0..model.columns()).map(|i| model.activity_prob()[i / q] / q as f64);
+        let shape = Shape { rows: model.columns(), chains: self.options.samples, antennas: model.antennas() };
         Ok(Shared { columns, prior: BernoulliGaussian::new(probs), shape, schedule })
     }
 
     fn workspace(&self, shared: &Shared, batch: &FrameBatch) -> Workspace {
-        let chains = Chains::new(&shared.shape, batch.model.pilot_length());
+        let chains = Chains::new(&shared.shape, batch.model().pilot_length());
         let width = shared.shape.chains * shared.shape.antennas;
-        Workspace { chains, y: Planes::zeros(batch.model.pilot_length(), width, 2 * f64::LANES) }
+        Workspace { chains, y: Planes::zeros(batch.model().pilot_length(), width, 2 * f64::LANES) }
     }
 
     #[inline(always)]
@@ -122,13 +122,13 @@ impl FrameDetector for Langevin {
         work: &mut Workspace,
         mut out: FrameOut<'_>,
     ) {
-        let (m, q, shape) = (batch.model.antennas, batch.model.sequences(), &shared.shape);
+        let (m, q, shape) = (batch.model().antennas(), batch.model().sequences(), &shared.shape);
         let beta = batch.beta_of(f);
         let own;
         let schedule = match &shared.schedule {
             Some(schedule) => schedule,
             None => {
-                let (length, noise_var) = (batch.model.pilot_length(), batch.model.noise_var);
+                let (length, noise_var) = (batch.model().pilot_length(), batch.model().noise_var());
                 let gains = column_gains(beta, q);
                 own = Schedule::new(isa, &self.options, &shared.columns, length, noise_var, &gains);
                 &own

@@ -11,7 +11,7 @@ use crate::detect::common::columns::pilot_columns;
 use crate::detect::langevin::detector::{generators, mean, repeat};
 use crate::detect::{LangevinConfig, Likelihood, Sampler};
 use crate::link::Decisions;
-use crate::link::{C64, FrameBatch, Split};
+use crate::link::{Beta, C64, FrameBatch, Split, Truth};
 use crate::math::planes::Planes;
 use crate::math::real::Real;
 use crate::scenario::Scenario;
@@ -41,7 +41,7 @@ fn run(kind: DetectorKind, langevin: Option<LangevinConfig>, batch: &FrameBatch)
 }
 
 fn nmse_db(d: &Decisions, batch: &FrameBatch) -> f64 {
-    let truth = &batch.truth.as_ref().unwrap().channel;
+    let truth = batch.truth().unwrap().channel();
     let x = d.x.as_ref().unwrap();
     let error: f64 = x.iter().zip(truth).map(|(a, b)| (a - b).norm_sqr()).sum();
     10.0 * (error / truth.iter().map(|v| v.norm_sqr()).sum::<f64>()).log10()
@@ -107,12 +107,12 @@ fn samples_of_a_gaussian_prior_have_the_mean_and_variance_of_the_posterior() {
         denoise: false,
         ..Default::default()
     };
-    let columns = pilot_columns(&batch.model, 1.0);
+    let columns = pilot_columns(batch.model(), 1.0);
     let (n, l, m) = (6, 4, 2);
     let schedule = Schedule::new(Scalar, &options, &columns, l, batch.model.noise_var, &vec![1.0; n]);
     let shape = Shape { rows: n, chains: options.samples, antennas: m };
     let mut y = Planes::zeros(l, shape.chains * m, 2 * f64::LANES);
-    repeat(&batch.y, m, 0..shape.chains, &mut y);
+    repeat(batch.y(), m, 0..shape.chains, &mut y);
     let mut chains = Chains::new(&shape, l);
     let prior = BernoulliGaussian::new(std::iter::repeat_n(1.0, n));
     let Ok(()) = chains.run(Scalar, &options, &prior, &schedule, &y, &mut generators(&batch.y, shape.chains));
@@ -144,7 +144,7 @@ fn without_noise_enough_pilots_tell_everything() {
     let batch = frames(&config, 8);
     let options = LangevinConfig { samples: 2, sigma_min: 0.0005, levels: 40, ..Default::default() };
     let d = run(DetectorKind::Langevin, Some(options), &batch);
-    assert_eq!(d.activity, batch.truth.as_ref().unwrap().activity);
+    assert_eq!(d.activity, batch.truth().unwrap().activity());
     assert!(nmse_db(&d, &batch) < -45.0, "{}", nmse_db(&d, &batch));
 }
 
@@ -155,15 +155,12 @@ fn estimates_depend_on_neither_threads_nor_batch_nor_units() {
     let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     let one = pool(1).install(|| run(DetectorKind::Langevin, options(), &batch));
     assert_eq!(one, pool(3).install(|| run(DetectorKind::Langevin, options(), &batch)));
-    let mut last = batch.clone();
-    last.frames = 1;
-    last.y = batch.y[5 * 160..].to_vec();
-    last.truth = None;
+    let last = batch.observed(5..6);
     let alone = run(DetectorKind::Langevin, options(), &last);
     assert_eq!(alone.x.unwrap()[..], one.x.as_ref().unwrap()[5 * 256..]);
     // Gains of every frame on their own give what shared ones give.
-    let mut own = batch.clone();
-    own.beta = crate::link::Beta::PerFrame(vec![1.0; 6 * 32]);
+    let beta = Beta::per_frame(32, vec![1.0; 6 * 32]).unwrap();
+    let own = FrameBatch::new(batch.model().clone(), batch.y().to_vec(), beta).unwrap();
     let own = run(DetectorKind::Langevin, options(), &own);
     for (a, b) in own.x.unwrap().iter().zip(one.x.as_ref().unwrap()) {
         assert!((a - b).norm() < 1e-9);
@@ -259,34 +256,34 @@ fn a_sampler_that_stops_early_has_run_fewer_levels() {
 #[test]
 fn message_passing_leaves_out_silent_devices_and_refuses_unequal_gains() {
     let config = ScenarioConfig { snr_db: Some(20.0), ..link() };
-    let mut batch = frames(&config, 24);
+    let loud = frames(&config, 24);
     let oamp = || Some(LangevinConfig { sampler: Sampler::Oamp, samples: 1, steps: 12, ..LangevinConfig::default() });
     // Half of the devices cannot be heard: their rows stay zero, the others are found as well as a genie does.
     let silent = |d: usize| d.is_multiple_of(2);
     let beta: Vec<f64> = (0..32).map(|d| if silent(d) { 0.0 } else { 1.0 }).collect();
-    let truth = batch.truth.as_ref().unwrap().clone();
+    let truth = loud.truth().unwrap();
+    let (mut y, mut activity, mut channel) = (loud.y().to_vec(), truth.activity().to_vec(), truth.channel().to_vec());
     let (m, l) = (8, 20);
-    let mut quiet = truth;
     for f in 0..24 {
         for d in (0..32).filter(|d| silent(*d)) {
             for a in 0..m {
-                let h = std::mem::take(&mut quiet.channel[(f * 32 + d) * m + a]);
+                let h = std::mem::take(&mut channel[(f * 32 + d) * m + a]);
                 for k in 0..l {
-                    let s = batch.model.pilots.at(k, d);
-                    batch.y[(f * l + k) * m + a] -= s * h;
+                    let s = loud.model().pilots().at(k, d);
+                    y[(f * l + k) * m + a] -= s * h;
                 }
             }
-            quiet.activity[f * 32 + d] = 0;
+            activity[f * 32 + d] = 0;
         }
     }
-    batch.truth = Some(quiet);
-    batch.beta = crate::link::Beta::Shared(beta);
+    let with_gains = |beta| FrameBatch::new(loud.model().clone(), y.clone(), Beta::shared(beta).unwrap()).unwrap();
+    let batch = with_gains(beta).with_truth(Truth::new(activity, channel)).unwrap();
     let found = run(DetectorKind::Langevin, oamp(), &batch);
     let genie = nmse_db(&run(DetectorKind::GenieMmse, None, &batch), &batch);
     let x = found.x.as_ref().unwrap();
     assert!((0..24 * 32).filter(|i| silent(i % 32)).all(|i| x[i * m..(i + 1) * m].iter().all(|v| v.norm() < 1e-6)));
     assert!(nmse_db(&found, &batch) < genie + 1.0, "{} {genie}", nmse_db(&found, &batch));
-    batch.beta = crate::link::Beta::Shared((0..32).map(|d| 1.0 + d as f64).collect());
+    let batch = with_gains((0..32).map(|d| 1.0 + d as f64).collect());
     let refused = build(&DetectorConfig { langevin: oamp(), ..DetectorConfig::new(DetectorKind::Langevin) })
         .unwrap()
         .detect(&batch);

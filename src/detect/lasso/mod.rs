@@ -83,7 +83,7 @@ const SQUARINGS: u32 = 8;
 /// A power iteration would come from below, and a step longer than `1/||A||^2` is not covered by the theory of FISTA.
 fn squared_norm(model: &AccessModel) -> f64 {
     let (l, n) = (model.pilot_length(), model.columns());
-    let rows: Vec<Vec<C64>> = (0..l).map(|k| (0..n).map(|i| model.pilots.at(k, i)).collect()).collect();
+    let rows: Vec<Vec<C64>> = (0..l).map(|k| (0..n).map(|i| model.pilots().at(k, i)).collect()).collect();
     let product = |left: &[C64], right: &[C64]| left.iter().zip(right).map(|(a, b)| a * b.conj()).sum::<C64>();
     let hermitian = |rows: &[Vec<C64>]| -> Vec<Vec<C64>> {
         rows.iter().map(|a| rows.iter().map(|b| product(a, b)).collect()).collect()
@@ -112,14 +112,14 @@ impl FrameDetector for Lasso {
     const ESTIMATES_GAMMA: bool = false;
 
     fn prepare(&self, batch: &FrameBatch) -> Result<Shared, DetectError> {
-        let model = &batch.model;
+        let model = batch.model();
         let (l, columns) = (model.pilot_length(), model.columns());
         let c = squared_norm(model);
-        let lambda = self.options.lambda.unwrap_or_else(|| weight_of(1, model.noise_var, &column_energies(model)));
+        let lambda = self.options.lambda.unwrap_or_else(|| weight_of(1, model.noise_var(), &column_energies(model)));
         Ok(Shared {
             pilots: PackedPilots {
-                adjoint: pack(columns, l, |i, k| model.pilots.at(k, i).conj() / c),
-                forward: pack(l, columns, |k, i| model.pilots.at(k, i)),
+                adjoint: pack(columns, l, |i, k| model.pilots().at(k, i).conj() / c),
+                forward: pack(l, columns, |k, i| model.pilots().at(k, i)),
                 length: l,
                 columns,
             },
@@ -129,7 +129,7 @@ impl FrameDetector for Lasso {
     }
 
     fn workspace(&self, shared: &Shared, batch: &FrameBatch) -> Workspace {
-        let (l, columns, m) = (shared.pilots.length, shared.pilots.columns, batch.model.antennas);
+        let (l, columns, m) = (shared.pilots.length, shared.pilots.columns, batch.model().antennas());
         let planes = |rows| Planes::zeros(rows, m, f64::LANES);
         Workspace {
             y: planes(l),
@@ -152,7 +152,7 @@ impl FrameDetector for Lasso {
         work: &mut Workspace,
         mut out: FrameOut<'_>,
     ) {
-        let (m, q) = (batch.model.antennas, batch.model.sequences());
+        let (m, q) = (batch.model().antennas(), batch.model().sequences());
         let budget = (self.options.iterations, self.options.tolerance);
         solve(isa, self, shared, (batch.frame(f), m), work, budget, out.x);
         judge_rows(batch.beta_of(f), m, q, self.options.threshold, &mut out);

@@ -45,9 +45,9 @@ pub struct Shared {
 
 /// Mean power of every row.
 fn powers(batch: &FrameBatch, beta: &[f64], out: &mut [f64]) {
-    let q = batch.model.sequences();
+    let q = batch.model().sequences();
     for (i, power) in out.iter_mut().enumerate() {
-        *power = batch.model.activity_prob[i / q] * beta[i / q] / q as f64;
+        *power = batch.model().activity_prob()[i / q] * beta[i / q] / q as f64;
     }
 }
 
@@ -65,11 +65,11 @@ impl FrameDetector for Lmmse {
 
     fn prepare(&self, batch: &FrameBatch) -> Result<Shared, DetectError> {
         check_antennas(self.spatial.as_deref(), batch)?;
-        let columns = pilot_columns(&batch.model, 1.0);
-        let filters = match (&self.spatial, &batch.beta) {
-            (Some(spatial), Beta::Shared(beta)) => {
-                let length = batch.model.pilot_length();
-                let mut power = vec![0.0; batch.model.columns()];
+        let columns = pilot_columns(batch.model(), 1.0);
+        let filters = match (&self.spatial, batch.beta().as_shared()) {
+            (Some(spatial), Some(beta)) => {
+                let length = batch.model().pilot_length();
+                let mut power = vec![0.0; batch.model().columns()];
                 powers(batch, beta, &mut power);
                 let mut inverse = InverseCovariance::new(length, batch.model.noise_var);
                 Some(spatial.filters(Scalar, &mut inverse, &columns, &power, length))
@@ -81,8 +81,8 @@ impl FrameDetector for Lmmse {
 
     fn workspace(&self, _: &Shared, batch: &FrameBatch) -> Workspace {
         Workspace {
-            inverse: InverseCovariance::new(batch.model.pilot_length(), batch.model.noise_var),
-            power: vec![0.0; batch.model.columns()],
+            inverse: InverseCovariance::new(batch.model().pilot_length(), batch.model().noise_var()),
+            power: vec![0.0; batch.model().columns()],
         }
     }
 
@@ -96,7 +96,7 @@ impl FrameDetector for Lmmse {
         work: &mut Workspace,
         mut out: FrameOut<'_>,
     ) {
-        let (m, q) = (batch.model.antennas, batch.model.sequences());
+        let (m, q) = (batch.model().antennas(), batch.model().sequences());
         let beta = batch.beta_of(f);
         let (columns, y) = (&shared.columns, batch.frame(f));
         if let Some(filters) = &shared.filters {

@@ -51,7 +51,7 @@ impl FrameDetector for MlMmse {
     }
 
     fn workspace(&self, shared: &Shared<f64>, batch: &FrameBatch) -> Workspace {
-        Workspace { powers: self.powers.workspace(shared, batch), support: vec![0.0; batch.model.columns()] }
+        Workspace { powers: self.powers.workspace(shared, batch), support: vec![0.0; batch.model().columns()] }
     }
 
     #[inline(always)]
@@ -64,7 +64,7 @@ impl FrameDetector for MlMmse {
         work: &mut Workspace,
         mut out: FrameOut<'_>,
     ) {
-        let (m, q) = (batch.model.antennas, batch.model.sequences());
+        let (m, q) = (batch.model().antennas(), batch.model().sequences());
         let beta = batch.beta_of(f);
         self.powers.descend(isa, shared, batch, f, &mut work.powers);
         // The support holds powers at the threshold too: "above" the number just below it.

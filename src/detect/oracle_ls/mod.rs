@@ -31,16 +31,16 @@ impl LinkDetector for OracleLs {
     type Workspace = Workspace;
 
     fn check(&self, model: &LinkModel<'_>, batch: &FrameBatch) -> Result<(), DetectError> {
-        let Some(truth) = &batch.truth else {
+        let Some(truth) = batch.truth() else {
             return Err(DetectError::Mismatch(
                 "detector oracle-ls needs the truth (array symbols), which these frames do not have".into(),
             ));
         };
-        let (want, c) = (batch.frames * model.users, model.constellation.len() as i64);
-        if truth.activity.len() != want || truth.activity.iter().any(|a| !(0..=c).contains(a)) {
+        let (want, c) = (batch.frames() * model.users, model.constellation.len() as i64);
+        if truth.activity().len() != want || truth.activity().iter().any(|a| !(0..=c).contains(a)) {
             return Err(DetectError::Mismatch(format!(
                 "the truth holds {} values, these frames need {want} ([F, N]), each 0 (idle) or 1..={c} (symbol + 1)",
-                truth.activity.len()
+                truth.activity().len()
             )));
         }
         Ok(())

@@ -108,7 +108,7 @@ fn rho_of(model: &AccessModel, energies: &[f64]) -> f64 {
     let mean = energies.iter().sum::<f64>() / energies.len() as f64;
     // Pilots of zeros would make the inverse infinite; there is nothing to find then.
     let unit = if mean > 0.0 && mean.is_finite() { mean } else { 1.0 };
-    unit * default_rho(model.activity_prob.iter().sum(), model.pilot_length())
+    unit * default_rho(model.activity_prob().iter().sum(), model.pilot_length())
 }
 
 pub(crate) struct PcAdmm {
@@ -158,7 +158,7 @@ fn packed(model: &AccessModel, rho: f64) -> PackedPilots<f64> {
     let w = woodbury(&pilot_columns::<f64>(model, 1.0), l, rho);
     PackedPilots {
         adjoint: pack(columns, l, |i, k| w[i * l + k]),
-        forward: pack(l, columns, |k, i| model.pilots.at(k, i)),
+        forward: pack(l, columns, |k, i| model.pilots().at(k, i)),
         length: l,
         columns,
     }
@@ -171,7 +171,7 @@ impl FrameDetector for PcAdmm {
     const ESTIMATES_GAMMA: bool = false;
 
     fn prepare(&self, batch: &FrameBatch) -> Result<Shared, DetectError> {
-        let (model, o) = (&batch.model, &self.options);
+        let (model, o) = (batch.model(), &self.options);
         let energies = column_energies(model);
         let rho = o.rho.unwrap_or_else(|| rho_of(model, &energies));
         Ok(Shared {
@@ -183,7 +183,7 @@ impl FrameDetector for PcAdmm {
     }
 
     fn workspace(&self, shared: &Shared, batch: &FrameBatch) -> Workspace {
-        let (l, columns, m) = (shared.pilots.length, shared.pilots.columns, batch.model.antennas);
+        let (l, columns, m) = (shared.pilots.length, shared.pilots.columns, batch.model().antennas());
         let planes = |rows| Planes::zeros(rows, m, f64::LANES);
         Workspace {
             y: planes(l),
@@ -206,7 +206,7 @@ impl FrameDetector for PcAdmm {
         work: &mut Workspace,
         mut out: FrameOut<'_>,
     ) {
-        let (m, q) = (batch.model.antennas, batch.model.sequences());
+        let (m, q) = (batch.model().antennas(), batch.model().sequences());
         let budget = (self.options.iterations, self.options.tolerance);
         solve(isa, self, shared, (batch.frame(f), m), work, budget, out.x);
         judge_rows(batch.beta_of(f), m, q, self.options.threshold, &mut out);

@@ -35,17 +35,17 @@ impl FrameDetector for SingleUserBound {
 
     fn prepare(&self, batch: &FrameBatch) -> Result<Shared, DetectError> {
         check_truth(batch, "single-user-bound")?;
-        let (model, q) = (&batch.model, batch.model.sequences());
-        let columns: Vec<Vec<C64>> = (0..model.columns()).map(|i| model.pilots.column(i)).collect();
+        let (model, q) = (batch.model(), batch.model().sequences());
+        let columns: Vec<Vec<C64>> = (0..model.columns()).map(|i| model.pilots().column(i)).collect();
         Ok(Shared {
             energies: columns.iter().map(|c| c.iter().map(|v| v.norm_sqr()).sum()).collect(),
             columns,
-            thresholds: model.activity_prob.iter().map(|&eps| section_threshold(Threshold::MAP, eps, q)).collect(),
+            thresholds: model.activity_prob().iter().map(|&eps| section_threshold(Threshold::MAP, eps, q)).collect(),
         })
     }
 
     fn workspace(&self, _: &Shared, batch: &FrameBatch) -> Vec<C64> {
-        vec![C64::default(); batch.model.pilot_length() * batch.model.antennas]
+        vec![C64::default(); batch.model().pilot_length() * batch.model().antennas()]
     }
 
     #[inline(always)]
@@ -58,11 +58,11 @@ impl FrameDetector for SingleUserBound {
         noise: &mut Vec<C64>,
         out: FrameOut<'_>,
     ) {
-        let Some(truth) = &batch.truth else { return };
-        let model = &batch.model;
-        let (n, m, q, sigma2) = (model.devices(), model.antennas, model.sequences(), model.noise_var);
-        let sent = &truth.activity[f * n..(f + 1) * n];
-        let channel = |d: usize| &truth.channel[(f * n + d) * m..(f * n + d + 1) * m];
+        let Some(truth) = batch.truth() else { return };
+        let model = batch.model();
+        let (n, m, q, sigma2) = (model.devices(), model.antennas(), model.sequences(), model.noise_var());
+        let sent = &truth.activity()[f * n..(f + 1) * n];
+        let channel = |d: usize| &truth.channel()[(f * n + d) * m..(f * n + d + 1) * m];
         noise.copy_from_slice(batch.frame(f));
         for (d, &a) in sent.iter().enumerate().filter(|(_, a)| **a > 0) {
             let column = &shared.columns[d * q + (a - 1) as usize];

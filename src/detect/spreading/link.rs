@@ -30,59 +30,31 @@ pub(crate) struct LinkModel<'a> {
 }
 
 impl<'a> LinkModel<'a> {
-    /// Checks a batch and takes what its frames share.
+    /// Takes what the frames of a batch share.
     ///
     /// # Errors
-    /// [`DetectError::Mismatch`] when it is no spreading link or an array has a wrong length or value.
+    /// [`DetectError::Mismatch`] when it is no spreading link.
     pub fn new(batch: &'a FrameBatch, name: &str) -> Result<Self, DetectError> {
-        let fail = |message: String| Err(DetectError::Mismatch(message));
-        let Some(spreading) = &batch.spreading else {
-            return fail(format!(
+        let Some(spreading) = batch.spreading() else {
+            return Err(DetectError::Mismatch(format!(
                 "detector {name} is one of system E: it needs frames of a spreading link (arrays signatures, h and \
                  constellation), these have pilots; take amp, covariance or another access detector"
-            ));
+            )));
         };
-        let model = &batch.model;
-        let (users, chips, f) = (model.columns(), model.pilot_length(), batch.frames);
-        if users == 0 || chips == 0 || model.sequences() != 1 || model.antennas != 1 {
-            return fail(format!(
-                "signatures are [{chips}, {users}] with {} sequences and {} antennas; a spreading link has at least one \
-                 user and chip, one sequence and one antenna",
-                model.sequences(),
-                model.antennas
-            ));
-        }
-        for (what, have, want, shape) in [
-            ("signatures", model.pilots.data.len(), chips * users, "[H, N]"),
-            ("y", batch.y.len(), f * chips, "[F, H]"),
-            ("h", spreading.coefficients.len(), f * users * chips, "[F, N, H]"),
-            ("activity_prob", model.activity_prob.len(), users, "[N]"),
-        ] {
-            if have != want {
-                return fail(format!("{what} holds {have} values, these frames need {want} ({shape})"));
-            }
-        }
-        if let Some(p) = model.activity_prob.iter().find(|p| !(**p > 0.0 && **p <= 1.0)) {
-            return fail(format!("activity_prob = {p} is out of range: in (0, 1]"));
-        }
-        if !(model.noise_var > 0.0 && model.noise_var.is_finite()) {
-            return fail(format!("noise_var = {} is out of range: finite and > 0", model.noise_var));
-        }
-        let constellation = &spreading.constellation[..];
-        if constellation.is_empty() || constellation.iter().any(|x| !x.is_finite() || x.norm_sqr() == 0.0) {
-            return fail("constellation needs at least one symbol, all finite and none zero (zero means idle)".into());
-        }
+        let model = batch.model();
+        let (users, chips) = (model.columns(), model.pilot_length());
+        let constellation = &spreading.constellation()[..];
         let mean = energy(constellation) / constellation.len() as f64;
-        let p = &model.activity_prob;
+        let p = model.activity_prob();
         Ok(Self {
             constellation,
             power: p.iter().map(|p| p * mean).collect(),
             log_idle: p.iter().map(|p| (1.0 - p).ln()).collect(),
             log_symbol: p.iter().map(|p| (p / constellation.len() as f64).ln()).collect(),
-            noise_var: model.noise_var,
+            noise_var: model.noise_var(),
             users,
             chips,
-            signatures: (0..users).flat_map(|n| model.pilots.column(n)).collect(),
+            signatures: (0..users).flat_map(|n| model.pilots().column(n)).collect(),
         })
     }
 
@@ -151,7 +123,7 @@ impl Link {
 
     pub fn load(&mut self, model: &LinkModel<'_>, batch: &FrameBatch, f: usize) {
         let size = model.users * model.chips;
-        let h = batch.spreading.as_ref().map_or(&[][..], |s| &s.coefficients[f * size..(f + 1) * size]);
+        let h = batch.spreading().map_or(&[][..], |s| &s.coefficients()[f * size..(f + 1) * size]);
         self.y.clear();
         self.y.extend_from_slice(batch.frame(f));
         self.g.clear();
@@ -193,13 +165,13 @@ pub(crate) fn detect_link<D: LinkDetector>(detector: &D, batch: &FrameBatch) -> 
     let model = LinkModel::new(batch, D::NAME)?;
     detector.check(&model, batch)?;
     let (n, columns) = (model.users, model.users * model.constellation.len());
-    let mut activity = vec![0; batch.frames * n];
-    let mut score = vec![0.0; batch.frames * columns];
+    let mut activity = vec![0; batch.frames() * n];
+    let mut score = vec![0.0; batch.frames() * columns];
     activity.par_chunks_exact_mut(n).zip(score.par_chunks_exact_mut(columns)).enumerate().for_each_init(
         || (Link::default(), D::Workspace::default()),
         |(link, work), (f, (activity, score))| {
             link.load(&model, batch, f);
-            let truth = batch.truth.as_ref().map(|t| &t.activity[f * n..(f + 1) * n]);
+            let truth = batch.truth().map(|t| &t.activity()[f * n..(f + 1) * n]);
             detector.frame(&model, link, truth, work, activity, score);
         },
     );

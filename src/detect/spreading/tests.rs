@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use crate::config::{DetectorConfig, DetectorKind};
 use crate::detect::build;
-use crate::link::{C64, FrameBatch, Split};
+use crate::link::{AccessModel, C64, FrameBatch, Split, Spreading, Truth};
 use crate::link::{Decisions, DetectError};
 use crate::scenario::Scenario;
 use crate::scenario::{Activation, Constellation, Fading, NomaConfig, ScenarioConfig, ScenarioKind, SignatureKind};
@@ -36,12 +36,12 @@ fn without_noise_nothing_is_wrong() {
     for constellation in [Constellation::Bpsk, Constellation::Qpsk, Constellation::Qam16] {
         let batch = frames(NomaConfig { snr_db: 90.0, constellation, ..few_users() }, 300);
         for kind in [K::MmseSic, K::BeamSic, K::ExpectationPropagation, K::JointMap, K::OracleLs] {
-            let wrong = run(kind, &batch).activity != batch.truth.as_ref().unwrap().activity;
+            let wrong = run(kind, &batch).activity != batch.truth().unwrap().activity();
             assert!(!wrong, "{kind:?} {constellation:?}");
         }
         // The matched filter needs orthogonal signatures.
         let batch = frames(NomaConfig { snr_db: 90.0, constellation, fading: Fading::Flat, ..few_users() }, 300);
-        assert_eq!(run(K::MatchedFilter, &batch).activity, batch.truth.unwrap().activity);
+        assert_eq!(run(K::MatchedFilter, &batch).activity, batch.truth().unwrap().activity());
     }
 }
 
@@ -73,19 +73,19 @@ fn decisions_follow_the_scores() {
 fn joint_map_is_the_minimum_over_all_hypotheses() {
     let batch = frames(NomaConfig { snr_db: 6.0, ..few_users() }, 20);
     let model = crate::detect::spreading::link::LinkModel::new(&batch, "test").unwrap();
-    let h = &batch.spreading.as_ref().unwrap().coefficients;
+    let h = batch.spreading().unwrap().coefficients();
     let d = run(K::JointMap, &batch);
     for f in 0..20 {
         let cost = |x: [usize; 3]| -> f64 {
             let distance: f64 = (0..4)
                 .map(|chip| {
                     let sum: C64 = (0..3)
-                        .map(|n| h[(f * 3 + n) * 4 + chip] * batch.model.pilots.at(chip, n) * model.symbol(x[n]))
+                        .map(|n| h[(f * 3 + n) * 4 + chip] * batch.model().pilots().at(chip, n) * model.symbol(x[n]))
                         .sum();
                     (batch.frame(f)[chip] - sum).norm_sqr()
                 })
                 .sum();
-            distance / batch.model.noise_var + (0..3).map(|n| model.cost(n, x[n])).sum::<f64>()
+            distance / batch.model().noise_var() + (0..3).map(|n| model.cost(n, x[n])).sum::<f64>()
         };
         let all: Vec<([usize; 3], f64)> = (0..125).map(|i| [i % 5, i / 5 % 5, i / 25]).map(|x| (x, cost(x))).collect();
         let least = |keep: &dyn Fn(&[usize; 3]) -> bool| {
@@ -166,9 +166,11 @@ fn a_user_that_is_always_active_is_never_decided_idle() {
 
 #[test]
 fn a_silent_channel_leaves_the_prior() {
-    let mut batch = frames(NomaConfig::default(), 10);
-    let spreading = batch.spreading.as_mut().unwrap();
-    spreading.coefficients.fill(C64::default());
+    let heard = frames(NomaConfig::default(), 10);
+    let constellation = heard.spreading().unwrap().constellation().clone();
+    let silent = Spreading::new(constellation, vec![C64::default(); 10 * 24]).unwrap();
+    let batch = FrameBatch::spread(heard.model().clone(), heard.y().to_vec(), silent).unwrap();
+    let batch = batch.with_truth(heard.truth().unwrap().clone()).unwrap();
     for kind in BLIND {
         let d = run(kind, &batch);
         let odds = (0.2_f64 / 0.2).ln();
@@ -180,15 +182,7 @@ fn a_silent_channel_leaves_the_prior() {
 #[test]
 fn decisions_depend_on_neither_threads_nor_batch() {
     let batch = frames(NomaConfig::default(), 40);
-    let alone = {
-        let mut one = batch.clone();
-        one.frames = 1;
-        one.y = batch.y[28 * 4..29 * 4].to_vec();
-        one.truth.as_mut().unwrap().activity = batch.truth.as_ref().unwrap().activity[28 * 6..29 * 6].to_vec();
-        let spreading = one.spreading.as_mut().unwrap();
-        spreading.coefficients = spreading.coefficients[28 * 24..29 * 24].to_vec();
-        one
-    };
+    let alone = batch.part(28..29);
     for kind in BLIND.into_iter().chain([K::OracleLs]) {
         let detect = |threads| {
             rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(|| run(kind, &batch))
@@ -218,16 +212,21 @@ fn frames_that_do_not_fit_are_refused_with_a_reason() {
     let many = frames(NomaConfig { users: 12, signature_length: 8, ..NomaConfig::default() }, 1);
     let message = refusal(K::JointMap, &many);
     assert!(["N = 12", "C = 4", "beam-sic"].iter().all(|s| message.contains(s)), "{message}");
-    let change = |edit: fn(&mut FrameBatch)| {
-        let mut batch = noma.clone();
-        edit(&mut batch);
-        refusal(K::OracleLs, &batch)
-    };
-    assert!(change(|b| b.truth = None).contains("symbols"));
-    assert!(change(|b| b.truth.as_mut().unwrap().activity[0] = 5).contains("1..=4"));
-    assert!(change(|b| b.y.truncate(7)).contains("[F, H]"));
-    assert!(change(|b| b.spreading.as_mut().unwrap().coefficients.truncate(47)).contains("[F, N, H]"));
-    assert!(change(|b| b.model.noise_var = 0.0).contains("> 0"));
-    assert!(change(|b| b.model.activity_prob[0] = 0.0).contains("(0, 1]"));
-    assert!(change(|b| b.spreading.as_mut().unwrap().constellation = Arc::new(vec![C64::default()])).contains("idle"));
+    assert!(refusal(K::OracleLs, &noma.clone().without_truth()).contains("symbols"));
+    // What no detector could use cannot be made.
+    let (model, y, spreading) = (noma.model(), noma.y(), noma.spreading().unwrap());
+    let truth = Truth::new(vec![5; 12], Vec::new());
+    assert!(noma.clone().with_truth(truth).unwrap_err().to_string().contains("1..=4"));
+    let short = FrameBatch::spread(model.clone(), y[..7].to_vec(), spreading.clone());
+    assert!(short.unwrap_err().to_string().contains("[F, H]"));
+    let few = Spreading::new(spreading.constellation().clone(), spreading.coefficients()[..47].to_vec()).unwrap();
+    let few = FrameBatch::spread(model.clone(), y.to_vec(), few);
+    assert!(few.unwrap_err().to_string().contains("[F, N, H]"));
+    let signatures = || model.pilots().clone();
+    let noise = |noise_var| AccessModel::new(signatures(), 1, noise_var, model.activity_prob().to_vec());
+    assert!(noise(0.0).unwrap_err().to_string().contains("> 0"));
+    let never = AccessModel::new(signatures(), 1, 1.0, vec![0.0; 6]);
+    assert!(never.unwrap_err().to_string().contains("(0, 1]"));
+    let zero = Spreading::new(Arc::new(vec![C64::default()]), Vec::new());
+    assert!(zero.unwrap_err().to_string().contains("idle"));
 }

@@ -151,7 +151,7 @@ fn draw(scenario: &ScenarioConfig, samples: usize, seed: u64) -> Result<Vec<Samp
     let mut frame = 0;
     while out.len() < samples {
         let realized = source.realize(frame, 1);
-        let devices = realized.beta.frame(0, n).iter().zip(&realized.activity_prob);
+        let devices = realized.beta().frame(0).iter().zip(realized.activity_prob());
         for (&beta, &eps) in devices.take(samples - out.len()) {
             out.push(Sample {
                 beta,

@@ -11,11 +11,7 @@ use crate::link::{Decisions, DetectError};
 /// 16 frames of N = 100, L = 20, M = 4, p = 0.1, sigma2 = 0.1, beta = 1.
 fn reference() -> FrameBatch {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/mmv.npz");
-    let mut batch = crate::scenario::files::read_frames(&path).expect("committed frames");
-    batch.frames = 4;
-    batch.y.truncate(4 * 20 * 4);
-    batch.truth = None;
-    batch
+    crate::scenario::files::read_frames(&path).expect("committed frames").observed(0..4)
 }
 
 fn run(config: &DetectorConfig, batch: &FrameBatch) -> Decisions {
@@ -35,12 +31,12 @@ fn converged(kind: K, lambda: f64, batch: &FrameBatch) -> Decisions {
 
 /// `A^H (Y - A X)` of one frame, `[N*Q, M]`.
 fn correlations(model: &AccessModel, y: &[C64], x: &[C64]) -> Vec<C64> {
-    let (l, n, m) = (model.pilot_length(), model.columns(), model.antennas);
+    let (l, n, m) = (model.pilot_length(), model.columns(), model.antennas());
     let mut residual = y.to_vec();
     for k in 0..l {
         for i in 0..n {
             for j in 0..m {
-                residual[k * m + j] -= model.pilots.at(k, i) * x[i * m + j];
+                residual[k * m + j] -= model.pilots().at(k, i) * x[i * m + j];
             }
         }
     }
@@ -48,7 +44,7 @@ fn correlations(model: &AccessModel, y: &[C64], x: &[C64]) -> Vec<C64> {
     for i in 0..n {
         for k in 0..l {
             for j in 0..m {
-                out[i * m + j] += model.pilots.at(k, i).conj() * residual[k * m + j];
+                out[i * m + j] += model.pilots().at(k, i).conj() * residual[k * m + j];
             }
         }
     }
@@ -61,10 +57,10 @@ fn norm(v: &[C64]) -> f64 {
 
 /// Largest violation of the optimality conditions of the group LASSO over all frames.
 fn group_lasso_kkt(batch: &FrameBatch, x: &[C64], lambda: f64) -> f64 {
-    let (n, m) = (batch.model.columns(), batch.model.antennas);
+    let (n, m) = (batch.model().columns(), batch.model().antennas());
     let mut worst = 0.0_f64;
     for (f, x) in x.chunks_exact(n * m).enumerate() {
-        let g = correlations(&batch.model, batch.frame(f), x);
+        let g = correlations(batch.model(), batch.frame(f), x);
         for (g, x) in g.chunks_exact(m).zip(x.chunks_exact(m)) {
             let size = norm(x);
             let violation = if size > 0.0 {
@@ -117,7 +113,7 @@ fn sharing_admm_reaches_the_optimum_of_coordinate_descent() {
 #[test]
 fn the_covariance_lasso_meets_its_optimality_conditions() {
     let batch = reference();
-    let (model, m) = (&batch.model, batch.model.antennas);
+    let (model, m) = (batch.model(), batch.model().antennas());
     let (l, n) = (model.pilot_length(), model.columns());
     for lambda in [0.0, 8.0] {
         let gamma = converged(K::CovarianceLasso, lambda, &batch).gamma.expect("powers");
@@ -127,12 +123,12 @@ fn the_covariance_lasso_meets_its_optimality_conditions() {
             let rest = |r: usize, c: usize| {
                 let sample: C64 = (0..m).map(|j| y[r * m + j] * y[c * m + j].conj()).sum();
                 let model_part: C64 =
-                    (0..n).map(|i| model.pilots.at(r, i) * model.pilots.at(c, i).conj() * gamma[i]).sum();
-                sample / m as f64 - model_part - if r == c { model.noise_var } else { 0.0 }
+                    (0..n).map(|i| model.pilots().at(r, i) * model.pilots().at(c, i).conj() * gamma[i]).sum();
+                sample / m as f64 - model_part - if r == c { model.noise_var() } else { 0.0 }
             };
             let rest: Vec<C64> = (0..l * l).map(|at| rest(at / l, at % l)).collect();
             for (i, &power) in gamma.iter().enumerate() {
-                let a = model.pilots.column(i);
+                let a = model.pilots().column(i);
                 let g: C64 = (0..l * l).map(|at| a[at / l].conj() * rest[at] * a[at % l]).sum();
                 let violation = if power > 0.0 { (g.re - lambda).abs() } else { (g.re - lambda).max(0.0) };
                 assert!(violation < 1e-6, "lambda {lambda}, frame {f}, column {i}: {violation}");
@@ -162,15 +158,15 @@ fn one_device() -> (FrameBatch, usize) {
     activity[device] = 2;
     let mut truth = vec![C64::default(); n * m];
     truth[device * m..(device + 1) * m].copy_from_slice(&channel);
-    let model = AccessModel { pilots, antennas: m, noise_var: 1e-12, activity_prob: vec![0.1; n] };
-    let truth = Some(Truth { activity, channel: truth });
-    (FrameBatch { model, frames: 1, y, beta: Beta::Shared(vec![beta; n]), truth, spreading: None }, device)
+    let model = AccessModel::new(pilots, m, 1e-12, vec![0.1; n]).unwrap();
+    let batch = FrameBatch::new(model, y, Beta::shared(vec![beta; n]).unwrap()).unwrap();
+    (batch.with_truth(Truth::new(activity, truth)).unwrap(), device)
 }
 
 #[test]
 fn one_device_without_noise_is_found_with_its_channel() {
     let (batch, device) = one_device();
-    let truth = batch.truth.as_ref().expect("simulated");
+    let truth = batch.truth().expect("simulated");
     for kind in [K::GroupLasso, K::GroupLassoAdmm, K::CovarianceLasso, K::MlMmse] {
         // With a weight that vanishes with the noise, both solvers would take for ever: a small one, and many iterations.
         let group_lasso = matches!(kind, K::GroupLasso | K::GroupLassoAdmm);
@@ -178,13 +174,13 @@ fn one_device_without_noise_is_found_with_its_channel() {
         let decisions = run(&DetectorConfig { iterations, lambda, ..DetectorConfig::new(kind) }, &batch);
         // The estimate is shorter than the channel by lambda; ml-mmse works at a condition number of 1e12.
         let tolerance = if group_lasso { 1e-3 } else { 2e-3 };
-        assert_eq!(decisions.activity, truth.activity, "{kind:?}");
+        assert_eq!(decisions.activity, truth.activity(), "{kind:?}");
         let score = decisions.score[device * 2 + 1];
         assert!((score - 1.0).abs() < 1e-3, "{kind:?}: score {score}");
         let Some(x) = decisions.x else { continue };
         let mut want = vec![C64::default(); x.len()];
         let row = (device * 2 + 1) * 4;
-        want[row..row + 4].copy_from_slice(&truth.channel[device * 4..device * 4 + 4]);
+        want[row..row + 4].copy_from_slice(&truth.channel()[device * 4..device * 4 + 4]);
         assert!(relative_gap(&x, &want) < tolerance, "{kind:?}: {}", relative_gap(&x, &want));
     }
 }
@@ -196,10 +192,7 @@ fn ml_mmse_is_ml_for_powers_and_the_genie_for_channels_of_the_right_support() {
     let both = run(&DetectorConfig::new(K::MlMmse), &batch);
     assert_eq!((ml.gamma, ml.score, ml.activity.clone()), (both.gamma, both.score, both.activity));
     // Told that its support is the truth, genie-mmse gives the same rows.
-    let told = FrameBatch {
-        truth: Some(Truth { activity: ml.activity, channel: vec![C64::default(); 4 * 100 * 4] }),
-        ..batch
-    };
+    let told = batch.with_truth(Truth::new(ml.activity, vec![C64::default(); 4 * 100 * 4])).unwrap();
     assert_eq!(run(&DetectorConfig::new(K::GenieMmse), &told).x, both.x);
 }
 
@@ -207,14 +200,14 @@ fn ml_mmse_is_ml_for_powers_and_the_genie_for_channels_of_the_right_support() {
 fn the_default_weights_do_not_depend_on_units() {
     let batch = reference();
     let (y_unit, pilot_unit) = (8.0, 0.25);
-    let mut scaled = batch.clone();
-    let mut pilots = (*scaled.model.pilots).clone();
-    pilots.data.iter_mut().for_each(|v| *v *= pilot_unit);
-    scaled.model.pilots = pilots.into();
-    scaled.y.iter_mut().for_each(|v| *v *= y_unit);
-    scaled.model.noise_var *= y_unit * y_unit;
+    let model = batch.model();
+    let pilots = model.pilots();
+    let pilots = pilots.with_data(pilots.energy(), pilots.data().iter().map(|v| v * pilot_unit).collect()).unwrap();
+    let noise_var = model.noise_var() * (y_unit * y_unit);
+    let model = AccessModel::new(pilots.into(), model.antennas(), noise_var, model.activity_prob().to_vec()).unwrap();
     let beta: f64 = (y_unit / pilot_unit) * (y_unit / pilot_unit);
-    scaled.beta = Beta::Shared(vec![beta; 100]);
+    let y = batch.y().iter().map(|v| v * y_unit).collect();
+    let scaled = FrameBatch::new(model, y, Beta::shared(vec![beta; 100]).unwrap()).unwrap();
     // Powers of two: every rounding is the same, so are all decisions and scores.
     for kind in [K::GroupLasso, K::GroupLassoAdmm, K::CovarianceLasso, K::MlMmse] {
         let (a, b) = (run(&DetectorConfig::new(kind), &batch), run(&DetectorConfig::new(kind), &scaled));
@@ -254,16 +247,9 @@ fn bad_options_name_their_range_and_default() {
 #[test]
 fn too_many_columns_for_the_covariance_lasso_are_an_error() {
     let batch = reference();
-    let pilots = crate::link::Pilots {
-        length: 1,
-        columns: 20_000,
-        sequences: 1,
-        energy: 1.0,
-        data: vec![C64::new(1.0, 0.0); 20_000],
-    };
-    let model = AccessModel { pilots: pilots.into(), activity_prob: vec![0.1; 20_000], ..batch.model };
-    let many =
-        FrameBatch { model, frames: 1, y: vec![C64::default(); 4], beta: Beta::Shared(vec![1.0; 20_000]), ..batch };
+    let pilots = crate::link::Pilots::new(1, 20_000, 1, 1.0, vec![C64::new(1.0, 0.0); 20_000]).unwrap();
+    let model = AccessModel::new(pilots.into(), 4, batch.model().noise_var(), vec![0.1; 20_000]).unwrap();
+    let many = FrameBatch::new(model, vec![C64::default(); 4], Beta::ones(20_000)).unwrap();
     let found = build(&DetectorConfig::new(K::CovarianceLasso)).expect("defaults").detect(&many);
     assert!(matches!(found, Err(DetectError::Mismatch(m)) if m.contains("16384") && m.contains("ml")));
 }

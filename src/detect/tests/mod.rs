@@ -3,10 +3,10 @@
 mod lassos;
 
 use super::*;
-use crate::link::{Beta, FrameBatch, Split};
+use crate::link::{AccessModel, Beta, FrameBatch, Split};
 use crate::link::{Decisions, DetectError};
 use crate::scenario::{PilotKind, ScenarioConfig};
-use crate::scenario::{Realizations, Scenario};
+use crate::scenario::{Draws, Realizations, Scenario};
 
 const DECIDING: [DetectorKind; 6] = [
     DetectorKind::Amp,
@@ -36,11 +36,11 @@ fn every_precision() -> impl Iterator<Item = DetectorConfig> {
     DECIDING.into_iter().flat_map(both).chain(PLAIN.map(DetectorConfig::new))
 }
 
-fn frames(config: &ScenarioConfig, count: usize, edit: impl Fn(&mut Realizations)) -> FrameBatch {
+fn frames(config: &ScenarioConfig, count: usize, edit: impl Fn(&mut Draws)) -> FrameBatch {
     let scenario = Scenario::new(config, 5, Split::Test).expect("a scenario without files");
-    let mut realized = scenario.realize(0, count);
-    edit(&mut realized);
-    realized.observe(&scenario.pilots(0)).expect("pilots of the same scenario")
+    let mut draws = scenario.realize(0, count).into_draws();
+    edit(&mut draws);
+    Realizations::new(draws).expect("finite draws").observe(&scenario.pilots(0)).expect("pilots of the same scenario")
 }
 
 fn small() -> ScenarioConfig {
@@ -52,7 +52,7 @@ fn run(config: &DetectorConfig, batch: &FrameBatch) -> Decisions {
 }
 
 fn errors(batch: &FrameBatch, decisions: &Decisions) -> usize {
-    let truth = &batch.truth.as_ref().expect("simulated").activity;
+    let truth = &batch.truth().expect("simulated").activity();
     truth.iter().zip(&decisions.activity).filter(|(a, b)| a != b).count()
 }
 
@@ -64,7 +64,7 @@ fn without_noise_and_with_few_devices_nobody_errs() {
         r.noise_var = 1e-3;
         // Equal gains: a deep fade over 16 antennas is the only other cause of errors.
         let n = r.devices;
-        let Beta::PerFrame(beta) = &mut r.beta else { panic!("positions are drawn per frame") };
+        let mut beta = r.beta.values().to_vec();
         for (d, b) in beta.iter_mut().enumerate() {
             let m = r.antennas;
             let h = &mut r.channel[d * m..(d + 1) * m];
@@ -73,6 +73,7 @@ fn without_noise_and_with_few_devices_nobody_errs() {
             *b = 1.0;
         }
         assert_eq!(beta.len(), 20 * n);
+        r.beta = Beta::per_frame(n, beta).unwrap();
     });
     for kind in DECIDING.into_iter().chain(PLAIN).chain([DetectorKind::SingleUserBound, DetectorKind::GenieMmse]) {
         assert_eq!(errors(&batch, &run(&DetectorConfig::new(kind), &batch)), 0, "{kind:?}");
@@ -107,12 +108,7 @@ fn nobody_beats_the_single_user_bound_and_the_section_detector_comes_closest() {
 #[test]
 fn decisions_do_not_depend_on_threads_or_batches() {
     let batch = frames(&small(), 12, |_| {});
-    let mut half = batch.clone();
-    half.frames = 5;
-    half.y.truncate(5 * 24 * 8);
-    let Beta::PerFrame(beta) = &mut half.beta else { panic!("positions are drawn per frame") };
-    beta.truncate(5 * 30);
-    half.truth = None;
+    let half = batch.observed(0..5);
     let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
     for config in every_precision() {
         let one = pool(1).install(|| run(&config, &batch));
@@ -139,12 +135,12 @@ fn single_precision_decides_like_double() {
 #[test]
 fn pilot_energy_is_a_change_of_units() {
     let batch = frames(&small(), 6, |_| {});
-    let mut scaled = batch.clone();
-    let mut pilots = (*scaled.model.pilots).clone();
-    pilots.energy = 9.0;
-    pilots.data.iter_mut().for_each(|v| *v *= 3.0);
-    scaled.model.pilots = pilots.into();
-    scaled.y.iter_mut().for_each(|v| *v *= 3.0);
+    let model = batch.model();
+    let pilots = model.pilots().with_data(9.0, model.pilots().data().iter().map(|v| v * 3.0).collect()).unwrap();
+    let model =
+        AccessModel::new(pilots.into(), model.antennas(), model.noise_var(), model.activity_prob().to_vec()).unwrap();
+    let y = batch.y().iter().map(|v| v * 3.0).collect();
+    let scaled = FrameBatch::new(model, y, batch.beta().clone()).unwrap();
     let config = DetectorConfig { iterations: Some(5), ..DetectorConfig::new(DetectorKind::Amp) };
     let (a, b) = (run(&config, &batch), run(&config, &scaled));
     let size: f64 = a.x.iter().flatten().map(|v| v.norm_sqr()).sum();
@@ -161,11 +157,11 @@ fn genie_channels_are_exact_without_noise_and_shrink_with_it() {
     });
     let counts = |batch: &FrameBatch| {
         let d = run(&DetectorConfig::new(DetectorKind::GenieMmse), batch);
-        let (x, truth) = (d.x.expect("estimates"), batch.truth.as_ref().expect("simulated"));
+        let (x, truth) = (d.x.expect("estimates"), batch.truth().expect("simulated"));
         let (mut error, mut energy) = (0.0, 0.0);
-        for (i, &a) in truth.activity.iter().enumerate().filter(|(_, a)| **a > 0) {
+        for (i, &a) in truth.activity().iter().enumerate().filter(|(_, a)| **a > 0) {
             for m in 0..8 {
-                let h = truth.channel[i * 8 + m];
+                let h = truth.channel()[i * 8 + m];
                 error += (x[(i * 2 + a as usize - 1) * 8 + m] - h).norm_sqr();
                 energy += h.norm_sqr();
             }
@@ -179,24 +175,21 @@ fn genie_channels_are_exact_without_noise_and_shrink_with_it() {
 #[test]
 fn bad_frames_are_errors_and_wild_numbers_do_not_panic() {
     let batch = frames(&small(), 2, |_| {});
-    let amp = build(&DetectorConfig::new(DetectorKind::Amp)).expect("defaults");
-    let mut short = batch.clone();
-    short.y.pop();
-    assert!(matches!(amp.detect(&short), Err(DetectError::Mismatch(m)) if m.contains("y holds")));
-    let mut silent = batch.clone();
-    silent.model.noise_var = 0.0;
-    assert!(matches!(amp.detect(&silent), Err(DetectError::Mismatch(m)) if m.contains("noise_var")));
-    let mut blind = batch.clone();
-    blind.truth = None;
+    let model = batch.model();
+    let with_y = |y| FrameBatch::new(model.clone(), y, batch.beta().clone());
+    assert!(with_y(batch.y()[1..].to_vec()).unwrap_err().to_string().contains("y holds"));
+    let silent = AccessModel::new(model.pilots().clone(), 8, 0.0, model.activity_prob().to_vec());
+    assert!(silent.unwrap_err().to_string().contains("noise_var"));
+    let mut undefined = batch.y().to_vec();
+    undefined[3] = crate::link::C64::new(f64::NAN, 0.0);
+    assert!(with_y(undefined).unwrap_err().to_string().contains("y holds NaN"));
+    let blind = batch.clone().without_truth();
     for kind in [DetectorKind::GenieMmse, DetectorKind::SingleUserBound] {
         let detector = build(&DetectorConfig::new(kind)).expect("defaults");
         assert!(matches!(detector.detect(&blind), Err(DetectError::NeedsTruth(_))));
     }
-    let mut wild = batch.clone();
-    wild.y.iter_mut().for_each(|v| *v *= 1e200);
-    wild.y[3] = crate::link::C64::new(f64::NAN, 0.0);
-    let mut zero = batch;
-    zero.y.fill(Default::default());
+    let wild = with_y(batch.y().iter().map(|v| v * 1e200).collect()).unwrap();
+    let zero = with_y(vec![Default::default(); batch.y().len()]).unwrap();
     for config in every_precision() {
         assert_eq!(run(&config, &wild).activity.len(), 60);
         assert!(run(&config, &zero).activity.iter().all(|&a| a == 0), "{:?}", config.kind);

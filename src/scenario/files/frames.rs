@@ -28,7 +28,7 @@ use crate::container::IoError;
 use crate::container::npz::Array;
 use crate::container::npz::{NpzFile, NpzWriter};
 use crate::link::Decisions;
-use crate::link::{AccessModel, Beta, C64, FrameBatch, Pilots, Truth};
+use crate::link::{AccessModel, ArrayError, Beta, C64, FrameBatch, Pilots, Truth, index_of};
 use crate::scenario::files::spreading;
 
 /// How the arrays of a file lie.
@@ -127,8 +127,6 @@ fn access(file: &NpzFile, y: Array<C64>, pilots: Array<C64>, layout: Layout) -> 
             file.wrong("y", format!("has shape {:?}, expected at least one frame, symbol and antenna", y.shape))
         );
     }
-    finite_complex(file, "y", &y.shape, &y.data)?;
-
     let columns = match pilots.shape[..] {
         [rows, columns] if rows == length && columns > 0 => columns,
         _ => {
@@ -141,34 +139,30 @@ fn access(file: &NpzFile, y: Array<C64>, pilots: Array<C64>, layout: Layout) -> 
             ));
         }
     };
-    finite_complex(file, "pilots", &pilots.shape, &pilots.data)?;
-
-    let sequences = sequences(file, columns)?;
+    let sequences = sequences(file)?;
     if layout == Layout::Coherent && sequences != 1 {
         return Err(file.wrong("sequences", format!("is {sequences}, expected 1 in a file of system D")));
     }
-    let devices = columns / sequences;
-    let noise_var = positive(file, "noise_var")?;
+    let noise_var = file.scalar("noise_var")?;
     let energy = match layout {
-        _ if file.contains("pilot_energy") => positive(file, "pilot_energy")?,
+        _ if file.contains("pilot_energy") => file.scalar("pilot_energy")?,
         Layout::Access => 1.0,
-        Layout::Coherent => pilots.data.iter().map(|v| v.norm_sqr()).sum::<f64>() / columns as f64,
+        Layout::Coherent => match pilots.data.iter().map(|v| v.norm_sqr()).sum::<f64>() / columns as f64 {
+            0.0 => return Err(file.wrong("pilots", "is zero everywhere, expected pilots")),
+            energy => energy,
+        },
     };
-    if energy == 0.0 {
-        return Err(file.wrong("pilots", "is zero everywhere, expected pilots"));
-    }
-    let activity_prob = activity_prob(file, devices)?;
+    let wrong = |e: ArrayError| file.wrong(e.array(), e.problem());
+    let pilots = Pilots::new(length, columns, sequences, energy, pilots.data).map_err(wrong)?;
+    let devices = columns / sequences;
+    let activity_prob = per_device(file, devices, "pilots / sequences")?;
+    let model = AccessModel::new(Arc::new(pilots), antennas, noise_var, activity_prob).map_err(wrong)?;
     let beta = beta(file, frames, devices)?;
-    let truth = truth(file, frames, devices, antennas, sequences, layout)?;
-    let pilots = Arc::new(Pilots { length, columns, sequences, energy, data: pilots.data });
-    Ok(FrameBatch {
-        model: AccessModel { pilots, antennas, noise_var, activity_prob },
-        frames,
-        y: y.data,
-        beta,
-        truth,
-        spreading: None,
-    })
+    let batch = FrameBatch::new(model, y.data, beta).map_err(wrong)?;
+    match truth(file, frames, devices, antennas, layout)? {
+        Some(truth) => batch.with_truth(truth).map_err(wrong),
+        None => Ok(batch),
+    }
 }
 
 /// Writes frames (complex64); [`read_frames`] reads them back.
@@ -184,37 +178,37 @@ pub fn write_frames(path: &Path, batch: &FrameBatch) -> Result<(), IoError> {
 /// # Errors
 /// As [`write_frames`]; frames with several sequences per device have no coherent layout.
 pub fn write_frames_as(path: &Path, batch: &FrameBatch, layout: Layout) -> Result<(), IoError> {
-    if let Some(spreading) = &batch.spreading {
+    if let Some(spreading) = batch.spreading() {
         return spreading::write(batch, spreading).write(path);
     }
-    let model = &batch.model;
-    let (f, l, m, n) = (batch.frames, model.pilot_length(), model.antennas, model.devices());
+    let model = batch.model();
+    let (f, l, m, n) = (batch.frames(), model.pilot_length(), model.antennas(), model.devices());
     let mut out = match layout {
         Layout::Access => NpzWriter::new()
-            .complex("y", &[f, l, m], &batch.y)
-            .complex("pilots", &[l, model.columns()], &model.pilots.data)
+            .complex("y", &[f, l, m], batch.y())
+            .complex("pilots", &[l, model.columns()], model.pilots().data())
             .int("sequences", &[], &[model.sequences() as i64]),
         Layout::Coherent => NpzWriter::new()
-            .complex("y", &[f, m, l], &swap(&batch.y, l, m))
-            .complex("pilots", &[model.columns(), l], &transposed(&model.pilots.data, l, model.columns()))
+            .complex("y", &[f, m, l], &swap(batch.y(), l, m))
+            .complex("pilots", &[model.columns(), l], &transposed(model.pilots().data(), l, model.columns()))
             .int("coherent", &[], &[1]),
     };
-    out = out.scalar("noise_var", model.noise_var).scalar("pilot_energy", model.pilots.energy);
-    out = match model.activity_prob[..] {
-        [first, ..] if model.activity_prob.iter().all(|&p| p == first) && model.activity_prob.len() == n => {
+    out = out.scalar("noise_var", model.noise_var()).scalar("pilot_energy", model.pilots().energy());
+    out = match model.activity_prob()[..] {
+        [first, ..] if model.activity_prob().iter().all(|&p| p == first) && model.activity_prob().len() == n => {
             out.scalar("activity_prob", first)
         }
-        _ => out.real("activity_prob", &[n], &model.activity_prob),
+        _ => out.real("activity_prob", &[n], model.activity_prob()),
     };
-    out = match &batch.beta {
-        Beta::Shared(beta) => out.real("beta", &[n], beta),
-        Beta::PerFrame(beta) => out.real("beta", &[f, n], beta),
+    out = match batch.beta().as_shared() {
+        Some(beta) => out.real("beta", &[n], beta),
+        None => out.real("beta", &[f, n], batch.beta().values()),
     };
-    if let Some(truth) = &batch.truth {
-        out = out.int("activity", &[f, n], &truth.activity);
+    if let Some(truth) = batch.truth() {
+        out = out.int("activity", &[f, n], truth.activity());
         out = match layout {
-            Layout::Access => out.complex("channel", &[f, n, m], &truth.channel),
-            Layout::Coherent => out.complex("channel", &[f, m, n], &swap(&truth.channel, n, m)),
+            Layout::Access => out.complex("channel", &[f, n, m], truth.channel()),
+            Layout::Coherent => out.complex("channel", &[f, m, n], &swap(truth.channel(), n, m)),
         };
     }
     out.write(path)
@@ -240,11 +234,11 @@ pub fn write_decisions_as(
     batch: &FrameBatch,
     layout: Layout,
 ) -> Result<(), IoError> {
-    if batch.spreading.is_some() {
+    if batch.spreading().is_some() {
         return spreading::decisions(decisions, batch).write(path);
     }
-    let model = &batch.model;
-    let (frames, devices, columns, antennas) = (batch.frames, model.devices(), model.columns(), model.antennas);
+    let model = batch.model();
+    let (frames, devices, columns, antennas) = (batch.frames(), model.devices(), model.columns(), model.antennas());
     let mut out = NpzWriter::new().int("activity", &[frames, devices], &decisions.activity).real(
         "score",
         &[frames, columns],
@@ -262,55 +256,46 @@ pub fn write_decisions_as(
     out.write(path)
 }
 
-fn sequences(file: &NpzFile, columns: usize) -> Result<usize, IoError> {
+/// Q; whether it divides the columns is for [`Pilots::new`] to say.
+fn sequences(file: &NpzFile) -> Result<usize, IoError> {
     if !file.contains("sequences") {
         return Ok(1);
     }
     let array = file.int("sequences")?;
     match array.data[..] {
-        [q] if q >= 1 && (q as u64) <= columns as u64 && columns.is_multiple_of(q as usize) => Ok(q as usize),
-        [q] => Err(file.wrong(
-            "sequences",
-            format!("is {q}, expected Q >= 1 that divides the {columns} columns of pilots [L, N*Q]"),
-        )),
+        [q] => usize::try_from(q).map_err(|_| file.wrong("sequences", format!("is {q}, expected Q >= 1"))),
         _ => Err(file.wrong("sequences", format!("has shape {:?}, expected one integer (shape [])", array.shape))),
     }
 }
 
-fn activity_prob(file: &NpzFile, devices: usize) -> Result<Vec<f64>, IoError> {
+/// `activity_prob` of each device, from one number or one per device; `of` names the array whose columns are the devices.
+pub(super) fn per_device(file: &NpzFile, devices: usize, of: &str) -> Result<Vec<f64>, IoError> {
     let prob = file.real("activity_prob")?;
-    if let Some(p) = prob.data.iter().find(|&&p| !(p > 0.0 && p < 1.0)) {
-        return Err(file.wrong("activity_prob", format!("holds {p}, expected values in (0, 1)")));
-    }
     match prob.data[..] {
-        [p] if prob.shape.is_empty() || prob.shape == [1] => Ok(vec![p; devices]),
+        [p] => Ok(vec![p; devices]),
         _ if prob.shape == [devices] => Ok(prob.data),
         _ => Err(file.wrong(
             "activity_prob",
-            format!("has shape {:?}, expected [] or [N] = [{devices}] (N = columns of pilots / sequences)", prob.shape),
+            format!("has shape {:?}, expected [] or [N] = [{devices}] (N = columns of {of})", prob.shape),
         )),
     }
 }
 
+/// Gains; a device that cannot be heard has no place in a file.
 fn beta(file: &NpzFile, frames: usize, devices: usize) -> Result<Beta, IoError> {
     if !file.contains("beta") {
-        return Ok(Beta::Shared(vec![1.0; devices]));
+        return Ok(Beta::ones(devices));
     }
     let beta = file.real("beta")?;
-    if let Some(i) = beta.data.iter().position(|b| !(b.is_finite() && *b > 0.0)) {
-        return Err(file.wrong(
-            "beta",
-            format!(
-                "holds {} at {:?}, expected finite gains > 0 (linear, not dB)",
-                beta.data[i],
-                index_of(&beta.shape, i)
-            ),
-        ));
+    if let Some(i) = beta.data.iter().position(|b| *b <= 0.0) {
+        let at = index_of(&beta.shape, i);
+        return Err(file.wrong("beta", format!("holds {} at {at:?}, expected finite gains > 0 (linear, not dB)", beta.data[i])));
     }
+    let wrong = |e: ArrayError| file.wrong(e.array(), e.problem());
     if beta.shape == [devices] {
-        Ok(Beta::Shared(beta.data))
+        Beta::shared(beta.data).map_err(wrong)
     } else if beta.shape == [frames, devices] {
-        Ok(Beta::PerFrame(beta.data))
+        Beta::per_frame(devices, beta.data).map_err(wrong)
     } else {
         Err(file.wrong(
             "beta",
@@ -325,7 +310,6 @@ fn truth(
     frames: usize,
     devices: usize,
     antennas: usize,
-    sequences: usize,
     layout: Layout,
 ) -> Result<Option<Truth>, IoError> {
     if !(file.contains("activity") && file.contains("channel")) {
@@ -337,16 +321,6 @@ fn truth(
             file.wrong("activity", format!("has shape {:?}, expected [F, N] = [{frames}, {devices}]", activity.shape))
         );
     }
-    if let Some(i) = activity.data.iter().position(|a| !(0..=sequences as i64).contains(a)) {
-        return Err(file.wrong(
-            "activity",
-            format!(
-                "holds {} at {:?}, expected 0 (idle) or 1..={sequences} (sent sequence plus one)",
-                activity.data[i],
-                index_of(&activity.shape, i)
-            ),
-        ));
-    }
     let channel = file.complex("channel")?;
     let (axes, shape) = match layout {
         Layout::Access => ("[F, N, M]", [frames, devices, antennas]),
@@ -355,46 +329,8 @@ fn truth(
     if channel.shape != shape {
         return Err(file.wrong("channel", format!("has shape {:?}, expected {axes} = {shape:?}", channel.shape)));
     }
-    finite_complex(file, "channel", &channel.shape, &channel.data)?;
     let channel = if layout == Layout::Coherent { swapped(channel) } else { channel };
-    Ok(Some(Truth { activity: activity.data, channel: channel.data }))
-}
-
-pub(super) fn positive(file: &NpzFile, name: &str) -> Result<f64, IoError> {
-    let value = file.scalar(name)?;
-    if value.is_finite() && value > 0.0 {
-        Ok(value)
-    } else {
-        Err(file.wrong(name, format!("is {value}, expected a finite number > 0")))
-    }
-}
-
-pub(super) fn finite_complex(file: &NpzFile, name: &str, shape: &[usize], data: &[C64]) -> Result<(), IoError> {
-    match data.iter().position(|v| !(v.re.is_finite() && v.im.is_finite())) {
-        None => Ok(()),
-        Some(i) => {
-            let count = data.iter().filter(|v| !(v.re.is_finite() && v.im.is_finite())).count();
-            Err(file.wrong(
-                name,
-                format!(
-                    "holds {} at {:?} ({count} of {} values are not finite); remove or repair them",
-                    data[i],
-                    index_of(shape, i),
-                    data.len()
-                ),
-            ))
-        }
-    }
-}
-
-/// Index of a flat row-major position.
-pub(super) fn index_of(shape: &[usize], mut flat: usize) -> Vec<usize> {
-    let mut index = vec![0; shape.len()];
-    for axis in (0..shape.len()).rev() {
-        index[axis] = flat % shape[axis];
-        flat /= shape[axis];
-    }
-    index
+    Ok(Some(Truth::new(activity.data, channel.data)))
 }
 
 #[cfg(test)]

@@ -11,21 +11,11 @@ fn c(v: f64) -> C64 {
 }
 
 fn batch() -> FrameBatch {
-    let pilots = Pilots {
-        length: L,
-        columns: N * Q,
-        sequences: Q,
-        energy: 3.0,
-        data: (0..L * N * Q).map(|i| c(i as f64)).collect(),
-    };
-    FrameBatch {
-        model: AccessModel { pilots: Arc::new(pilots), antennas: M, noise_var: 0.5, activity_prob: vec![0.1, 0.2] },
-        frames: F,
-        y: (0..F * L * M).map(|i| c(0.5 * i as f64)).collect(),
-        beta: Beta::PerFrame(vec![1.0, 2.0, 3.0, 4.0]),
-        truth: Some(Truth { activity: vec![0, 1, 2, 0], channel: vec![c(1.0); F * N * M] }),
-        spreading: None,
-    }
+    let pilots = Pilots::new(L, N * Q, Q, 3.0, (0..L * N * Q).map(|i| c(i as f64)).collect()).unwrap();
+    let model = AccessModel::new(Arc::new(pilots), M, 0.5, vec![0.1, 0.2]).unwrap();
+    let y = (0..F * L * M).map(|i| c(0.5 * i as f64)).collect();
+    let batch = FrameBatch::new(model, y, Beta::per_frame(N, vec![1.0, 2.0, 3.0, 4.0]).unwrap()).unwrap();
+    batch.with_truth(Truth::new(vec![0, 1, 2, 0], vec![c(1.0); F * N * M])).unwrap()
 }
 
 /// The sample frames, with one array replaced by `change`.
@@ -36,10 +26,10 @@ fn arrays(change: impl Fn(NpzWriter) -> (Option<&'static str>, NpzWriter)) -> Re
     let (replaced, mut out) = change(NpzWriter::new());
     let keep = |name: &str| replaced != Some(name);
     if keep("y") {
-        out = out.complex("y", &[F, L, M], &b.y);
+        out = out.complex("y", &[F, L, M], b.y());
     }
     if keep("pilots") {
-        out = out.complex("pilots", &[L, N * Q], &b.model.pilots.data);
+        out = out.complex("pilots", &[L, N * Q], b.model().pilots().data());
     }
     if keep("noise_var") {
         out = out.scalar("noise_var", 0.5);
@@ -61,20 +51,20 @@ fn round_trip() {
     let b = batch();
     write_frames(&path, &b).unwrap();
     let r = read_frames(&path).unwrap();
-    assert_eq!((r.frames, r.y, &r.beta, &r.truth), (F, b.y.clone(), &b.beta, &b.truth));
-    assert_eq!(r.model.pilots, b.model.pilots);
-    assert_eq!((r.model.antennas, r.model.noise_var), (M, 0.5));
-    assert_eq!(r.model.activity_prob, b.model.activity_prob);
+    assert_eq!((r.frames(), r.y(), r.beta(), r.truth()), (F, b.y(), b.beta(), b.truth()));
+    assert_eq!(r.model().pilots(), b.model().pilots());
+    assert_eq!((r.model().antennas(), r.model().noise_var()), (M, 0.5));
+    assert_eq!(r.model().activity_prob(), b.model().activity_prob());
 }
 
 #[test]
 fn defaults_of_absent_arrays() {
     let r = arrays(|out| (Some("sequences"), out)).unwrap();
-    assert_eq!((r.model.sequences(), r.model.devices()), (1, N * Q));
-    assert_eq!(r.beta, Beta::Shared(vec![1.0; N * Q]));
-    assert_eq!(r.model.pilots.energy, 1.0);
-    assert_eq!(r.model.activity_prob, vec![0.1; N * Q]);
-    assert!(r.truth.is_none());
+    assert_eq!((r.model().sequences(), r.model().devices()), (1, N * Q));
+    assert_eq!(r.beta(), &Beta::ones(N * Q));
+    assert_eq!(r.model().pilots().energy(), 1.0);
+    assert_eq!(r.model().activity_prob(), vec![0.1; N * Q]);
+    assert!(r.truth().is_none());
 }
 
 #[test]
@@ -124,7 +114,7 @@ fn decisions_are_written_with_their_shapes() {
     assert_eq!(file.int("activity").unwrap().shape, [F, N]);
     assert_eq!(file.complex("x").unwrap().shape, [F, N * Q, M]);
     assert!(!file.contains("gamma"));
-    assert!(write_decisions(&path, &decisions, &FrameBatch { frames: F + 1, ..batch() }).is_err());
+    assert!(write_decisions(&path, &decisions, &batch().part(0..1)).is_err());
 }
 
 #[test]
@@ -133,22 +123,18 @@ fn frames_of_system_d_lie_the_other_way_round() {
     let path = dir.path().join("d.npz");
     // Entries tell their place, and both readings of the shapes would fit: M = N.
     let number = |n: usize| (0..n).map(|i| c(i as f64 + 1.0)).collect::<Vec<_>>();
-    let pilots = Pilots { length: L, columns: 2, sequences: 1, energy: 6.0, data: number(L * 2) };
-    let batch = FrameBatch {
-        model: AccessModel { pilots: Arc::new(pilots), antennas: M, noise_var: 0.5, activity_prob: vec![0.25; 2] },
-        y: number(F * L * M),
-        beta: Beta::Shared(vec![1.0; 2]),
-        truth: Some(Truth { activity: vec![0, 1, 1, 0], channel: number(F * 2 * M) }),
-        ..batch()
-    };
+    let pilots = Pilots::new(L, 2, 1, 6.0, number(L * 2)).unwrap();
+    let model = AccessModel::new(Arc::new(pilots), M, 0.5, vec![0.25; 2]).unwrap();
+    let truth = Truth::new(vec![0, 1, 1, 0], number(F * 2 * M));
+    let batch = FrameBatch::new(model, number(F * L * M), Beta::ones(2)).unwrap().with_truth(truth).unwrap();
     write_frames_as(&path, &batch, Layout::Coherent).unwrap();
     let file = NpzFile::open(&path).unwrap();
     let y = file.complex("y").unwrap();
-    assert_eq!((y.shape, y.data[1]), (vec![F, M, L], batch.y[M]));
-    assert_eq!(file.complex("pilots").unwrap().data[..L], batch.model.pilots.column(0));
+    assert_eq!((y.shape, y.data[1]), (vec![F, M, L], batch.y()[M]));
+    assert_eq!(file.complex("pilots").unwrap().data[..L], batch.model().pilots().column(0));
     let (read, layout) = read_frames_as(&path).unwrap();
-    assert_eq!((layout, &read.y, &read.truth), (Layout::Coherent, &batch.y, &batch.truth));
-    assert_eq!(read.model.pilots, batch.model.pilots);
+    assert_eq!((layout, read.y(), read.truth()), (Layout::Coherent, batch.y(), batch.truth()));
+    assert_eq!(read.model().pilots(), batch.model().pilots());
     let decisions =
         Decisions { activity: vec![0; F * 2], score: vec![0.0; F * 2], x: Some(number(F * 2 * M)), gamma: None };
     write_decisions_as(&path, &decisions, &batch, Layout::Coherent).unwrap();

@@ -12,15 +12,15 @@
 
 use std::sync::Arc;
 
-use super::frames::{finite_complex, index_of, positive};
+use super::frames::per_device;
 use crate::container::IoError;
-use crate::container::npz::{Array, NpzFile, NpzWriter};
+use crate::container::npz::{NpzFile, NpzWriter};
 use crate::link::Decisions;
-use crate::link::{AccessModel, Beta, C64, FrameBatch, Pilots, Spreading, Truth};
+use crate::link::{AccessModel, ArrayError, FrameBatch, Pilots, Spreading, Truth, index_of};
 
 /// Reads and checks frames that have the array `signatures`.
 pub(super) fn read(file: &NpzFile) -> Result<FrameBatch, IoError> {
-    let y = complex(file, "y")?;
+    let y = file.complex("y")?;
     let [frames, chips] = y.shape[..] else {
         return Err(file.wrong(
             "y",
@@ -30,7 +30,7 @@ pub(super) fn read(file: &NpzFile) -> Result<FrameBatch, IoError> {
     if y.data.is_empty() {
         return Err(file.wrong("y", format!("has shape {:?}, expected at least one frame and chip", y.shape)));
     }
-    let signatures = complex(file, "signatures")?;
+    let signatures = file.complex("signatures")?;
     let users = match signatures.shape[..] {
         [rows, users] if rows == chips && users > 0 => users,
         _ => {
@@ -43,60 +43,58 @@ pub(super) fn read(file: &NpzFile) -> Result<FrameBatch, IoError> {
             ));
         }
     };
-    let h = complex(file, "h")?;
+    let h = file.complex("h")?;
     if h.shape != [frames, users, chips] {
         return Err(
             file.wrong("h", format!("has shape {:?}, expected [F, N, H] = [{frames}, {users}, {chips}]", h.shape))
         );
     }
-    let constellation = complex(file, "constellation")?;
-    if constellation.shape.len() != 1 || constellation.data.is_empty() {
+    let constellation = file.complex("constellation")?;
+    if constellation.shape.len() != 1 {
         return Err(file.wrong(
             "constellation",
             format!("has shape {:?}, expected [C], at least one symbol", constellation.shape),
         ));
     }
-    if let Some(i) = constellation.data.iter().position(|x| x.norm_sqr() == 0.0) {
-        return Err(file.wrong("constellation", format!("is zero at [{i}], which means idle; expected other symbols")));
-    }
-    let noise_var = positive(file, "noise_var")?;
-    let activity_prob = activity_prob(file, users)?;
-    let truth = symbols(file, frames, users, constellation.data.len())?;
+    let noise_var = file.scalar("noise_var")?;
+    let activity_prob = per_device(file, users, "signatures")?;
     let energy = signatures.data.iter().map(|s| s.norm_sqr()).sum::<f64>() / users as f64;
     if energy == 0.0 {
         return Err(file.wrong("signatures", "is zero everywhere, expected signatures"));
     }
-    let pilots = Pilots { length: chips, columns: users, sequences: 1, energy, data: signatures.data };
-    Ok(FrameBatch {
-        model: AccessModel { pilots: Arc::new(pilots), antennas: 1, noise_var, activity_prob },
-        frames,
-        y: y.data,
-        beta: Beta::Shared(vec![1.0; users]),
-        truth,
-        spreading: Some(Spreading { constellation: Arc::new(constellation.data), coefficients: h.data }),
-    })
+    // The library speaks of pilots, the file of signatures.
+    let wrong = |e: ArrayError| file.wrong(if e.array() == "pilots" { "signatures" } else { e.array() }, e.problem());
+    let signatures = Pilots::new(chips, users, 1, energy, signatures.data).map_err(wrong)?;
+    let model = AccessModel::new(Arc::new(signatures), 1, noise_var, activity_prob).map_err(wrong)?;
+    let spreading = Spreading::new(Arc::new(constellation.data), h.data).map_err(wrong)?;
+    let truth = symbols(file, frames, users, spreading.constellation().len())?;
+    let batch = FrameBatch::spread(model, y.data, spreading).map_err(wrong)?;
+    match truth {
+        Some(truth) => batch.with_truth(truth).map_err(wrong),
+        None => Ok(batch),
+    }
 }
 
 /// The arrays of a spreading link.
 pub(super) fn write(batch: &FrameBatch, spreading: &Spreading) -> NpzWriter {
-    let model = &batch.model;
-    let (f, h, n) = (batch.frames, model.pilot_length(), model.devices());
+    let model = batch.model();
+    let (f, h, n) = (batch.frames(), model.pilot_length(), model.devices());
     let out = NpzWriter::new()
-        .complex("y", &[f, h], &batch.y)
-        .complex("h", &[f, n, h], &spreading.coefficients)
-        .complex("signatures", &[h, n], &model.pilots.data)
-        .complex("constellation", &[spreading.constellation.len()], &spreading.constellation)
-        .scalar("noise_var", model.noise_var)
-        .real("activity_prob", &[n], &model.activity_prob);
-    match &batch.truth {
-        Some(truth) => out.int("symbols", &[f, n], &to_symbols(&truth.activity)),
+        .complex("y", &[f, h], batch.y())
+        .complex("h", &[f, n, h], spreading.coefficients())
+        .complex("signatures", &[h, n], model.pilots().data())
+        .complex("constellation", &[spreading.constellation().len()], spreading.constellation())
+        .scalar("noise_var", model.noise_var())
+        .real("activity_prob", &[n], model.activity_prob());
+    match batch.truth() {
+        Some(truth) => out.int("symbols", &[f, n], &to_symbols(truth.activity())),
         None => out,
     }
 }
 
 /// The arrays of decisions: `symbols [F, N]` (-1 idle), `activity [F, N]` (0 idle, symbol plus one), `score [F, N*C]`.
 pub(super) fn decisions(decisions: &Decisions, batch: &FrameBatch) -> NpzWriter {
-    let (f, n) = (batch.frames, batch.model.devices());
+    let (f, n) = (batch.frames(), batch.model().devices());
     NpzWriter::new()
         .int("symbols", &[f, n], &to_symbols(&decisions.activity))
         .int("activity", &[f, n], &decisions.activity)
@@ -105,28 +103,6 @@ pub(super) fn decisions(decisions: &Decisions, batch: &FrameBatch) -> NpzWriter 
 
 fn to_symbols(activity: &[i64]) -> Vec<i64> {
     activity.iter().map(|a| a - 1).collect()
-}
-
-fn complex(file: &NpzFile, name: &str) -> Result<Array<C64>, IoError> {
-    let array = file.complex(name)?;
-    finite_complex(file, name, &array.shape, &array.data)?;
-    Ok(array)
-}
-
-/// As on the access link, but a user may be always active.
-fn activity_prob(file: &NpzFile, users: usize) -> Result<Vec<f64>, IoError> {
-    let prob = file.real("activity_prob")?;
-    if let Some(p) = prob.data.iter().find(|&&p| !(p > 0.0 && p <= 1.0)) {
-        return Err(file.wrong("activity_prob", format!("holds {p}, expected values in (0, 1]")));
-    }
-    match prob.data[..] {
-        _ if prob.shape == [users] => Ok(prob.data),
-        [p] => Ok(vec![p; users]),
-        _ => Err(file.wrong(
-            "activity_prob",
-            format!("has shape {:?}, expected [] or [N] = [{users}] (N = columns of signatures)", prob.shape),
-        )),
-    }
 }
 
 fn symbols(file: &NpzFile, frames: usize, users: usize, count: usize) -> Result<Option<Truth>, IoError> {
@@ -150,7 +126,8 @@ fn symbols(file: &NpzFile, frames: usize, users: usize, count: usize) -> Result<
             ),
         ));
     }
-    Ok(Some(Truth { activity: symbols.data.iter().map(|s| s + 1).collect(), channel: Vec::new() }))
+    let activity = symbols.data.iter().map(|s| s + 1).collect();
+    Ok(Some(Truth::new(activity, Vec::new())))
 }
 
 #[cfg(test)]

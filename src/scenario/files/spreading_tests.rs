@@ -1,5 +1,5 @@
 use super::*;
-use crate::link::Split;
+use crate::link::{C64, Split};
 use crate::scenario::Scenario;
 use crate::scenario::files::{read_frames, write_decisions, write_frames};
 use crate::scenario::{NomaConfig, ScenarioConfig, ScenarioKind};
@@ -42,11 +42,11 @@ fn simulated_frames_survive_the_round_trip() {
     write_frames(&path, &batch).unwrap();
     let read = read_frames(&path).unwrap();
     let close = |a: &[C64], b: &[C64]| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).norm() < 1e-5);
-    let (a, b) = (batch.spreading.as_ref().unwrap(), read.spreading.as_ref().unwrap());
-    assert!(close(&batch.y, &read.y) && close(&a.coefficients, &b.coefficients));
-    assert!(close(&a.constellation, &b.constellation) && close(&batch.model.pilots.data, &read.model.pilots.data));
-    assert_eq!((read.frames, read.model.antennas, read.model.sequences()), (F, 1, 1));
-    assert_eq!((&read.truth, &read.model.activity_prob), (&batch.truth, &batch.model.activity_prob));
+    let (a, b) = (batch.spreading().unwrap(), read.spreading().unwrap());
+    assert!(close(batch.y(), read.y()) && close(a.coefficients(), b.coefficients()));
+    assert!(close(a.constellation(), b.constellation()) && close(batch.model().pilots().data(), read.model().pilots().data()));
+    assert_eq!((read.frames(), read.model().antennas(), read.model().sequences()), (F, 1, 1));
+    assert_eq!((read.truth(), read.model().activity_prob()), (batch.truth(), batch.model().activity_prob()));
 
     let d = Decisions { activity: vec![0, 1, 4, 2, 0, 0], score: vec![0.0; F * N * 4], ..Decisions::default() };
     write_decisions(&path, &d, &batch).unwrap();
@@ -59,8 +59,8 @@ fn simulated_frames_survive_the_round_trip() {
 #[test]
 fn absent_truth_and_one_probability_are_fine() {
     let batch = arrays("", |o| o).unwrap();
-    assert!(batch.truth.is_none());
-    assert_eq!(batch.model.activity_prob, [1.0; N]);
+    assert!(batch.truth().is_none());
+    assert_eq!(batch.model().activity_prob(), [1.0; N]);
     assert_eq!(batch.alternatives(), 4);
 }
 

@@ -3,7 +3,7 @@
 use rand::Rng;
 
 use super::from_columns;
-use crate::link::{C64, Pilots};
+use crate::link::{ArrayError, C64, Pilots};
 use crate::scenario::PilotKind;
 use crate::scenario::draw_pilots;
 
@@ -18,21 +18,21 @@ const EXPONENT: [f64; 2] = [4.0, 4000.0];
 
 /// Descends on `sum_{i != j} |s_i^H s_j|^k` over unit-norm columns with k growing, so that the sum becomes the maximum;
 /// the best of some random starts.
-pub(super) fn grassmannian(length: usize, users: usize, rng: &mut impl Rng) -> Pilots {
+pub(super) fn grassmannian(length: usize, users: usize, rng: &mut impl Rng) -> Result<Pilots, ArrayError> {
     let starts = (WORK / (STEPS * 2 * users * users * length)).clamp(1, STARTS);
     let mut best: Option<(f64, Pilots)> = None;
     for _ in 0..starts {
-        let start = draw_pilots(rng, PilotKind::UnitNorm, length, users, 1);
-        let found = descend((0..users).map(|n| start.column(n)).collect());
+        let start = draw_pilots(rng, PilotKind::UnitNorm, length, users, 1)?;
+        let found = descend((0..users).map(|n| start.column(n)).collect())?;
         let value = found.coherence();
         if best.as_ref().is_none_or(|b| value < b.0) {
             best = Some((value, found));
         }
     }
-    best.expect("at least one start").1
+    Ok(best.expect("at least one start").1)
 }
 
-fn descend(mut s: Vec<Vec<C64>>) -> Pilots {
+fn descend(mut s: Vec<Vec<C64>>) -> Result<Pilots, ArrayError> {
     let n = s.len();
     for step in 0..STEPS {
         let share = step as f64 / STEPS as f64;
@@ -59,7 +59,7 @@ fn descend(mut s: Vec<Vec<C64>>) -> Pilots {
                 s[i].iter().zip(&gradient).map(|(v, d)| v - rate * (d - v * along)).collect()
             })
             .collect();
-        let set = from_columns(&next);
+        let set = from_columns(&next)?;
         s = (0..n).map(|i| set.column(i)).collect();
     }
     from_columns(&s)

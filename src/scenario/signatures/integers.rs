@@ -1,7 +1,7 @@
 //! Signatures with small integer parts, as a transmitter stores them.
 
 use super::from_columns;
-use crate::link::{C64, Pilots};
+use crate::link::{ArrayError, C64, Pilots};
 
 /// Signatures whose real and imaginary parts are integers; the transmitted ones are the columns scaled to norm one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +49,10 @@ impl IntegerSet {
     }
 
     /// The columns scaled to norm one.
-    pub fn normalised(&self) -> Pilots {
+    ///
+    /// # Errors
+    /// [`ArrayError`] when a column is zero.
+    pub fn normalised(&self) -> Result<Pilots, ArrayError> {
         let columns: Vec<Vec<C64>> = (0..self.columns)
             .map(|n| {
                 let parts = (0..self.length).map(|chip| self.data[chip * self.columns + n]);

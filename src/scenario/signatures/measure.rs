@@ -4,7 +4,7 @@ use crate::link::{C64, Pilots};
 
 /// `[N, N]` row-major: `s_i^H s_j` of the normalised columns.
 pub fn correlation_matrix(set: &Pilots) -> Vec<C64> {
-    let columns: Vec<Vec<C64>> = (0..set.columns)
+    let columns: Vec<Vec<C64>> = (0..set.columns())
         .map(|c| {
             let column = set.column(c);
             let norm = column.iter().map(|v| v.norm_sqr()).sum::<f64>().sqrt().max(f64::MIN_POSITIVE);
@@ -17,7 +17,7 @@ pub fn correlation_matrix(set: &Pilots) -> Vec<C64> {
 
 /// Weighted squared correlation of Table III: `sum_{i != j} p_i p_j |s_i^H s_j|^2 / (N (N - 1))`.
 pub fn weighted_correlation(set: &Pilots, activity_prob: &[f64]) -> f64 {
-    let n = set.columns;
+    let n = set.columns();
     if n < 2 {
         return 0.0;
     }

@@ -19,7 +19,7 @@ pub use measure::{correlation_matrix, weighted_correlation, weighted_welch_bound
 pub use tight::tight_frame;
 pub use wbe::{harmonic, quantise, quantised_harmonic};
 
-use crate::link::{C64, Pilots, Purpose, Split, StreamKey};
+use crate::link::{ArrayError, C64, Pilots, Purpose, Split, StreamKey};
 use crate::scenario::{NomaConfig, PilotKind, SignatureKind};
 use crate::scenario::{ScenarioError, draw_pilots};
 
@@ -32,14 +32,14 @@ const STARTS: u64 = 4;
 /// [`ScenarioError::Pilots`] when the construction does not exist for these N, H and activation.
 pub fn signature_set(kind: SignatureKind, config: &NomaConfig) -> Result<Pilots, ScenarioError> {
     if let Some(set) = integer_signatures(kind, config)? {
-        return Ok(set.normalised());
+        return Ok(set.normalised()?);
     }
     let (n, h) = (config.users, config.signature_length);
     match kind {
         SignatureKind::Wbe => harmonic(n, h),
         // As many chips as users: orthogonal columns, which no other set beats.
         _ if n <= h => orthogonal(n, h),
-        SignatureKind::Grassmannian => Ok(grassmannian::grassmannian(h, n, &mut stream(kind, config, 0))),
+        SignatureKind::Grassmannian => Ok(grassmannian::grassmannian(h, n, &mut stream(kind, config, 0))?),
         SignatureKind::WeightedOptimum => projected(kind, config, &config.activation_prob()),
         _ => projected(kind, config, &vec![1.0; n]),
     }
@@ -72,14 +72,15 @@ fn stream(kind: SignatureKind, config: &NomaConfig, start: u64) -> rand_chacha::
 /// The first `users` columns of the DFT matrix of `length` points.
 fn orthogonal(users: usize, length: usize) -> Result<Pilots, ScenarioError> {
     let all = harmonic(length, length)?;
-    Ok(from_columns(&(0..users).map(|n| all.column(n)).collect::<Vec<_>>()))
+    Ok(from_columns(&(0..users).map(|n| all.column(n)).collect::<Vec<_>>())?)
 }
 
 /// A tight frame from random starts of constant modulus, so that no chip carries a user alone.
 fn projected(kind: SignatureKind, config: &NomaConfig, weights: &[f64]) -> Result<Pilots, ScenarioError> {
     let (n, h) = (config.users, config.signature_length);
     let attempt = |start: u64| {
-        let mut draw = draw_pilots(&mut stream(kind, config, start), PilotKind::Gaussian, h, n, 1).data;
+        let drawn = draw_pilots(&mut stream(kind, config, start), PilotKind::Gaussian, h, n, 1)?;
+        let mut draw = drawn.data().to_vec();
         draw.iter_mut().for_each(|v| *v /= v.norm().max(f64::MIN_POSITIVE));
         tight::weighted_tight_frame(h, weights, &draw)
     };
@@ -87,7 +88,7 @@ fn projected(kind: SignatureKind, config: &NomaConfig, weights: &[f64]) -> Resul
 }
 
 /// A set from its columns, each scaled to norm one.
-fn from_columns(columns: &[Vec<C64>]) -> Pilots {
+fn from_columns(columns: &[Vec<C64>]) -> Result<Pilots, ArrayError> {
     let (n, h) = (columns.len(), columns[0].len());
     let mut data = vec![C64::new(0.0, 0.0); h * n];
     for (j, column) in columns.iter().enumerate() {
@@ -96,5 +97,5 @@ fn from_columns(columns: &[Vec<C64>]) -> Pilots {
             data[i * n + j] = v / norm;
         }
     }
-    Pilots { length: h, columns: n, sequences: 1, energy: 1.0, data }
+    Pilots::new(h, n, 1, 1.0, data)
 }

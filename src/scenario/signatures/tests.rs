@@ -23,7 +23,7 @@ fn every_set_has_unit_norm_columns_and_respects_the_bound() {
                 assert!(matches!(kind, K::Wbe | K::QuantisedWbe), "{kind:?}");
                 continue;
             };
-            assert_eq!((set.length, set.columns, set.sequences), (c.signature_length, c.users, 1));
+            assert_eq!((set.length(), set.columns(), set.sequences()), (c.signature_length, c.users, 1));
             for n in 0..c.users {
                 let norm: f64 = set.column(n).iter().map(|v| v.norm_sqr()).sum();
                 assert!((norm - 1.0).abs() < 1e-12, "{kind:?}");
@@ -80,7 +80,7 @@ fn integer_tables_are_the_sets() {
         let table = integer_signatures(kind, &c).unwrap();
         assert_eq!(table.is_some(), matches!(kind, K::QuantisedWbe | K::Musa | K::DirectSearch));
         if let Some(table) = table {
-            assert_eq!(table.normalised(), signature_set(kind, &c).unwrap());
+            assert_eq!(table.normalised().unwrap(), signature_set(kind, &c).unwrap());
             assert!(table.data.iter().all(|(a, b)| a.unsigned_abs().max(b.unsigned_abs()) as u32 <= table.levels));
             assert!(table.energies().iter().all(|e| *e > 0));
         }

@@ -28,7 +28,7 @@ static LAST: std::sync::Mutex<Vec<(Vec<C64>, Pilots)>> = std::sync::Mutex::new(V
 /// [`ScenarioError::Pilots`] when N < L, when `start` has another size or not full rank, or when the projections do not
 /// meet.
 pub fn tight_frame(length: usize, columns: usize, start: &[C64]) -> Result<Pilots, ScenarioError> {
-    let same = |p: &Pilots| p.length == length && p.columns == columns;
+    let same = |p: &Pilots| p.length() == length && p.columns() == columns;
     let mut known = LAST.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     if let Some((_, frame)) = known.iter().find(|(s, p)| same(p) && s == start) {
         return Ok(frame.clone());
@@ -83,7 +83,7 @@ pub(super) fn weighted_tight_frame(length: usize, weights: &[f64], start: &[C64]
         ));
     }
     rescale(&mut s, &vec![1.0; n]);
-    Ok(Pilots { length: l, columns: n, sequences: 1, energy: 1.0, data: s })
+    Ok(Pilots::new(l, n, 1, 1.0, s)?)
 }
 
 /// Scales columns to these norms; false when one is zero.
@@ -164,7 +164,7 @@ mod tests {
 
     fn start(l: usize, n: usize) -> Vec<C64> {
         let mut rng = StreamKey::new(1, Split::Train, "tight").rng(Purpose::Pilots, 0);
-        draw_pilots(&mut rng, PilotKind::Gaussian, l, n, 1).data
+        draw_pilots(&mut rng, PilotKind::Gaussian, l, n, 1).unwrap().data().to_vec()
     }
 
     #[test]
@@ -175,7 +175,7 @@ mod tests {
             assert!((s.column(c).iter().map(|v| v.norm_sqr()).sum::<f64>() - 1.0).abs() < 1e-12);
         }
         let ratio = (l as f64 / n as f64).sqrt();
-        let scaled: Vec<C64> = s.data.iter().map(|v| v * ratio).collect();
+        let scaled: Vec<C64> = s.data().iter().map(|v| v * ratio).collect();
         assert!(tightness(&scaled, l) < 1e-20);
     }
 

@@ -21,7 +21,7 @@ pub fn harmonic(users: usize, length: usize) -> Result<Pilots, ScenarioError> {
         )));
     }
     let columns: Vec<Vec<C64>> = (0..users).map(|n| (0..length).map(|chip| entry(chip, n, users)).collect()).collect();
-    Ok(from_columns(&columns))
+    Ok(from_columns(&columns)?)
 }
 
 /// The harmonic set rotated by 45 degrees, each real and imaginary part quantised to the integers `-levels..=levels`
@@ -61,7 +61,7 @@ mod tests {
     fn table_iii_to_the_printed_digits() {
         let wbe = weighted_correlation(&harmonic(6, 4).unwrap(), &P);
         assert!((wbe - 1.1 / 30.0).abs() < 1e-12, "{wbe}");
-        let quantised = weighted_correlation(&quantised_harmonic(6, 4, 2).unwrap().normalised(), &P);
+        let quantised = weighted_correlation(&quantised_harmonic(6, 4, 2).unwrap().normalised().unwrap(), &P);
         assert_eq!(format!("{quantised:.2e}"), "4.01e-2");
         assert!((weighted_welch_bound(&P, 4) - 2.8e-2).abs() < 1e-12);
     }

@@ -4,7 +4,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use rayon::prelude::*;
 
 use crate::link::DetectError;
-use crate::link::{Beta, FrameBatch, Pilots};
+use crate::link::{FrameBatch, Pilots};
 use crate::scenario::{Realizations, Scenario};
 use crate::tensor::complex::stack_frames;
 
@@ -35,13 +35,13 @@ pub struct Labels {
 impl Labels {
     /// One-hot sent sequences, `[F, K]`, all zero for idle devices.
     pub fn one_hot(r: &Realizations, q: usize, device: &Device) -> Tensor<2> {
-        let mut sent = vec![0.0_f32; r.frames * r.devices * q];
-        for (i, &a) in r.activity.iter().enumerate() {
+        let mut sent = vec![0.0_f32; r.frames() * r.devices() * q];
+        for (i, &a) in r.activity().iter().enumerate() {
             if a > 0 {
                 sent[i * q + (a - 1) as usize] = 1.0;
             }
         }
-        Tensor::from_data(TensorData::new(sent, [r.frames, r.devices * q]), device)
+        Tensor::from_data(TensorData::new(sent, [r.frames(), r.devices() * q]), device)
     }
 }
 
@@ -54,16 +54,16 @@ fn spread_gains(beta: impl Iterator<Item = f64>, frames: usize, devices: usize, 
 impl FrameTensors {
     /// Moves a batch to `device`.
     pub fn from_frames(batch: &FrameBatch, device: &Device) -> Self {
-        let m = &batch.model;
-        let (f, n, q) = (batch.frames, m.devices(), m.sequences());
+        let m = batch.model();
+        let (f, n, q) = (batch.frames(), m.devices(), m.sequences());
         // y/sigma = (S/root(E)) (root(E)/sigma X) + w: the gains grow by E/sigma^2.
-        let scale = m.pilots.energy / m.noise_var;
-        let y: Vec<_> = batch.y.iter().map(|v| v / m.noise_var.sqrt()).collect();
+        let scale = m.pilots().energy() / m.noise_var();
+        let y: Vec<_> = batch.y().iter().map(|v| v / m.noise_var().sqrt()).collect();
         let gains = (0..f).flat_map(|i| batch.beta_of(i).iter().copied());
         Self {
-            y: stack_frames(&y, f, m.pilot_length(), m.antennas, device),
+            y: stack_frames(&y, f, m.pilot_length(), m.antennas(), device),
             beta: Tensor::from_data(spread_gains(gains, f, n, q, scale), device),
-            antennas: m.antennas,
+            antennas: m.antennas(),
         }
     }
 }
@@ -85,31 +85,31 @@ impl DrawTensors {
     /// Moves draws to `device`; `q` sequences per device, pilot columns of norm `root(energy)` on the link.
     pub fn new(r: &Realizations, q: usize, energy: f64, device: &Device) -> Self {
         // In units of the noise and for unit-norm pilots, as in `FrameTensors::from_frames`.
-        let noise_scale = r.noise_var.sqrt().recip();
-        let x_scale = (energy / r.noise_var).sqrt();
-        let (f, n, m, l) = (r.frames, r.devices, r.antennas, r.pilot_length);
+        let noise_scale = r.noise_var().sqrt().recip();
+        let x_scale = (energy / r.noise_var()).sqrt();
+        let (f, n, m, l) = (r.frames(), r.devices(), r.antennas(), r.pilot_length());
         let k = n * q;
         let mut x = vec![0.0_f32; f * m * 2 * k];
         for frame in 0..f {
             for d in 0..n {
-                let a = r.activity[frame * n + d];
+                let a = r.activity()[frame * n + d];
                 if a == 0 {
                     continue;
                 }
                 let column = d * q + (a - 1) as usize;
                 for ant in 0..m {
-                    let h = r.channel[(frame * n + d) * m + ant];
+                    let h = r.channel()[(frame * n + d) * m + ant];
                     let at = (frame * m + ant) * 2 * k + column;
                     x[at] = (h.re * x_scale) as f32;
                     x[at + k] = (h.im * x_scale) as f32;
                 }
             }
         }
-        let gains = (0..f).flat_map(|i| r.beta.frame(i, n).iter().copied());
-        let noise: Vec<_> = r.noise.iter().map(|w| w * noise_scale).collect();
+        let gains = (0..f).flat_map(|i| r.beta().frame(i).iter().copied());
+        let noise: Vec<_> = r.noise().iter().map(|w| w * noise_scale).collect();
         Self {
             noise: stack_frames(&noise, f, l, m, device),
-            beta: Tensor::from_data(spread_gains(gains, f, n, q, energy / r.noise_var), device),
+            beta: Tensor::from_data(spread_gains(gains, f, n, q, energy / r.noise_var()), device),
             labels: Labels {
                 sent: Labels::one_hot(r, q, device),
                 x: Tensor::from_data(TensorData::new(x, [f * m, 2 * k]), device),
@@ -137,23 +137,10 @@ pub fn draw(scenario: &Scenario, first: u64, count: usize) -> Realizations {
     Realizations::concat(parts)
 }
 
-/// Frames `first..first + count` of a batch, without their truth.
-pub(in crate::systems) fn part_of(frames: &FrameBatch, first: usize, count: usize) -> FrameBatch {
-    let per_frame = frames.model.pilot_length() * frames.model.antennas;
-    FrameBatch {
-        model: frames.model.clone(),
-        frames: count,
-        y: frames.y[first * per_frame..(first + count) * per_frame].to_vec(),
-        beta: Beta::PerFrame((first..first + count).flat_map(|f| frames.beta_of(f).iter().copied()).collect()),
-        truth: None,
-        spreading: None,
-    }
-}
-
 /// Frames must have been made with the pilots of the model, whatever their energy.
 pub(in crate::systems) fn check_pilots(found: &Pilots, own: &Pilots) -> Result<(), DetectError> {
-    let (scale, own_scale) = (found.energy.sqrt(), own.energy.sqrt());
-    let squares = found.data.iter().zip(&own.data).map(|(a, b)| (a / scale - b / own_scale).norm_sqr());
+    let (scale, own_scale) = (found.energy().sqrt(), own.energy().sqrt());
+    let squares = found.data().iter().zip(own.data()).map(|(a, b)| (a / scale - b / own_scale).norm_sqr());
     let difference = squares.fold(0.0, f64::max).sqrt();
     if difference > 1e-3 {
         return Err(DetectError::Mismatch(format!(

@@ -14,7 +14,7 @@ pub use amp::{AmpLayer, AmpScalars};
 pub(super) use amp::{AmpState, AmpStep};
 pub use covariance::CovarianceLayer;
 pub use inputs::{DrawTensors, FrameTensors, Labels, draw};
-pub(super) use inputs::{check_pilots, part_of};
+pub(super) use inputs::check_pilots;
 pub use loss::{cross_entropy, normalised_mse, output_cross_entropy, wrong_sides};
 pub(super) use outcome::{check_sizes, decide, file_rows, read};
 pub use pilots::{LearnedPilots, unit_columns};

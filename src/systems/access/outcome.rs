@@ -32,7 +32,7 @@ pub fn read(t: Tensor<2>, backend: &str) -> Result<Vec<f32>, DetectError> {
 /// Appends scores `[F, N]` of the frames from `first` on, one sequence per device, and the decisions: active above the
 /// threshold. A device that cannot be heard is idle whatever the network says.
 pub fn decide(out: &mut Decisions, frames: &FrameBatch, first: usize, scores: &[f32], threshold: f64) {
-    let devices = frames.model.devices();
+    let devices = frames.model().devices();
     for (n, &value) in scores.iter().enumerate() {
         let heard = frames.beta_of(first + n / devices)[n % devices] > 0.0;
         out.activity.push(i64::from(heard && f64::from(value) > threshold));
@@ -42,6 +42,6 @@ pub fn decide(out: &mut Decisions, frames: &FrameBatch, first: usize, scores: &[
 
 /// Rows of `frames` frames, stacked `[F*M, 2K]`, in the units of the file: networks work at unit noise and unit pilot energy.
 pub fn file_rows(stacked: &[f32], model: &AccessModel, frames: usize) -> impl Iterator<Item = C64> {
-    let scale = (model.noise_var / model.pilots.energy).sqrt();
-    unstack_rows(stacked, frames, model.columns(), model.antennas).into_iter().map(move |v| v * scale)
+    let scale = (model.noise_var() / model.pilots().energy()).sqrt();
+    unstack_rows(stacked, frames, model.columns(), model.antennas()).into_iter().map(move |v| v * scale)
 }

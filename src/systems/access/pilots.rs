@@ -4,6 +4,7 @@ use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 
 use crate::link::{C64, Pilots};
+use crate::systems::bundle::{ModelError, values};
 use crate::tensor::complex::stack_pilots;
 
 /// Trainable pilots `[2L, K]`; every use goes through [`unit_columns`], so columns keep unit norm.
@@ -25,19 +26,17 @@ impl LearnedPilots {
     }
 
     /// The pilots in force on the host, with columns of squared norm `energy`.
-    pub fn to_host(&self, sequences: usize, energy: f64) -> Pilots {
+    ///
+    /// # Errors
+    /// [`ModelError::Values`] when they cannot be read from the device or are not finite.
+    pub fn to_host(&self, sequences: usize, energy: f64) -> Result<Pilots, ModelError> {
         let scale = energy.sqrt();
         let t = self.columns();
         let [two_l, k] = t.dims();
-        let data: Vec<f32> = t.detach().into_data().convert::<f32>().try_into_vec().unwrap_or_default();
+        let data = values("pilots", t)?;
         let l = two_l / 2;
-        Pilots {
-            length: l,
-            columns: k,
-            sequences,
-            energy,
-            data: (0..l * k).map(|i| C64::new(f64::from(data[i]), f64::from(data[l * k + i])) * scale).collect(),
-        }
+        let data = (0..l * k).map(|i| C64::new(f64::from(data[i]), f64::from(data[l * k + i])) * scale).collect();
+        Pilots::new(l, k, sequences, energy, data).map_err(|e| ModelError::values("pilots", e.problem()))
     }
 }
 

@@ -43,7 +43,7 @@ pub fn save_autoencoder(
     info: &AutoEncoderInfo,
     metrics: serde_json::Value,
 ) -> Result<(), ModelError> {
-    save(dir, SYSTEM, net, pilots, info, metrics)
+    save(dir, SYSTEM, net, Some(pilots), info, metrics)
 }
 
 /// An auto-encoder, its pilots and what the manifest says.

@@ -7,7 +7,7 @@ use burn::tensor::{Device, Tensor};
 use super::net::{AutoEncoder, Decoder, relative_energy};
 use crate::link::{Decisions, DetectError, Detector};
 use crate::link::{FrameBatch, Pilots};
-use crate::systems::access::{FrameTensors, LinkSizes, check_pilots, check_sizes, decide, file_rows, part_of, read};
+use crate::systems::access::{FrameTensors, LinkSizes, check_pilots, check_sizes, decide, file_rows, read};
 
 /// Frames of one forward pass; bounds the memory of large batches.
 const CHUNK: usize = 128;
@@ -43,31 +43,31 @@ impl AutoEncoderDetector {
     }
 
     fn check(&self, frames: &FrameBatch) -> Result<(), DetectError> {
-        let m = &frames.model;
-        if frames.frames == 0 {
+        let m = frames.model();
+        if frames.frames() == 0 {
             return Ok(());
         }
         check_sizes(self.sizes.against(m))?;
         if matches!(self.net.decoder, Decoder::Map(_)) {
             let first = frames.beta_of(0);
-            if let Some(f) = (0..frames.frames).find(|&f| frames.beta_of(f) != first) {
+            if let Some(f) = (0..frames.frames()).find(|&f| frames.beta_of(f) != first) {
                 return Err(DetectError::Mismatch(format!(
                     "MAP-NN needs the same gains in all frames (power control); those of frame {f} differ from frame 0"
                 )));
             }
         }
-        check_pilots(&m.pilots, &self.pilots)
+        check_pilots(m.pilots(), &self.pilots)
     }
 }
 
 impl Detector for AutoEncoderDetector {
     fn detect(&self, frames: &FrameBatch) -> Result<Decisions, DetectError> {
         self.check(frames)?;
-        let m = &frames.model;
+        let m = frames.model();
         let mut out = Decisions { x: self.net.estimates_rows.then(Vec::new), ..Decisions::default() };
-        for first in (0..frames.frames).step_by(CHUNK) {
-            let count = CHUNK.min(frames.frames - first);
-            let tensors = FrameTensors::from_frames(&part_of(frames, first, count), &self.device);
+        for first in (0..frames.frames()).step_by(CHUNK) {
+            let count = CHUNK.min(frames.frames() - first);
+            let tensors = FrameTensors::from_frames(&frames.observed(first..first + count), &self.device);
             let found = self.net.forward(&tensors, self.s.clone());
             let score = match (&found.logits, &found.x) {
                 (Some(l), _) => l.clone(),

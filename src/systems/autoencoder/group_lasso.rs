@@ -22,7 +22,7 @@ pub struct GroupLassoDecoder {
 
 impl GroupLassoDecoder {
     pub(super) fn init(iterations: usize, antennas: usize, pilots: &Pilots, learned: bool, device: &Device) -> Self {
-        let mean = pilots.data.iter().map(|v| v.norm_sqr()).sum::<f64>() / pilots.columns as f64 / pilots.energy;
+        let mean = pilots.data().iter().map(|v| v.norm_sqr()).sum::<f64>() / pilots.columns() as f64 / pilots.energy();
         // Learned pilots have unit norm from the first step.
         let energy = if learned { 1.0 } else { mean };
         Self { lambda: scalar(0.5 * (antennas as f64 * energy).ln(), device), rho: scalar(0.0, device), iterations }

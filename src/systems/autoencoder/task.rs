@@ -51,7 +51,7 @@ impl AutoEncoderTask {
         let held_out = Scenario::new(scenario, seed, Split::Validation)?;
         let drawn = train.pilots(0);
         let pilots = match &decoder.pilots_file {
-            Some(path) => Arc::new(read_pilots(path, drawn.length, drawn.columns, drawn.energy)?),
+            Some(path) => Arc::new(read_pilots(path, drawn.length(), drawn.columns(), drawn.energy())?),
             None => drawn,
         };
         let frames = training.validation_frames;
@@ -59,7 +59,7 @@ impl AutoEncoderTask {
             .step_by(CHUNK)
             .map(|first| {
                 let draws = draw(&held_out, first as u64, CHUNK.min(frames - first));
-                DrawTensors::new(&draws, 1, pilots.energy, device)
+                DrawTensors::new(&draws, 1, pilots.energy(), device)
             })
             .collect();
         Ok(Self {
@@ -134,7 +134,7 @@ impl TrainTask for AutoEncoderTask {
 
     fn fingerprint(&self) -> String {
         let given: Option<Vec<[f64; 2]>> =
-            self.decoder.pilots_file.as_ref().map(|_| self.pilots.data.iter().map(|v| [v.re, v.im]).collect());
+            self.decoder.pilots_file.as_ref().map(|_| self.pilots.data().iter().map(|v| [v.re, v.im]).collect());
         let text =
             serde_json::json!([self.train.config().named(), self.seed, self.decoder, self.training, given]).to_string();
         crate::container::sha256_hex(text.as_bytes())
@@ -180,7 +180,7 @@ impl TrainTask for AutoEncoderTask {
 
     fn batch(&self, step: u64, _: &Phase) -> Result<DrawTensors, TrainError> {
         let draws = draw(&self.train, self.training.first_frame(step), self.training.batch);
-        Ok(DrawTensors::new(&draws, 1, self.pilots.energy, &self.device))
+        Ok(DrawTensors::new(&draws, 1, self.pilots.energy(), &self.device))
     }
 
     fn loss(&self, net: &AutoEncoder, batch: &DrawTensors, phase: &Phase) -> Tensor<1> {

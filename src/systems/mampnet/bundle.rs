@@ -40,7 +40,7 @@ pub fn save_bundle(
     info: &BundleInfo,
     metrics: serde_json::Value,
 ) -> Result<(), ModelError> {
-    save(dir, SYSTEM, net, pilots, info, metrics)
+    save(dir, SYSTEM, net, Some(pilots), info, metrics)
 }
 
 /// A network, the pilots it was trained with and what the manifest says.

@@ -8,7 +8,8 @@ use super::net::{MampNet, Prepared, Side};
 use crate::detect::Threshold;
 use crate::link::{Decisions, DetectError, Detector};
 use crate::link::{FrameBatch, Pilots};
-use crate::systems::access::{FrameTensors, check_pilots, check_sizes, file_rows, part_of, read};
+use crate::systems::ModelError;
+use crate::systems::access::{FrameTensors, check_pilots, check_sizes, file_rows, read};
 
 /// Frames of one forward pass; bounds the memory of large batches.
 const CHUNK: usize = 256;
@@ -31,6 +32,9 @@ pub struct MampDetector {
 impl MampDetector {
     /// `net` must live on `device`. `threshold` acts on the posterior logit; `None` decides for the largest posterior
     /// (logit > 0).
+    ///
+    /// # Errors
+    /// [`ModelError::Values`] when learned pilots cannot be read from the device or are not finite.
     pub fn new(
         net: MampNet,
         pilots: Arc<Pilots>,
@@ -38,8 +42,8 @@ impl MampDetector {
         device: Device,
         backend: &str,
         threshold: Option<Threshold>,
-    ) -> Self {
-        let learned = net.learned_pilots(pilots.energy).map(Arc::new);
+    ) -> Result<Self, ModelError> {
+        let learned = net.learned_pilots(pilots.energy())?.map(Arc::new);
         let q = side.sequences as f64;
         // The logit already holds the prior: equal priors means undoing it.
         let prior = (q * (1.0 - side.activity_prob) / side.activity_prob).ln();
@@ -51,7 +55,7 @@ impl MampDetector {
         let parameters = net.parameters().entries.iter().map(|e| e.3).sum();
         let (is_learned, pilots) = (learned.is_some(), learned.unwrap_or(pilots));
         let prepared = net.prepare(net.pilots(&pilots, &device), net.full_depth());
-        Self {
+        Ok(Self {
             learned: is_learned,
             prepared,
             pilots,
@@ -61,33 +65,33 @@ impl MampDetector {
             backend: backend.to_owned(),
             parameters,
             threshold,
-        }
+        })
     }
 
     fn check(&self, frames: &FrameBatch) -> Result<(), DetectError> {
-        let m = &frames.model;
+        let m = frames.model();
         let s = &self.side;
         // The shared form runs at any number of antennas.
-        let antennas = matches!(self.net, MampNet::Paper(_)).then_some(("antennas", m.antennas, s.antennas));
+        let antennas = matches!(self.net, MampNet::Paper(_)).then_some(("antennas", m.antennas(), s.antennas));
         let sizes = [
             ("devices", m.devices(), s.devices),
             ("sequences", m.sequences(), s.sequences),
             ("pilot length", m.pilot_length(), s.pilot_length),
         ];
         check_sizes(sizes.into_iter().chain(antennas))?;
-        check_pilots(&m.pilots, &self.pilots)
+        check_pilots(m.pilots(), &self.pilots)
     }
 }
 
 impl Detector for MampDetector {
     fn detect(&self, frames: &FrameBatch) -> Result<Decisions, DetectError> {
         self.check(frames)?;
-        let m = &frames.model;
+        let m = frames.model();
         let (n, q) = (m.devices(), m.sequences());
         let mut out = Decisions { x: Some(Vec::new()), ..Decisions::default() };
-        for first in (0..frames.frames).step_by(CHUNK) {
-            let count = CHUNK.min(frames.frames - first);
-            let tensors = FrameTensors::from_frames(&part_of(frames, first, count), &self.device);
+        for first in (0..frames.frames()).step_by(CHUNK) {
+            let count = CHUNK.min(frames.frames() - first);
+            let tensors = FrameTensors::from_frames(&frames.observed(first..first + count), &self.device);
             let output = self.net.forward_prepared(&tensors, &self.prepared, self.net.full_depth(), None);
             let logits = read(output.decision(), &self.backend)?;
             for device in logits.chunks_exact(q) {
@@ -102,7 +106,7 @@ impl Detector for MampDetector {
                 x.extend(file_rows(&read(last.clone(), &self.backend)?, m, count));
             }
         }
-        debug_assert_eq!(out.activity.len(), frames.frames * n);
+        debug_assert_eq!(out.activity.len(), frames.frames() * n);
         Ok(out)
     }
 

@@ -7,6 +7,7 @@ use super::paper::PaperNet;
 use super::refinement::Stages;
 use super::shared::{Constants, SharedNet};
 use crate::link::Pilots;
+use crate::systems::ModelError;
 use crate::systems::access::FrameTensors;
 use crate::systems::mampnet::{ModelConfig, ModelForm};
 use crate::tensor::complex::stack_pilots;
@@ -140,11 +141,19 @@ impl MampNet {
         }
     }
 
+    /// Whether pilots are learned with the network.
+    pub fn learns_pilots(&self) -> bool {
+        matches!(self, Self::Shared(SharedNet { pilots: Some(_), .. }))
+    }
+
     /// The learned pilots on the host with columns of squared norm `energy`, where there are any.
-    pub fn learned_pilots(&self, energy: f64) -> Option<Pilots> {
+    ///
+    /// # Errors
+    /// As [`to_host`](crate::systems::access::LearnedPilots::to_host).
+    pub fn learned_pilots(&self, energy: f64) -> Result<Option<Pilots>, ModelError> {
         match self {
-            Self::Shared(SharedNet { pilots: Some(p), sequences, .. }) => Some(p.to_host(*sequences, energy)),
-            _ => None,
+            Self::Shared(SharedNet { pilots: Some(p), sequences, .. }) => p.to_host(*sequences, energy).map(Some),
+            _ => Ok(None),
         }
     }
 

@@ -71,8 +71,8 @@ pub fn entry_denoiser(
 impl PaperNet {
     /// A network whose AMP layers equal the real entry-wise AMP until they are trained.
     pub fn init(config: &ModelConfig, pilots: &Pilots, antennas: usize, activity_prob: f64, device: &Device) -> Self {
-        let q = pilots.sequences;
-        let (l, k) = (pilots.length, pilots.columns);
+        let q = pilots.sequences();
+        let (l, k) = (pilots.length(), pilots.columns());
         let s = stack_pilots(pilots, device);
         let block = analysis_matrix(s);
         let dense = || {

@@ -55,7 +55,7 @@ pub struct Constants {
 impl SharedNet {
     /// A network that equals the classical algorithm until it is trained.
     pub fn init(config: &ModelConfig, pilots: &Pilots, activity_prob: f64, device: &Device) -> Self {
-        let q = pilots.sequences as f64;
+        let q = pilots.sequences() as f64;
         let theta_1 = match config.denoiser {
             Denoiser::Section => (q * (1.0 - activity_prob) / activity_prob).ln(),
             Denoiser::Row => ((q - activity_prob) / activity_prob).ln(),
@@ -68,10 +68,10 @@ impl SharedNet {
             covariance: (0..config.covariance_layers).map(covariance).collect(),
             pilots: config.learn_pilots.then(|| LearnedPilots::init(pilots, device)),
             section: match config.denoiser {
-                Denoiser::Section => pilots.sequences,
+                Denoiser::Section => pilots.sequences(),
                 Denoiser::Row => 1,
             },
-            sequences: pilots.sequences,
+            sequences: pilots.sequences(),
             matrix_onsager: config.onsager == Onsager::Matrix,
         }
     }

@@ -73,7 +73,7 @@ impl MampTask {
             .step_by(CHUNK)
             .map(|first| {
                 let draws = draw(&held_out, first as u64, CHUNK.min(frames - first));
-                DrawTensors::new(&draws, scenario.sequences(), train.pilots(0).energy, device)
+                DrawTensors::new(&draws, scenario.sequences(), train.pilots(0).energy(), device)
             })
             .collect();
         Ok(Self {
@@ -209,7 +209,7 @@ impl TrainTask for MampTask {
         let draws = draw(&self.train, self.training.first_frame(step), self.training.batch);
         let q = self.side.sequences;
         if self.model.learn_pilots || self.wants_x(phase) {
-            return Ok(StepBatch::Draws(DrawTensors::new(&draws, q, self.pilots.energy, &self.device)));
+            return Ok(StepBatch::Draws(DrawTensors::new(&draws, q, self.pilots.energy(), &self.device)));
         }
         let batch = draws.observe(&self.pilots)?;
         let frames = FrameTensors::from_frames(&batch, &self.device);
@@ -233,9 +233,9 @@ impl TrainTask for MampTask {
         let q = self.side.sequences;
         let device_error = |message: String| TrainError::Device { label: self.label.clone(), message };
         let s = net.pilots(&self.pilots, &self.device);
-        let synthesis = synthesis_matrix(match net.learned_pilots(1.0) {
-            Some(_) => s.clone(),
-            None => stack_pilots(&self.pilots, &self.device),
+        let synthesis = synthesis_matrix(match net.learns_pilots() {
+            true => s.clone(),
+            false => stack_pilots(&self.pilots, &self.device),
         });
         let (mut loss, mut errors, mut frames_seen) = (0.0, 0_u64, 0_usize);
         let decides = !self.wants_x(phase);

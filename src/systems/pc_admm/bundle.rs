@@ -43,7 +43,7 @@ pub fn save_pc_admm(
     info: &PcAdmmInfo,
     metrics: serde_json::Value,
 ) -> Result<(), ModelError> {
-    save(dir, SYSTEM, net, pilots, info, metrics)
+    save(dir, SYSTEM, net, Some(pilots), info, metrics)
 }
 
 /// A PC-ADMM network, its pilots and what the manifest says.

@@ -7,7 +7,7 @@ use burn::tensor::Device;
 use super::net::{PcAdmmNet, log_odds};
 use crate::link::{Decisions, DetectError, Detector};
 use crate::link::{FrameBatch, Pilots};
-use crate::systems::access::{FrameTensors, LinkSizes, check_pilots, check_sizes, decide, file_rows, part_of, read};
+use crate::systems::access::{FrameTensors, LinkSizes, check_pilots, check_sizes, decide, file_rows, read};
 use crate::tensor::complex::stack_pilots;
 
 /// Frames of one forward pass; bounds the memory of large batches.
@@ -41,26 +41,26 @@ impl PcAdmmDetector {
     }
 
     fn check(&self, frames: &FrameBatch) -> Result<(), DetectError> {
-        let m = &frames.model;
-        if frames.frames == 0 {
+        let m = frames.model();
+        if frames.frames() == 0 {
             return Ok(());
         }
         check_sizes(self.sizes.against(m))?;
-        check_pilots(&m.pilots, &self.pilots)
+        check_pilots(m.pilots(), &self.pilots)
     }
 }
 
 impl Detector for PcAdmmDetector {
     fn detect(&self, frames: &FrameBatch) -> Result<Decisions, DetectError> {
         self.check(frames)?;
-        let m = &frames.model;
+        let m = frames.model();
         let s = stack_pilots(&self.pilots, &self.device);
-        let odds = log_odds(&m.activity_prob, &self.device);
+        let odds = log_odds(m.activity_prob(), &self.device);
         let mut rows = Vec::new();
         let mut out = Decisions::default();
-        for first in (0..frames.frames).step_by(CHUNK) {
-            let count = CHUNK.min(frames.frames - first);
-            let tensors = FrameTensors::from_frames(&part_of(frames, first, count), &self.device);
+        for first in (0..frames.frames()).step_by(CHUNK) {
+            let count = CHUNK.min(frames.frames() - first);
+            let tensors = FrameTensors::from_frames(&frames.observed(first..first + count), &self.device);
             let mut found = self.net.forward(&tensors, s.clone(), odds.clone(), self.net.layers.len(), None);
             decide(&mut out, frames, first, &read(found.logits, &self.backend)?, self.threshold);
             if let Some(x) = found.x.pop() {

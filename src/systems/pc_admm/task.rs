@@ -62,7 +62,7 @@ impl PcAdmmTask {
         let frames = training.validation_frames;
         let chunk = |first: usize| {
             let draws = draw(&held_out, first as u64, CHUNK.min(frames - first));
-            DrawTensors::new(&draws, 1, pilots.energy, device)
+            DrawTensors::new(&draws, 1, pilots.energy(), device)
         };
         Ok(Self {
             label: label.to_owned(),
@@ -199,7 +199,7 @@ impl TrainTask for PcAdmmTask {
 
     fn batch(&self, step: u64, _: &Phase) -> Result<DrawTensors, TrainError> {
         let draws = draw(&self.train, self.training.first_frame(step), self.training.batch);
-        Ok(DrawTensors::new(&draws, 1, self.pilots.energy, &self.device))
+        Ok(DrawTensors::new(&draws, 1, self.pilots.energy(), &self.device))
     }
 
     fn loss(&self, net: &PcAdmmNet, batch: &DrawTensors, phase: &Phase) -> Tensor<1> {

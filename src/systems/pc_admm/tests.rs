@@ -9,7 +9,7 @@ use burn::tensor::{Device, Tensor};
 use super::net::{PcAdmmNet, log_odds};
 use super::*;
 use crate::config::{DetectorConfig, DetectorKind, Experiment};
-use crate::link::{C64, FrameBatch, Split, StreamKey};
+use crate::link::{AccessModel, C64, FrameBatch, Split, StreamKey};
 use crate::link::{DetectError, Detector};
 use crate::scenario::Scenario;
 use crate::scenario::{PilotKind, ScenarioConfig, ScenarioKind};
@@ -51,9 +51,20 @@ fn frames(config: &ScenarioConfig, count: usize) -> FrameBatch {
     s.realize(0, count).observe(&s.pilots(0)).expect("pilots fit")
 }
 
+/// The same observations as if made with other pilots: `change` is added to the first entry.
+fn with_other_pilots(batch: &FrameBatch, change: f64) -> FrameBatch {
+    let (model, pilots) = (batch.model(), batch.model().pilots());
+    let mut data = pilots.data().to_vec();
+    data[0] += change;
+    let pilots = pilots.with_data(pilots.energy(), data).unwrap();
+    let model =
+        AccessModel::new(pilots.into(), model.antennas(), model.noise_var(), model.activity_prob().to_vec()).unwrap();
+    FrameBatch::new(model, batch.y().to_vec(), batch.beta().clone()).unwrap()
+}
+
 fn untrained(admm: &AdmmConfig, config: &ScenarioConfig, batch: &FrameBatch, device: &Device) -> PcAdmmNet {
     let key = StreamKey::new(1, Split::Train, "test");
-    PcAdmmNet::init(admm, &batch.model.pilots, &LinkSizes::of(config), &key, device)
+    PcAdmmNet::init(admm, batch.model().pilots(), &LinkSizes::of(config), &key, device)
 }
 
 fn relative(a: &[C64], b: &[C64]) -> f64 {
@@ -77,7 +88,7 @@ fn the_untrained_network_is_pc_admm() {
             for (name, device) in devices() {
                 let admm = AdmmConfig { layers, map, sharing, prox, ..AdmmConfig::default() };
                 let net = untrained(&admm, &config, &batch, &device);
-                let pilots = Arc::clone(&batch.model.pilots);
+                let pilots = Arc::clone(batch.model().pilots());
                 let detector = PcAdmmDetector::new(net, pilots, LinkSizes::of(&config), device, name, 0.0);
                 let found = detector.detect(&batch).expect("fits");
                 let error = relative(found.x.as_ref().expect("rows"), reference.x.as_ref().expect("rows"));
@@ -101,8 +112,8 @@ fn a_layer_can_be_orthogonal_amp() {
         (layer.blend, layer.onsager) = (Some(constant(1.0)), Some(constant(1.0)));
     }
     let tensors = FrameTensors::from_frames(&batch, &device);
-    let s = stack_pilots(&batch.model.pilots, &device);
-    let found = net.forward(&tensors, s.clone(), log_odds(&batch.model.activity_prob, &device), 2, None);
+    let s = stack_pilots(batch.model().pilots(), &device);
+    let found = net.forward(&tensors, s.clone(), log_odds(batch.model().activity_prob(), &device), 2, None);
     // The same by hand: Z = T + 2 W (Y - A T), T <- V~ + b (V~ - Z).
     let analysis = crate::tensor::complex::analysis_matrix(net.layers[0].b.as_ref().expect("own").val());
     let synthesis = crate::tensor::complex::synthesis_matrix(s);
@@ -114,7 +125,7 @@ fn a_layer_can_be_orthogonal_amp() {
             energy: crate::tensor::row_dot(z.clone(), z.clone(), 3),
             power: crate::systems::access::residual_power(r, 3),
             beta: tensors.beta.clone(),
-            log_odds: log_odds(&batch.model.activity_prob, &device),
+            log_odds: log_odds(batch.model().activity_prob(), &device),
             antennas: 3,
         };
         let look = layer.attention.as_ref().expect("attention").look(&rows);
@@ -142,15 +153,15 @@ fn full_attention_is_the_bayes_shrink_of_a_row() {
     (attention.spread, attention.floor) = (constant(-80.0), constant(0.7_f64.ln()));
     net.layers[0].theta = constant(0.0);
     let tensors = FrameTensors::from_frames(&batch, &device);
-    let s = stack_pilots(&batch.model.pilots, &device);
-    let found = net.forward(&tensors, s.clone(), log_odds(&batch.model.activity_prob, &device), 1, None);
+    let s = stack_pilots(batch.model().pilots(), &device);
+    let found = net.forward(&tensors, s.clone(), log_odds(batch.model().activity_prob(), &device), 1, None);
     let analysis = crate::tensor::complex::analysis_matrix(net.layers[0].b.as_ref().expect("own").val());
     let host = |t: Tensor<2>| {
         let data: Vec<f32> = t.into_data().try_into_vec().expect("f32");
         unstack_rows(&data, 4, 24, 3)
     };
     let (z, x) = (host(tensors.y.clone().matmul(analysis)), host(found.x[0].clone()));
-    let (tau2, beta, odds) = (0.7_f64, batch.model.pilots.energy / batch.model.noise_var, (0.1_f64 / 0.9).ln());
+    let (tau2, beta, odds) = (0.7_f64, batch.model().pilots().energy() / batch.model().noise_var(), (0.1_f64 / 0.9).ln());
     let omega = beta / (beta + tau2);
     for (z, x) in z.chunks_exact(3).zip(x.chunks_exact(3)) {
         let energy: f64 = z.iter().map(|v| v.norm_sqr()).sum();
@@ -235,26 +246,23 @@ fn a_bundle_decides_as_the_network_did_and_refuses_other_frames() {
     let info = PcAdmmInfo {
         admm,
         sizes: LinkSizes::of(&config),
-        pilot_energy: batch.model.pilots.energy,
+        pilot_energy: batch.model().pilots().energy(),
         threshold: 0.25,
         parameters: net.parameters(),
         label: "test".into(),
     };
     let folder = temp_dir::TempDir::new().expect("a folder");
     let dir = folder.path().join("bundle");
-    save_pc_admm(&dir, &net, &batch.model.pilots, &info, serde_json::Value::Null).expect("written");
+    save_pc_admm(&dir, &net, batch.model().pilots(), &info, serde_json::Value::Null).expect("written");
     let loaded = load_pc_admm(&dir, &device).expect("read");
     assert_eq!(loaded.info, info);
     let of = |net, pilots| PcAdmmDetector::new(net, pilots, info.sizes, device.clone(), name, info.threshold);
-    let (before, after) = (of(net, Arc::clone(&batch.model.pilots)), of(loaded.net, loaded.pilots));
+    let (before, after) = (of(net, Arc::clone(batch.model().pilots())), of(loaded.net, loaded.pilots));
     // Files hold the pilots in single precision.
     let (a, b) = (before.detect(&batch).expect("fits"), after.detect(&batch).expect("fits"));
     assert_eq!(a.activity, b.activity);
     assert!(relative(&a.x.expect("rows"), &b.x.expect("rows")) < 1e-5);
-    let mut other = batch.clone();
-    let mut pilots = (*other.model.pilots).clone();
-    pilots.data[0] += 1.0;
-    other.model.pilots = pilots.into();
+    let other = with_other_pilots(&batch, 1.0);
     assert!(matches!(after.detect(&other), Err(DetectError::Mismatch(m)) if m.contains("other pilots")));
 }
 

@@ -44,8 +44,7 @@ pub fn save_score(
     info: &ScoreInfo,
     metrics: serde_json::Value,
 ) -> Result<(), ModelError> {
-    let none = Pilots { length: 0, columns: 0, sequences: 1, energy: 1.0, data: Vec::new() };
-    save(dir, SYSTEM, net, &none, info, metrics)
+    save(dir, SYSTEM, net, None, info, metrics)
 }
 
 /// A score network and what its manifest says.

@@ -57,8 +57,8 @@ impl ScoreDetector {
         count: usize,
         schedule: &Schedule,
     ) -> Result<Vec<C64>, DetectError> {
-        let model = &frames.model;
-        let (n, m, l, samples) = (model.devices(), model.antennas, model.pilot_length(), self.options.samples);
+        let model = frames.model();
+        let (n, m, l, samples) = (model.devices(), model.antennas(), model.pilot_length(), self.options.samples);
         let shape = Shape { rows: n, chains: count * samples, antennas: m };
         let mut chains = Chains::new(&shape, l);
         let mut y = Planes::zeros(l, shape.chains * m, 2 * f64::LANES);
@@ -83,14 +83,14 @@ impl ScoreDetector {
 impl Detector for ScoreDetector {
     fn detect(&self, frames: &FrameBatch) -> Result<Decisions, DetectError> {
         check_batch(frames)?;
-        let model = &frames.model;
+        let model = frames.model();
         if model.sequences() != 1 {
             return Err(DetectError::Mismatch(format!(
                 "a score network estimates one channel per device; these frames have {} sequences per device",
                 model.sequences()
             )));
         }
-        let (n, m, l) = (model.devices(), model.antennas, model.pilot_length());
+        let (n, m, l) = (model.devices(), model.antennas(), model.pilot_length());
         let least = self.net.smallest_side();
         if n < least || m < least {
             return Err(DetectError::Mismatch(format!(
@@ -98,9 +98,9 @@ impl Detector for ScoreDetector {
             )));
         }
         let columns = pilot_columns(model, 1.0);
-        let mut out = Decisions { x: Some(Vec::with_capacity(frames.frames * n * m)), ..Decisions::default() };
+        let mut out = Decisions { x: Some(Vec::with_capacity(frames.frames() * n * m)), ..Decisions::default() };
         let mut first = 0;
-        while first < frames.frames {
+        while first < frames.frames() {
             // Chains side by side share the likelihood, hence the gains.
             let beta = frames.beta_of(first);
             check_gains(self.options.sampler, beta)?;

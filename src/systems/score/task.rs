@@ -42,14 +42,14 @@ pub struct NoisyImages {
 /// Channel matrices of drawn frames as images, row-major `[F, 2, M, N]`, in units of the root of each device's gain; columns
 /// of idle devices, and of those that cannot be heard, are zero.
 pub fn images(r: &Realizations) -> Vec<f32> {
-    let (n, m) = (r.devices, r.antennas);
-    let mut data = vec![0.0_f32; r.frames * 2 * m * n];
+    let (n, m) = (r.devices(), r.antennas());
+    let mut data = vec![0.0_f32; r.frames() * 2 * m * n];
     for (frame, image) in data.chunks_exact_mut(2 * m * n).enumerate() {
         let (re, im) = image.split_at_mut(m * n);
-        let beta = r.beta.frame(frame, n);
-        for d in (0..n).filter(|&d| r.activity[frame * n + d] > 0 && beta[d] > 0.0) {
+        let beta = r.beta().frame(frame);
+        for d in (0..n).filter(|&d| r.activity()[frame * n + d] > 0 && beta[d] > 0.0) {
             for ant in 0..m {
-                let h = r.channel[(frame * n + d) * m + ant] / beta[d].sqrt();
+                let h = r.channel()[(frame * n + d) * m + ant] / beta[d].sqrt();
                 re[ant * n + d] = h.re as f32;
                 im[ant * n + d] = h.im as f32;
             }
@@ -111,18 +111,18 @@ impl<N: ScoreModel> ScoreTask<N> {
 
 /// Images of drawn frames with keyed noise at keyed levels; frame `first + i` is the i-th.
 fn noisy(r: &Realizations, first: u64, key: &StreamKey, score: &ScoreConfig, device: &Device) -> NoisyImages {
-    let shape = [r.frames, 2, r.antennas, r.devices];
-    let per_image = 2 * r.antennas * r.devices;
+    let shape = [r.frames(), 2, r.antennas(), r.devices()];
+    let per_image = 2 * r.antennas() * r.devices();
     let values = noise_levels(score);
-    let mut z = Vec::with_capacity(r.frames * per_image);
-    let mut sigma = Vec::with_capacity(r.frames);
-    for f in 0..r.frames as u64 {
+    let mut z = Vec::with_capacity(r.frames() * per_image);
+    let mut sigma = Vec::with_capacity(r.frames());
+    for f in 0..r.frames() as u64 {
         let mut rng = key.rng(Purpose::Noise, first + f);
         sigma.push(values[rng.random_range(0..values.len())] as f32);
         z.extend((0..per_image).map(|_| -> f32 { StandardNormal.sample(&mut rng) }));
     }
     let put = |data: Vec<f32>, shape: [usize; 4]| Tensor::from_data(TensorData::new(data, shape), device);
-    NoisyImages { x: put(images(r), shape), z: put(z, shape), sigma: put(sigma, [r.frames, 1, 1, 1]) }
+    NoisyImages { x: put(images(r), shape), z: put(z, shape), sigma: put(sigma, [r.frames(), 1, 1, 1]) }
 }
 
 /// Ids of all parameters.

@@ -38,7 +38,7 @@ pub fn save_receiver(
     info: &ReceiverInfo,
     metrics: serde_json::Value,
 ) -> Result<(), ModelError> {
-    save(dir, SYSTEM, net, signatures, info, metrics)
+    save(dir, SYSTEM, net, Some(signatures), info, metrics)
 }
 
 /// A receiver, its signatures and what the manifest says.
@@ -71,7 +71,7 @@ pub fn load_receiver(dir: &Path, device: &Device) -> Result<LoadedReceiver, Mode
     let net = opened.load(ReceiverNet::init(&info.receiver, &info.sizes, 0, device))?;
     // Learned ones follow from the weights in double precision: norms are exactly one.
     if let Some(encoder) = &net.encoder {
-        signatures = encoder.to_host();
+        signatures = encoder.to_host()?;
     }
     Ok(LoadedReceiver {
         net,

@@ -41,8 +41,8 @@ impl ReceiverDetector {
 
     /// Refuses frames of another link.
     fn check(&self, frames: &FrameBatch) -> Result<(), DetectError> {
-        let m = &frames.model;
-        let Some(spreading) = &frames.spreading else {
+        let m = frames.model();
+        let Some(spreading) = frames.spreading() else {
             return Err(DetectError::Mismatch(
                 "the model receives spread symbols (system E), the frames hold pilots; see the arrays h, signatures and \
                  constellation of system E"
@@ -53,7 +53,7 @@ impl ReceiverDetector {
         for (name, found, wanted) in [
             ("users", m.devices(), self.sizes.users),
             ("chips", m.pilot_length(), self.sizes.length),
-            ("symbols", spreading.constellation.len(), symbols),
+            ("symbols", spreading.constellation().len(), symbols),
         ] {
             if found != wanted {
                 return Err(DetectError::Mismatch(format!(
@@ -62,7 +62,7 @@ impl ReceiverDetector {
             }
         }
         let difference =
-            m.pilots.data.iter().zip(&self.signatures.data).map(|(a, b)| (a - b).norm()).fold(0.0, f64::max);
+            m.pilots().data().iter().zip(self.signatures.data()).map(|(a, b)| (a - b).norm()).fold(0.0, f64::max);
         if difference > 1e-3 {
             return Err(DetectError::Mismatch(format!(
                 "the frames were made with other signatures than the model was trained with (largest difference \
@@ -73,34 +73,18 @@ impl ReceiverDetector {
     }
 }
 
-/// Frames `first .. first + count` of a spreading batch.
-fn part(frames: &FrameBatch, spreading: &Spreading, first: usize, count: usize) -> FrameBatch {
-    let (n, h) = (frames.model.devices(), frames.model.pilot_length());
-    FrameBatch {
-        model: frames.model.clone(),
-        frames: count,
-        y: frames.y[first * h..(first + count) * h].to_vec(),
-        beta: Beta::Shared(vec![1.0; n]),
-        truth: None,
-        spreading: Some(Spreading {
-            constellation: Arc::clone(&spreading.constellation),
-            coefficients: spreading.coefficients[first * n * h..(first + count) * n * h].to_vec(),
-        }),
-    }
-}
-
 impl Detector for ReceiverDetector {
     fn detect(&self, frames: &FrameBatch) -> Result<Decisions, DetectError> {
         self.check(frames)?;
-        let spreading = frames.spreading.as_ref().expect("checked above");
-        let (n, c) = (frames.model.devices(), spreading.constellation.len());
+        let spreading = frames.spreading().expect("checked above");
+        let (n, c) = (frames.model().devices(), spreading.constellation().len());
         let alphabet = self.sizes.alphabet();
-        let s = stack_signatures(&frames.model.pilots, &self.device);
+        let s = stack_signatures(frames.model().pilots(), &self.device);
         let device_error = |message: String| DetectError::Device { backend: self.backend.clone(), message };
         let mut out = Decisions::default();
-        for first in (0..frames.frames).step_by(CHUNK) {
-            let count = CHUNK.min(frames.frames - first);
-            let observed = Observed::from_frames(&part(frames, spreading, first, count), s.clone(), &self.device);
+        for first in (0..frames.frames()).step_by(CHUNK) {
+            let count = CHUNK.min(frames.frames() - first);
+            let observed = Observed::from_frames(&frames.observed(first..first + count), s.clone(), &self.device);
             let scores = self.net.forward(&observed, &alphabet).scores(&alphabet);
             let data = scores.try_into_data().map_err(|e| device_error(e.to_string()))?;
             let data: Vec<f32> = data.convert::<f32>().try_into_vec().map_err(|e| device_error(format!("{e:?}")))?;

@@ -5,6 +5,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use rand::RngExt;
 
 use crate::link::{C64, Pilots, Purpose, StreamKey};
+use crate::systems::bundle::{ModelError, values};
 use crate::tensor::quantize_ste;
 
 /// Trainable signatures.
@@ -61,17 +62,20 @@ impl Encoder {
     }
 
     /// The signatures on the host, norms exactly one.
-    pub fn to_host(&self) -> Pilots {
+    ///
+    /// # Errors
+    /// [`ModelError::Values`] when they cannot be read from the device or are not finite.
+    pub fn to_host(&self) -> Result<Pilots, ModelError> {
         let t = self.entries();
         let [two_h, n] = t.dims();
         let h = two_h / 2;
-        let data: Vec<f32> = t.detach().into_data().convert::<f32>().try_into_vec().unwrap_or_default();
+        let data = values("signatures", t)?;
         let at = |chip: usize, user: usize| {
             C64::new(f64::from(data[chip * n + user]), f64::from(data[(h + chip) * n + user]))
         };
         let norm = |user: usize| (0..h).map(|chip| at(chip, user).norm_sqr()).sum::<f64>().sqrt().max(1e-3);
         let norms: Vec<f64> = (0..n).map(norm).collect();
         let data = (0..h * n).map(|i| at(i / n, i % n) / norms[i % n]).collect();
-        Pilots { length: h, columns: n, sequences: 1, energy: 1.0, data }
+        Pilots::new(h, n, 1, 1.0, data).map_err(|e| ModelError::values("signatures", e.problem()))
     }
 }

@@ -66,20 +66,20 @@ impl DrawTensors {
     /// Moves draws to `device`. The noise of the draws has variance `draws.noise_var` in every frame and is scaled to
     /// `noise_var[f]`.
     pub fn new(draws: &Realizations, noise_var: &[f64], device: &Device) -> Self {
-        let (f, n, h) = (draws.frames, draws.devices, draws.pilot_length);
-        let alphabet = draws.constellation.as_ref().expect("draws of a spreading link");
+        let (f, n, h) = (draws.frames(), draws.devices(), draws.pilot_length());
+        let alphabet = draws.constellation().expect("draws of a spreading link");
         let c = alphabet.len();
         let noise: Vec<C64> =
-            (0..f * h).map(|i| draws.noise[i] * (noise_var[i / h] / draws.noise_var).sqrt()).collect();
+            (0..f * h).map(|i| draws.noise()[i] * (noise_var[i / h] / draws.noise_var()).sqrt()).collect();
         let symbol = |a: i64| if a == 0 { C64::new(0.0, 0.0) } else { alphabet[(a - 1) as usize] };
-        let x: Vec<C64> = draws.activity.iter().map(|&a| symbol(a)).collect();
+        let x: Vec<C64> = draws.activity().iter().map(|&a| symbol(a)).collect();
         let mut sent = vec![0.0_f32; n * c * f];
-        for (i, &a) in draws.activity.iter().enumerate().filter(|(_, a)| **a > 0) {
+        for (i, &a) in draws.activity().iter().enumerate().filter(|(_, a)| **a > 0) {
             sent[((i % n) * c + (a - 1) as usize) * f + i / n] = 1.0;
         }
         let noise_var: Vec<f32> = noise_var.iter().map(|v| *v as f32).collect();
         Self {
-            h: pair(planes(&draws.channel, f, n * h), [n, h, f], device),
+            h: pair(planes(draws.channel(), f, n * h), [n, h, f], device),
             noise: stacked(planes(&noise, f, h), [2 * h, f], device),
             noise_var: Tensor::from_data(TensorData::new(noise_var, [1, f]), device),
             x: pair(planes(&x, f, n), [n, f], device),
@@ -106,14 +106,14 @@ impl Observed {
     /// # Panics
     /// When the batch is no spreading link.
     pub fn from_frames(batch: &FrameBatch, s: Tensor<2>, device: &Device) -> Self {
-        let spreading = batch.spreading.as_ref().expect("a spreading link");
-        let (f, n, h) = (batch.frames, batch.model.devices(), batch.model.pilot_length());
-        let coefficients = pair(planes(&spreading.coefficients, f, n * h), [n, h, f], device);
+        let spreading = batch.spreading().expect("a spreading link");
+        let (f, n, h) = (batch.frames(), batch.model().devices(), batch.model().pilot_length());
+        let coefficients = pair(planes(spreading.coefficients(), f, n * h), [n, h, f], device);
         Self {
-            y: stacked(planes(&batch.y, f, h), [2 * h, f], device),
+            y: stacked(planes(batch.y(), f, h), [2 * h, f], device),
             g: effective(&coefficients, s),
             h: coefficients,
-            noise_var: Tensor::full([1, f], batch.model.noise_var, device),
+            noise_var: Tensor::full([1, f], batch.model().noise_var(), device),
         }
     }
 }

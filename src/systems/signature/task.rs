@@ -179,7 +179,7 @@ impl TrainTask for ReceiverTask {
     fn fingerprint(&self) -> String {
         let text = serde_json::json!([
             self.source.scenario.config().canonical(),
-            self.signatures.data.iter().map(|v| [v.re, v.im]).collect::<Vec<_>>(),
+            self.signatures.data().iter().map(|v| [v.re, v.im]).collect::<Vec<_>>(),
             self.seed,
             self.config,
             self.training

@@ -49,9 +49,9 @@ pub(crate) struct Packed {
 
 impl Packed {
     fn new(batch: &FrameBatch) -> Self {
-        let pilots = &batch.model.pilots;
-        let scale = 1.0 / pilots.energy.sqrt();
-        let (length, columns) = (pilots.length, pilots.columns);
+        let pilots = batch.model().pilots();
+        let scale = 1.0 / pilots.energy().sqrt();
+        let (length, columns) = (pilots.length(), pilots.columns());
         Self {
             adjoint: Panels::new(columns, length, length, |i, l| pilots.at(l, i).conj() * scale),
             forward: Panels::new(length, columns, rows_of_block(batch), |l, i| pilots.at(l, i) * scale),
@@ -69,7 +69,7 @@ type Last = (Weak<Pilots>, usize, Arc<Packed>);
 impl LastPacked {
     /// Those of this batch.
     pub fn of(&self, batch: &FrameBatch) -> Arc<Packed> {
-        let (pilots, block) = (&batch.model.pilots, rows_of_block(batch));
+        let (pilots, block) = (batch.model().pilots(), rows_of_block(batch));
         let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // A weak pointer keeps the address from being used again.
         if let Some((last, of, packed)) = &*lock()
@@ -102,8 +102,8 @@ impl Shared {
 
 /// Rows of a block: whole devices and whole panels.
 fn rows_of_block(batch: &FrameBatch) -> usize {
-    let unit = TILE * batch.model.sequences();
-    (BLOCK / batch.model.antennas).max(FEWEST_ROWS).div_ceil(unit) * unit
+    let unit = TILE * batch.model().sequences();
+    (BLOCK / batch.model().antennas()).max(FEWEST_ROWS).div_ceil(unit) * unit
 }
 
 /// A complex matrix for every lane, one antenna after the other: `[M, rows]`.
@@ -185,8 +185,8 @@ pub(crate) struct Workspace<V> {
 
 impl<V: Lanes<Number = f32>> Workspace<V> {
     pub fn new(batch: &FrameBatch) -> Self {
-        let model = &batch.model;
-        let (l, k, m) = (model.pilot_length(), model.columns(), model.antennas);
+        let model = batch.model();
+        let (l, k, m) = (model.pilot_length(), model.columns(), model.antennas());
         let rows = rows_of_block(batch);
         let zeros = vec![V::ZERO; rows];
         Self {
@@ -231,9 +231,9 @@ impl<V: Lanes<Number = f32>> Kernel for Task<'_, '_, V> {
 
 /// Lanes without a frame hear nothing.
 fn load<V: Lanes<Number = f32>>(batch: &FrameBatch, first: usize, count: usize, work: &mut Workspace<V>) {
-    let model = &batch.model;
-    let (m, sigma) = (model.antennas, model.noise_var.sqrt());
-    let gain = model.pilots.energy / model.noise_var;
+    let model = batch.model();
+    let (m, sigma) = (model.antennas(), model.noise_var().sqrt());
+    let gain = model.pilots().energy() / model.noise_var();
     work.y.re.fill(V::ZERO);
     work.y.im.fill(V::ZERO);
     work.beta.fill(V::splat(1.0));
@@ -257,10 +257,10 @@ fn store<V: Lanes<Number = f32>>(
     outs: &mut [FrameOut<'_>],
     work: &mut Workspace<V>,
 ) {
-    let model = &batch.model;
+    let model = batch.model();
     let q = model.sequences();
-    let scale = (model.noise_var / model.pilots.energy).sqrt();
-    let (x, m) = (&mut work.x, model.antennas);
+    let scale = (model.noise_var() / model.pilots().energy()).sqrt();
+    let (x, m) = (&mut work.x, model.antennas());
     x.keep_all();
     for (lane, out) in outs.iter_mut().enumerate() {
         for (score, llr) in out.score.iter_mut().zip(&work.llr) {
@@ -343,7 +343,7 @@ fn iterate<V: Lanes<Number = f32>, I: Isa>(
     batch: &FrameBatch,
     work: &mut Workspace<V>,
 ) {
-    let (l, m, q) = (batch.model.pilot_length(), batch.model.antennas, batch.model.sequences());
+    let (l, m, q) = (batch.model().pilot_length(), batch.model().antennas(), batch.model().sequences());
     work.r.copy_from(&work.y);
     work.x.clear(options.damping < 1.0);
     work.llr.fill(V::ZERO);

@@ -28,15 +28,9 @@ fn links() -> Vec<FrameBatch> {
 }
 
 fn part(batch: &FrameBatch, first: usize, count: usize) -> FrameBatch {
-    let per_frame = batch.model.pilot_length() * batch.model.antennas;
-    FrameBatch {
-        model: batch.model.clone(),
-        frames: count,
-        y: batch.y[first * per_frame..(first + count) * per_frame].to_vec(),
-        beta: Beta::PerFrame((first..first + count).flat_map(|f| batch.beta_of(f).iter().copied()).collect()),
-        truth: None,
-        spreading: None,
-    }
+    let beta = (first..first + count).flat_map(|f| batch.beta_of(f).iter().copied()).collect();
+    let y = batch.observed(first..first + count).y().to_vec();
+    FrameBatch::new(batch.model().clone(), y, Beta::per_frame(batch.model().devices(), beta).unwrap()).unwrap()
 }
 
 fn close(single: &Decisions, double: &Decisions, name: &str) {
@@ -85,7 +79,7 @@ fn neighbours_change_no_bit_of_a_frame() {
     let batch = &links()[3];
     let amp = Amp::<f32>::new(AmpOptions::default());
     let (all, last) = (amp.detect(batch).unwrap(), amp.detect(&part(batch, 4, 5)).unwrap());
-    let n = batch.model.devices();
+    let n = batch.model().devices();
     assert_eq!(all.activity[4 * n..], last.activity);
     assert_eq!(all.score[4 * n * 2..], last.score);
     assert_eq!(all.x.unwrap()[4 * n * 2 * 3..], last.x.unwrap());
@@ -93,14 +87,16 @@ fn neighbours_change_no_bit_of_a_frame() {
 
 #[test]
 fn an_overflowing_frame_keeps_its_last_finite_iterate_and_harms_nobody() {
-    let mut batch = links().remove(1);
+    let batch = links().remove(1);
     let amp = Amp::<f32>::new(AmpOptions::default());
     let before = amp.detect(&batch).unwrap();
-    let per_frame = batch.y.len() / batch.frames;
-    batch.y[..per_frame].iter_mut().for_each(|v| *v *= 1e18);
+    let per_frame = batch.y().len() / batch.frames();
+    let mut y = batch.y().to_vec();
+    y[..per_frame].iter_mut().for_each(|v| *v *= 1e18);
+    let batch = FrameBatch::new(batch.model().clone(), y, batch.beta().clone()).unwrap();
     let after = amp.detect(&batch).unwrap();
     assert!(after.score.iter().all(|s| s.is_finite()), "an infinite score");
-    let n = batch.model.devices();
+    let n = batch.model().devices();
     assert_eq!(before.score[n..], after.score[n..]);
 }
 

@@ -126,7 +126,7 @@ pub fn save_beam(
     info: &ReceiverInfo,
     metrics: serde_json::Value,
 ) -> Result<(), ModelError> {
-    save(dir, SYSTEM, net, signatures, info, metrics)
+    save(dir, SYSTEM, net, Some(signatures), info, metrics)
 }
 
 /// Reads a bundle after its versions, checksums and shapes have been checked.

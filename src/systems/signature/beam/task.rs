@@ -109,15 +109,15 @@ impl BeamTask {
         let fail =
             |e: crate::link::DetectError| TrainError::Device { label: self.label.clone(), message: e.to_string() };
         let model = LinkModel::new(batch, "beam-metric").map_err(fail)?;
-        let truth = batch.truth.as_ref().expect("training frames have a truth");
+        let truth = batch.truth().expect("training frames have a truth");
         let (n, width) = (model.users, self.width());
-        let frames: Vec<Vec<StepRows>> = (0..batch.frames)
+        let frames: Vec<Vec<StepRows>> = (0..batch.frames())
             .into_par_iter()
             .map_init(
                 || (Link::default(), beam_sic::Workspace::default(), Scratch::default(), [Vec::new(), Vec::new()]),
                 |(link, work, scratch, buffers), f| {
                     link.load(&model, batch, f);
-                    let sent = &truth.activity[f * n..(f + 1) * n];
+                    let sent = &truth.activity()[f * n..(f + 1) * n];
                     self.frame(&model, link, sent, metric, work, scratch, buffers, width)
                 },
             )
@@ -192,7 +192,7 @@ impl BeamTask {
         let mut sum: Option<Tensor<1>> = None;
         for batch in batches {
             for (step, r) in self.record(batch, &metric)?.into_iter().enumerate() {
-                let (f, inputs) = (batch.frames, count(self.sizes.users, step));
+                let (f, inputs) = (batch.frames(), count(self.sizes.users, step));
                 let matrix = |data: Vec<f32>, shape: [usize; 2]| -> Tensor<2> {
                     Tensor::from_data(TensorData::new(data, shape), &self.device)
                 };
@@ -224,7 +224,7 @@ impl TrainTask for BeamTask {
     fn fingerprint(&self) -> String {
         let text = serde_json::json!([
             self.levels.iter().map(|s| s.config().canonical()).collect::<Vec<_>>(),
-            self.signatures.data.iter().map(|v| [v.re, v.im]).collect::<Vec<_>>(),
+            self.signatures.data().iter().map(|v| [v.re, v.im]).collect::<Vec<_>>(),
             self.seed,
             self.config,
             self.training
