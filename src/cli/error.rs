@@ -26,7 +26,7 @@ pub enum CliError {
     Io(#[from] IoError),
     /// Frames that cannot be made.
     #[error(transparent)]
-    Scenario(#[from] ScenarioError),
+    Scenario(ScenarioError),
     /// A detector that cannot be built.
     #[error(transparent)]
     Classical(ClassicalError),
@@ -61,6 +61,15 @@ impl From<ClassicalError> for CliError {
         match error {
             ClassicalError::Config(e) => Self::Config(e),
             e => Self::Classical(e),
+        }
+    }
+}
+
+impl From<ScenarioError> for CliError {
+    fn from(error: ScenarioError) -> Self {
+        match error {
+            ScenarioError::Config(e) => Self::Config(e),
+            e => Self::Scenario(e),
         }
     }
 }

@@ -47,12 +47,7 @@ impl ArrayError {
 }
 
 /// Fails unless `array` holds as many values as `sizes` multiply to; `axes` names them, such as `[F, N]`.
-pub(crate) fn check_length(
-    array: &'static str,
-    found: usize,
-    axes: &str,
-    sizes: &[usize],
-) -> Result<(), ArrayError> {
+pub(crate) fn check_length(array: &'static str, found: usize, axes: &str, sizes: &[usize]) -> Result<(), ArrayError> {
     let expected = sizes.iter().product();
     if found == expected {
         return Ok(());

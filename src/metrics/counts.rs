@@ -2,7 +2,7 @@
 
 use super::METRICS;
 use crate::link::Decisions;
-use crate::link::{Beta, FrameBatch};
+use crate::link::FrameBatch;
 
 /// What one detector got right and wrong in one frame.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -135,7 +135,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::link::{AccessModel, C64, Pilots, Truth};
+    use crate::link::{AccessModel, Beta, C64, Pilots, Truth};
 
     /// Two frames, N = 4, Q = 2, M = 1.
     fn batch() -> FrameBatch {

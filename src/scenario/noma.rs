@@ -12,8 +12,8 @@ use rand_distr::{Distribution, StandardNormal};
 
 use crate::link::StreamFamily;
 use crate::link::{Beta, C64};
-use crate::scenario::{Draws, Realizations};
 use crate::scenario::{Constellation, Fading, NomaConfig};
+use crate::scenario::{Draws, Realizations};
 
 /// The random streams of one split.
 pub(super) struct NomaStreams<'a> {

@@ -70,9 +70,8 @@ impl Scenario {
                     config.sequences(),
                 )?;
                 let unit = match config.pilots {
-                    PilotKind::TightFrame => {
-                        drawn.with_data(1.0, tight_frame(drawn.length(), drawn.columns(), drawn.data())?.data().to_vec())?
-                    }
+                    PilotKind::TightFrame => drawn
+                        .with_data(1.0, tight_frame(drawn.length(), drawn.columns(), drawn.data())?.data().to_vec())?,
                     _ => drawn,
                 };
                 scaled(unit, config)?

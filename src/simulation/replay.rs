@@ -1,12 +1,10 @@
 //! One frame of a run again, exactly.
 
-use std::sync::Arc;
-
 use super::batch::BlockSimulator;
 use super::{Detectors, SimulationError};
 use crate::config::Point;
 use crate::link::Decisions;
-use crate::link::{Beta, FrameBatch, Spreading, Truth};
+use crate::link::FrameBatch;
 use crate::metrics::{FrameCounts, count_frames};
 use crate::scenario::Scenario;
 

@@ -28,7 +28,7 @@ use crate::detect::LangevinConfig;
 use crate::detect::common::columns::pilot_columns;
 use crate::detect::common::frames::{FrameDetector, FrameOut, detect_frames};
 use crate::detect::common::row_energy::judge_rows;
-use crate::link::{Beta, C64, FrameBatch};
+use crate::link::{C64, FrameBatch};
 use crate::link::{Decisions, DetectError, Detector};
 use crate::math::isa::Isa;
 use crate::math::planes::Planes;

@@ -21,7 +21,7 @@ use crate::detect::common::frames::{FrameDetector, FrameOut, detect_frames};
 use crate::detect::common::mmse::mmse_rows;
 use crate::detect::common::row_energy::judge_rows;
 use crate::detect::common::spatial::{Filters, Spatial, check_antennas};
-use crate::link::{Beta, FrameBatch};
+use crate::link::FrameBatch;
 use crate::link::{Decisions, DetectError, Detector};
 use crate::math::inverse::InverseCovariance;
 use crate::math::isa::Isa;

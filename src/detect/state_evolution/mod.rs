@@ -146,7 +146,6 @@ fn draw(scenario: &ScenarioConfig, samples: usize, seed: u64) -> Result<Vec<Samp
     let mut rng = StreamKey::new(seed, Split::Test, scenario.canonical()).rng(Purpose::Integration, 0);
     let gamma = Gamma::new(scenario.antennas as f64, 1.0).expect("validated: at least one antenna");
     // Only the gains are wanted; one short observation keeps the unused fading and noise cheap.
-    let n = scenario.devices;
     let mut out = Vec::with_capacity(samples);
     let mut frame = 0;
     while out.len() < samples {

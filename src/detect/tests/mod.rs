@@ -5,8 +5,8 @@ mod lassos;
 use super::*;
 use crate::link::{AccessModel, Beta, FrameBatch, Split};
 use crate::link::{Decisions, DetectError};
-use crate::scenario::{PilotKind, ScenarioConfig};
 use crate::scenario::{Draws, Realizations, Scenario};
+use crate::scenario::{PilotKind, ScenarioConfig};
 
 const DECIDING: [DetectorKind; 6] = [
     DetectorKind::Amp,
@@ -52,7 +52,7 @@ fn run(config: &DetectorConfig, batch: &FrameBatch) -> Decisions {
 }
 
 fn errors(batch: &FrameBatch, decisions: &Decisions) -> usize {
-    let truth = &batch.truth().expect("simulated").activity();
+    let truth = batch.truth().expect("simulated").activity();
     truth.iter().zip(&decisions.activity).filter(|(a, b)| a != b).count()
 }
 

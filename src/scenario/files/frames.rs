@@ -289,7 +289,9 @@ fn beta(file: &NpzFile, frames: usize, devices: usize) -> Result<Beta, IoError> 
     let beta = file.real("beta")?;
     if let Some(i) = beta.data.iter().position(|b| *b <= 0.0) {
         let at = index_of(&beta.shape, i);
-        return Err(file.wrong("beta", format!("holds {} at {at:?}, expected finite gains > 0 (linear, not dB)", beta.data[i])));
+        return Err(
+            file.wrong("beta", format!("holds {} at {at:?}, expected finite gains > 0 (linear, not dB)", beta.data[i]))
+        );
     }
     let wrong = |e: ArrayError| file.wrong(e.array(), e.problem());
     if beta.shape == [devices] {

@@ -44,7 +44,10 @@ fn simulated_frames_survive_the_round_trip() {
     let close = |a: &[C64], b: &[C64]| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).norm() < 1e-5);
     let (a, b) = (batch.spreading().unwrap(), read.spreading().unwrap());
     assert!(close(batch.y(), read.y()) && close(a.coefficients(), b.coefficients()));
-    assert!(close(a.constellation(), b.constellation()) && close(batch.model().pilots().data(), read.model().pilots().data()));
+    assert!(
+        close(a.constellation(), b.constellation())
+            && close(batch.model().pilots().data(), read.model().pilots().data())
+    );
     assert_eq!((read.frames(), read.model().antennas(), read.model().sequences()), (F, 1, 1));
     assert_eq!((read.truth(), read.model().activity_prob()), (batch.truth(), batch.model().activity_prob()));
 

@@ -161,7 +161,8 @@ fn full_attention_is_the_bayes_shrink_of_a_row() {
         unstack_rows(&data, 4, 24, 3)
     };
     let (z, x) = (host(tensors.y.clone().matmul(analysis)), host(found.x[0].clone()));
-    let (tau2, beta, odds) = (0.7_f64, batch.model().pilots().energy() / batch.model().noise_var(), (0.1_f64 / 0.9).ln());
+    let (tau2, beta, odds) =
+        (0.7_f64, batch.model().pilots().energy() / batch.model().noise_var(), (0.1_f64 / 0.9).ln());
     let omega = beta / (beta + tau2);
     for (z, x) in z.chunks_exact(3).zip(x.chunks_exact(3)) {
         let energy: f64 = z.iter().map(|v| v.norm_sqr()).sum();

@@ -9,7 +9,7 @@ use super::function::{ScoreFunction, ScoreModel};
 use super::net::ScoreNet;
 use super::set::SetNet;
 use crate::detect::LangevinConfig;
-use crate::link::{Pilots, Split, StreamKey};
+use crate::link::{Split, StreamKey};
 use crate::systems::bundle::{ModelError, open, save};
 use crate::systems::score::{ScoreArchitecture, ScoreConfig};
 

@@ -7,8 +7,8 @@ use burn::tensor::Device;
 use super::bundle::LoadedReceiver;
 use super::link::{Observed, stack_signatures};
 use super::net::{ReceiverNet, Sizes, strongest};
-use crate::link::{Beta, FrameBatch, Pilots, Spreading};
 use crate::link::{Decisions, DetectError, Detector};
+use crate::link::{FrameBatch, Pilots};
 
 /// Frames of one forward pass; bounds the memory of large batches.
 const CHUNK: usize = 1024;
