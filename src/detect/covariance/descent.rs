@@ -120,7 +120,7 @@ impl<T: Real> FrameDetector for Covariance<T> {
         mut out: FrameOut<'_>,
     ) {
         self.descend(isa, shared, batch, f, work);
-        let q = batch.model.sequences();
+        let q = batch.model().sequences();
         judge_powers(&work.gamma, batch.beta_of(f), q, self.options.threshold, &mut out);
     }
 }
@@ -143,7 +143,7 @@ impl<T: Real> Covariance<T> {
     /// All sweeps on frame `f`, from `gamma = 0`; leaves the powers in the workspace.
     #[inline(always)]
     pub fn descend<I: Isa>(&self, isa: I, shared: &Shared<T>, batch: &FrameBatch, f: usize, work: &mut Workspace<T>) {
-        let (m, q) = (batch.model.antennas, batch.model.sequences());
+        let (m, q) = (batch.model().antennas(), batch.model().sequences());
         let beta = batch.beta_of(f);
         work.gamma.fill(0.0);
         work.inverse.reset();

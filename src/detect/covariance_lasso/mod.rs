@@ -136,7 +136,7 @@ impl FrameDetector for CovarianceLasso {
         work.observation.load(batch.frame(f), m);
         for (i, (fit, energy)) in work.fit.iter_mut().zip(&shared.energies).enumerate() {
             let power = work.observation.power(isa, shared.columns.row(i));
-            *fit = power / m as f64 - batch.model.noise_var * energy;
+            *fit = power / m as f64 - batch.model().noise_var() * energy;
         }
         for _ in 0..self.options.sweeps {
             let change = work.sweep(shared);

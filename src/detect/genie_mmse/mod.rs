@@ -71,7 +71,7 @@ impl FrameDetector for GenieMmse {
         }
         match &self.spatial {
             Some(spatial) => spatial
-                .filters(isa, &mut work.inverse, columns, &work.gamma, batch.model.pilot_length())
+                .filters(isa, &mut work.inverse, columns, &work.gamma, batch.model().pilot_length())
                 .apply(batch.frame(f), out.x),
             None => mmse_rows(isa, &mut work.inverse, columns, &work.gamma, batch.frame(f), m, out.x),
         }

@@ -119,7 +119,7 @@ impl FrameDetector for GroupLassoAdmm {
         work: &mut Workspace,
         mut out: FrameOut<'_>,
     ) {
-        let (m, q) = (batch.model.antennas, batch.model.sequences());
+        let (m, q) = (batch.model().antennas(), batch.model().sequences());
         solve(isa, self, shared, (batch.frame(f), m), work, (self.options.iterations, 0.0), out.x);
         judge_rows(batch.beta_of(f), m, q, self.options.threshold, &mut out);
     }

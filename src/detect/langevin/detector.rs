@@ -94,7 +94,7 @@ impl FrameDetector for Langevin {
             Some(beta) => {
                 check_gains(self.options.sampler, beta)?;
                 let gains = column_gains(beta, q);
-                Some(Schedule::new(Scalar, &self.options, &columns, length, model.noise_var, &gains))
+                Some(Schedule::new(Scalar, &self.options, &columns, length, model.noise_var(), &gains))
             }
             None => {
                 (0..batch.frames()).try_for_each(|f| check_gains(self.options.sampler, batch.beta_of(f)))?;

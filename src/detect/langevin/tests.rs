@@ -109,13 +109,13 @@ fn samples_of_a_gaussian_prior_have_the_mean_and_variance_of_the_posterior() {
     };
     let columns = pilot_columns(batch.model(), 1.0);
     let (n, l, m) = (6, 4, 2);
-    let schedule = Schedule::new(Scalar, &options, &columns, l, batch.model.noise_var, &vec![1.0; n]);
+    let schedule = Schedule::new(Scalar, &options, &columns, l, batch.model().noise_var(), &vec![1.0; n]);
     let shape = Shape { rows: n, chains: options.samples, antennas: m };
     let mut y = Planes::zeros(l, shape.chains * m, 2 * f64::LANES);
     repeat(batch.y(), m, 0..shape.chains, &mut y);
     let mut chains = Chains::new(&shape, l);
     let prior = BernoulliGaussian::new(std::iter::repeat_n(1.0, n));
-    let Ok(()) = chains.run(Scalar, &options, &prior, &schedule, &y, &mut generators(&batch.y, shape.chains));
+    let Ok(()) = chains.run(Scalar, &options, &prior, &schedule, &y, &mut generators(batch.y(), shape.chains));
     let mut found = vec![C64::default(); n * m];
     mean(&shape, &schedule, &chains.u, 0..shape.chains, &mut found);
     // With every device active the genie's estimate is the posterior mean.
@@ -132,7 +132,7 @@ fn samples_of_a_gaussian_prior_have_the_mean_and_variance_of_the_posterior() {
         }
     }
     spread /= (n * m * shape.chains) as f64;
-    let mut inverse = crate::math::inverse::InverseCovariance::<f64>::new(l, batch.model.noise_var);
+    let mut inverse = crate::math::inverse::InverseCovariance::<f64>::new(l, batch.model().noise_var());
     inverse.rebuild(Scalar, &columns, &vec![1.0; n]);
     let exact = (0..n).map(|i| 1.0 - inverse.apply(Scalar, columns.row(i))).sum::<f64>() / n as f64;
     assert!((spread - exact - 0.0025).abs() < 0.05 * exact, "{spread} {exact}");

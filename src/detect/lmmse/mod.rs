@@ -71,7 +71,7 @@ impl FrameDetector for Lmmse {
                 let length = batch.model().pilot_length();
                 let mut power = vec![0.0; batch.model().columns()];
                 powers(batch, beta, &mut power);
-                let mut inverse = InverseCovariance::new(length, batch.model.noise_var);
+                let mut inverse = InverseCovariance::new(length, batch.model().noise_var());
                 Some(spatial.filters(Scalar, &mut inverse, &columns, &power, length))
             }
             _ => None,
@@ -105,7 +105,7 @@ impl FrameDetector for Lmmse {
             powers(batch, beta, &mut work.power);
             match &self.spatial {
                 Some(spatial) => spatial
-                    .filters(isa, &mut work.inverse, columns, &work.power, batch.model.pilot_length())
+                    .filters(isa, &mut work.inverse, columns, &work.power, batch.model().pilot_length())
                     .apply(y, out.x),
                 None => mmse_rows(isa, &mut work.inverse, columns, &work.power, y, m, out.x),
             }

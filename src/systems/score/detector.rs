@@ -104,8 +104,8 @@ impl Detector for ScoreDetector {
             // Chains side by side share the likelihood, hence the gains.
             let beta = frames.beta_of(first);
             check_gains(self.options.sampler, beta)?;
-            let same = (first..frames.frames).take(CHUNK).take_while(|&f| frames.beta_of(f) == beta).count();
-            let schedule = Schedule::new(Scalar, &self.options, &columns, l, model.noise_var, beta);
+            let same = (first..frames.frames()).take(CHUNK).take_while(|&f| frames.beta_of(f) == beta).count();
+            let schedule = Schedule::new(Scalar, &self.options, &columns, l, model.noise_var(), beta);
             let mut x = self.sample(frames, first, same, &schedule)?;
             let (mut activity, mut score) = (vec![0; same * n], vec![0.0; same * n]);
             let parts = activity.chunks_exact_mut(n).zip(score.chunks_exact_mut(n)).zip(x.chunks_exact_mut(n * m));
