@@ -56,7 +56,7 @@ fn learned_pilots_baselines(c: &mut Bench) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/mmv.npz");
     let batch = read_frames(&path).expect("committed frames");
     let mut group = c.group("detectors, L = 20, M = 4");
-    group.elements(batch.frames as u64);
+    group.elements(batch.frames() as u64);
     for kind in [K::GroupLasso, K::GroupLassoAdmm, K::PcAdmm, K::Lasso, K::CovarianceLasso, K::MlMmse] {
         let detector = build(&DetectorConfig::new(kind)).expect("default options");
         group.row(kind_name(kind), |b| {
@@ -74,7 +74,7 @@ fn receivers(c: &mut Bench) {
     let scenario = Scenario::new(&config, 1, Split::Test).expect("no files");
     let batch = scenario.realize(0, 1000).observe(&signatures).expect("the signatures fit");
     let mut group = c.group("receivers, N = 6, H = 4");
-    group.elements(batch.frames as u64);
+    group.elements(batch.frames() as u64);
     let kinds =
         [K::MatchedFilter, K::MmseSic, K::SoftSic, K::ExpectationPropagation, K::BeamSic, K::OracleLs, K::JointMap];
     for kind in kinds {
