@@ -17,7 +17,7 @@ use grantfree::scenario::files::read_frames;
 use grantfree::scenario::signatures::signature_set;
 use grantfree::scenario::{NomaConfig, ScenarioConfig, ScenarioKind, SignatureKind};
 use grantfree::systems::mampnet::ModelConfig;
-use grantfree::systems::mampnet::{MampDetector, MampNet, side_of};
+use grantfree::systems::mampnet::{MampDetector, MampNet, Side};
 use support::timing::Bench;
 
 const FRAMES: usize = 32;
@@ -88,7 +88,7 @@ fn receivers(c: &mut Bench) {
 /// A network of eight layers on the same frames; its weights do not change its time.
 fn learned(c: &mut Bench) {
     let batch = batch();
-    let side = side_of(&support::scenario());
+    let side = Side::of(&support::scenario());
     let mut group = c.group("detectors");
     group.elements(FRAMES as u64);
     for (label, model) in [

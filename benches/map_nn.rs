@@ -119,7 +119,7 @@ fn main() {
     let decoder = DecoderConfig { form: DecoderForm::Map, ..DecoderConfig::default() };
     let training = TrainingConfig { batch: BATCH, validation_frames: 1, ..TrainingConfig::default() };
     let task = AutoEncoderTask::new("bench", &scenario, 1, &decoder, &training, &device).expect("no files");
-    let phase = task.phases().remove(0);
+    let phase = task.phases()[0].clone();
     let (net, frames) = (task.init(), task.batch(0, &phase).expect("no files"));
     let whole = best(10, || drop(task.loss(&net, &frames, &phase).backward()));
     println!("MAP-NN with its three dense corrections, loss and backward: {whole:.1} ms");

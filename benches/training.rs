@@ -25,7 +25,7 @@ fn steps(c: &mut Bench) {
         let training = TrainingConfig { batch, validation_frames: 1, ..TrainingConfig::default() };
         let task = MampTask::new("bench", &support::scenario(), 1, &model, &training, &device)
             .expect("the scenario needs no file");
-        let phase = task.phases().remove(0);
+        let phase = task.phases()[0].clone();
         let frames = task.batch(0, &phase).expect("the scenario needs no file");
         let mut net = task.init();
         let mut optimizer = adam(None);

@@ -8,8 +8,9 @@ use grantfree::detect::LangevinConfig;
 use grantfree::link::Detector;
 use grantfree::link::{C64, Split};
 use grantfree::scenario::Scenario;
+use grantfree::systems::Saved;
 use grantfree::systems::score::ScoreConfig;
-use grantfree::systems::score::{NoisyImages, ScoreDetector, ScoreNet, ScoreTask, load_score};
+use grantfree::systems::score::{NoisyImages, ScoreDetector, ScoreFunction, ScoreNet, ScoreTask};
 use grantfree::training::TrainTask;
 
 use crate::case::{Arrays, Case, device};
@@ -34,7 +35,7 @@ pub fn langevin() -> Case {
     let scenario = Scenario::new(&coherent(m, 20), 1, Split::Test).expect("no files");
     let batch = scenario.realize(0, frames).observe(&scenario.pilots(0)).expect("the pilots are its own");
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("artifacts/models/score-n32-m8-refine");
-    let loaded = load_score(&folder, &device()).expect("a committed model");
+    let loaded = Saved::<ScoreNet>::load(&folder, &device()).expect("a committed model");
     let options = LangevinConfig { samples: 1, levels: 20, steps: 6, sigma_min: 0.01, ..LangevinConfig::default() };
 
     let model = batch.model();
@@ -66,7 +67,8 @@ pub fn langevin() -> Case {
         .filter(|(name, ..)| name != "pilots")
         .fold(inputs, |arrays, (name, shape, data)| arrays.floats(&format!("param.{name}"), shape, data));
 
-    let detector = ScoreDetector::new(loaded.net, options, &loaded.info.score, device(), "flex", loaded.info.threshold);
+    let detector =
+        ScoreDetector::new(Box::new(loaded.net), options, &loaded.info.score, device(), "flex", loaded.info.threshold);
     let x = detector.detect(&batch).expect("the frames fit").x.expect("channels are estimated");
     let energy = |v: &mut dyn Iterator<Item = C64>| v.map(|v| v.norm_sqr()).sum::<f64>();
     let nmse = energy(&mut x.iter().zip(&channel).map(|(a, b)| a - b)) / energy(&mut channel.iter().copied());

@@ -44,6 +44,7 @@ impl ModuleVisitor for Collect<'_> {
 /// Parameters as arrays.
 pub fn parameters(arrays: Arrays, net: &impl Module) -> Arrays {
     named_tensors(net)
+        .expect("weights on a CPU")
         .into_iter()
         .fold(arrays, |arrays, (path, shape, data)| arrays.floats(&format!("param.{path}"), &shape, &data))
 }
@@ -53,7 +54,7 @@ pub fn case<T: TrainTask + 'static>(task: T, batch: T::Batch, inputs: Arrays) ->
 where
     T::Batch: 'static,
 {
-    let phase: Phase = task.phases().pop().expect("a schedule has a phase");
+    let phase: Phase = task.phases().last().cloned().expect("a schedule has a phase");
     let net = task.init();
     let loss = task.loss(&net, &batch, &phase);
     let outputs = Arrays::default().tensor("loss", &loss);

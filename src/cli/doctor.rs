@@ -14,8 +14,7 @@ use crate::scenario::ScenarioConfig;
 use crate::systems::mampnet::MampTask;
 use crate::systems::mampnet::ModelConfig;
 use crate::tensor::{Adapter, BackendChoice, Chosen, adapters, choose};
-use crate::training::TrainTask;
-use crate::training::TrainingConfig;
+use crate::training::{TrainTask, TrainingConfig, parameters};
 
 /// Largest relative difference of a loss or a gradient that single precision explains; measured are 1e-6 to 1e-5.
 const TOLERANCE: f64 = 1e-3;
@@ -183,16 +182,16 @@ fn training_step(device: &Device) -> Result<Step, String> {
     let model = ModelConfig { layers: 2, covariance_layers: 1, learn_pilots: true, ..ModelConfig::default() };
     let training = TrainingConfig { batch: 8, validation_frames: 1, ..TrainingConfig::default() };
     let task = MampTask::new("doctor", &scenario, 1, &model, &training, device).map_err(|e| e.to_string())?;
-    let phase = task.phases().swap_remove(0);
+    let phase = task.phases()[0].clone();
     let net = task.init();
     let batch = task.batch(0, &phase).map_err(|e| e.to_string())?;
     let loss = task.loss(&net, &batch, &phase);
     let grads = GradientsParams::from_grads(loss.backward(), &net);
     let mut step =
         Step { loss: loss.try_into_scalar::<f32>().map_err(|e| format!("{e:?}"))?.into(), gradient: Vec::new() };
-    for (id, ..) in net.parameters().entries {
+    for parameter in parameters(&net) {
         // What only a further layer would use (the last step sizes and Onsager factor) has no gradient.
-        let Some(gradient) = grads.get::<2>(id) else { continue };
+        let Some(gradient) = grads.get::<2>(parameter.id) else { continue };
         let data = gradient.try_into_data().map_err(|e| e.to_string())?;
         step.gradient.extend(data.convert::<f64>().try_into_vec::<f64>().map_err(|e| format!("{e:?}"))?);
     }

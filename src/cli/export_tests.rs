@@ -72,8 +72,9 @@ fn a_score_network_is_exported_without_pilots_of_its_own() {
 
     use crate::detect::LangevinConfig;
     use crate::link::StreamKey;
+    use crate::systems::Saved;
     use crate::systems::score::ScoreConfig;
-    use crate::systems::score::{ScoreInfo, ScoreModel, ScoreNet, save_score};
+    use crate::systems::score::{ScoreInfo, ScoreModel, ScoreNet};
 
     let tmp = temp_dir::TempDir::new().unwrap();
     let (dir, output) = (tmp.path().join("m"), tmp.path().join("m.safetensors"));
@@ -83,12 +84,12 @@ fn a_score_network_is_exported_without_pilots_of_its_own() {
     let parameters = net.num_params();
     let langevin = LangevinConfig::default();
     let info = ScoreInfo { score, langevin, threshold: 0.1, parameters, label: "s".into() };
-    save_score(&dir, &net, &info, json!({})).unwrap();
+    Saved::new(net.clone(), (), info).save(&dir).unwrap();
     tensors::write(&output, &gather(&Bundle::open(&dir).unwrap()).unwrap()).unwrap();
     let mut read = tensors::read(&output).unwrap();
     let pilots = read.remove(read.iter().position(|t| t.0 == "pilots").unwrap());
     assert_eq!(pilots.1, [2, 0, 0]);
-    let mut want = crate::systems::named_tensors(&net);
+    let mut want = crate::systems::named_tensors(&net).unwrap();
     want.sort_by(|a, b| a.0.cmp(&b.0));
     read.sort_by(|a, b| a.0.cmp(&b.0));
     assert_eq!(read, want);

@@ -7,8 +7,9 @@ use super::ImportArgs;
 use super::error::{CliError, say};
 use crate::container::torch::Weights;
 use crate::detect::LangevinConfig;
+use crate::systems::Saved;
 use crate::systems::score::torch::{ImportError, ImportOptions, Imported, import};
-use crate::systems::score::{DEFAULT_ROW_THRESHOLD, ScoreInfo, save_score};
+use crate::systems::score::{DEFAULT_ROW_THRESHOLD, ScoreInfo};
 use crate::tensor::choose;
 
 impl From<ImportError> for CliError {
@@ -36,7 +37,9 @@ pub fn execute(args: &ImportArgs) -> Result<(), CliError> {
     let info = info(args, &imported);
     let metrics = json!({ "imported": { "file": args.file.file_name().map(|n| n.to_string_lossy()),
         "variant": imported.variant, "averaged": args.ema } });
-    save_score(&args.output, &imported.net, &info, metrics).map_err(|e| CliError::Other(Box::new(e)))?;
+    let saved = Saved { metrics, ..Saved::new(imported.net, (), info) };
+    saved.save(&args.output).map_err(|e| CliError::Other(Box::new(e)))?;
+    let info = saved.info;
     let (c, real) = (&info.score, 0.5_f64.sqrt());
     say(&format!(
         "{}: {} of width {}, {} parameters, noise levels {:.4} to {:.4} per real part, rescaled = {} -> {}",

@@ -32,7 +32,7 @@ impl TrainObserver for Plain {
     fn on_event(&self, event: &TrainEvent) {
         match event {
             TrainEvent::Phase { label, phase, total } => {
-                note(&format!("training {label}: phase {}, {} of {total} steps", phase.name, phase.steps));
+                note(&format!("training {label}: phase {}, {} of {total} steps", phase.name, phase.config.steps));
             }
             TrainEvent::Resumed { step } => note(&format!("training resumed after step {step}")),
             TrainEvent::Validated(p) => {
@@ -63,7 +63,7 @@ impl TrainObserver for Json {
     fn on_event(&self, event: &TrainEvent) {
         let value = match event {
             TrainEvent::Phase { label, phase, total } => {
-                serde_json::json!({"event": "phase", "label": label, "phase": phase.name, "steps": phase.steps, "total": total})
+                serde_json::json!({"event": "phase", "label": label, "phase": phase.name, "steps": phase.config.steps, "total": total})
             }
             TrainEvent::Resumed { step } => serde_json::json!({"event": "resumed", "step": step}),
             TrainEvent::Validated(p) => serde_json::json!({"event": "validated", "row": p}),

@@ -47,6 +47,7 @@ mod tests;
 
 pub use amp::AmpOptions;
 pub use beam_sic::BeamSic;
+pub use common::best_threshold::best_threshold;
 pub use common::error::ClassicalError;
 pub use common::kkt::MOST_ITERATIONS;
 pub use common::options::{

@@ -6,39 +6,16 @@ use num_complex::Complex64;
 
 use crate::config::{DetectorConfig, Point};
 use crate::detect::Spatial;
+use crate::detect::best_threshold;
 use crate::detect::{RowCovariance, Threshold};
 use crate::link::Detector;
-use crate::link::{Pilots, Split};
-use crate::metrics::ThresholdSearch;
+use crate::link::Split;
 use crate::scenario::Scenario;
 
 use super::ExperimentError;
 
-/// Decisions that a threshold is chosen from, and the fewest and most frames they are taken from.
-const DECISIONS: usize = 200_000;
-const FRAMES: std::ops::RangeInclusive<usize> = 256..=8192;
 /// Frames per call.
 const CHUNK: usize = 64;
-
-/// Chooses the threshold of a detector whose score decides; `pilots` are those it works with (`None`: the scenario's).
-///
-/// # Errors
-/// [`ExperimentError`] when frames cannot be made or the detector fails.
-pub(super) fn best_threshold(
-    detector: &dyn Detector,
-    train: &Scenario,
-    pilots: Option<&Arc<Pilots>>,
-) -> Result<f64, ExperimentError> {
-    let frames = (DECISIONS / train.config().devices).clamp(*FRAMES.start(), *FRAMES.end());
-    let mut search = ThresholdSearch::default();
-    for first in (0..frames).step_by(CHUNK) {
-        let drawn = train.realize(first as u64, CHUNK.min(frames - first));
-        let block = (first / CHUNK) as u64;
-        let batch = drawn.observe(&pilots.cloned().unwrap_or_else(|| train.pilots(block)))?;
-        search.add(&batch, &detector.detect(&batch)?);
-    }
-    Ok(search.best().unwrap_or(0.0))
-}
 
 /// Frames that a covariance of the antennas is taken from.
 const COVARIANCE_FRAMES: usize = 2048;
@@ -111,7 +88,7 @@ pub fn choose_thresholds(
         let Some(own) = position(id) else { continue };
         let owner = position(config.pilots_of.as_deref().unwrap_or(id));
         let pilots = owner.and_then(|at| detectors[at].1.pilots());
-        let value = best_threshold(detectors[own].1.as_ref(), &train, pilots.as_ref())?;
+        let value = best_threshold::<ExperimentError>(detectors[own].1.as_ref(), &train, pilots.as_ref())?;
         let threshold = Some(Threshold::Value(value));
         detectors[own].1 = classical(&DetectorConfig { threshold, ..config.clone() }, point, seed)?;
         chosen.push((id.clone(), value));

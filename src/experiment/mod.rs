@@ -2,6 +2,7 @@
 
 mod calibrate;
 mod images;
+mod learned;
 mod machine;
 mod properties;
 mod train;
@@ -19,7 +20,7 @@ use crate::link::Detector;
 use crate::results::{DetectorResult, MetricResult, Results, SCHEMA_VERSION, TrainingRecord, write_results};
 use crate::scenario::Scenario;
 use crate::simulation::{Job, Observer, RunContext, Runner, SimulationError};
-use crate::systems::ModelError;
+use crate::systems::{ModelError, SystemError};
 use crate::tensor::Chosen;
 use crate::training::{TrainError, TrainObserver};
 
@@ -95,6 +96,9 @@ pub enum ExperimentError {
     #[cfg(feature = "report")]
     #[error(transparent)]
     Report(#[from] crate::report::ReportError),
+    /// A detector without weights was asked for its training.
+    #[error("detectors of kind {0} are not trained")]
+    NotLearned(String),
     /// `evaluate` found a network that was never trained.
     #[error(
         "detector {detector} of point {point} is not trained yet; use `grantfree run` or `grantfree train` with the same file and --out first"
@@ -114,6 +118,17 @@ pub enum ExperimentError {
         #[source]
         source: std::io::Error,
     },
+}
+
+impl From<SystemError> for ExperimentError {
+    fn from(error: SystemError) -> Self {
+        match error {
+            SystemError::Scenario(e) => e.into(),
+            SystemError::Detect(e) => e.into(),
+            SystemError::Train(e) => e.into(),
+            SystemError::Model(e) => e.into(),
+        }
+    }
 }
 
 /// How an experiment ended.

@@ -6,6 +6,7 @@ use rand::RngExt;
 
 use crate::link::{Purpose, StreamKey};
 use crate::tensor::dense;
+use crate::training::Rated;
 
 /// `W x + b`, `W [out, in]`, `x [in, F]`.
 #[derive(Module, Debug)]
@@ -49,6 +50,8 @@ pub struct Mlp {
     /// The layers, the last one linear.
     pub layers: Vec<Dense>,
 }
+
+impl Rated for Mlp {}
 
 impl Mlp {
     /// `widths` are input, hidden layers, output. `zero_output` starts with an output of zero.

@@ -1,4 +1,4 @@
-//! Errors of the training room.
+//! Errors of trainings.
 
 /// What can go wrong while a network is trained.
 #[derive(Debug, thiserror::Error)]

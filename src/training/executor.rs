@@ -11,7 +11,8 @@ use super::adam::adam;
 use super::average::{blend, memory};
 use super::checkpoint::{State, Store};
 use super::error::TrainError;
-use super::task::{Phase, TrainEvent, TrainObserver, TrainTask};
+use super::plan::{Phase, Plan};
+use super::task::{TrainEvent, TrainObserver, TrainTask};
 use crate::training::TrainingPoint;
 
 /// Why a run ended.
@@ -47,12 +48,11 @@ pub fn train<T: TrainTask>(
     observer: &dyn TrainObserver,
     interrupt: &AtomicBool,
 ) -> Result<TrainOutcome<T::Net>, TrainError> {
-    let phases = task.phases();
-    let total: u64 = phases.iter().map(|p| p.steps).sum();
-    let store = Store::new(checkpoint, task.label());
+    let Plan { label, training, phases, fingerprint, .. } = task.plan();
+    let total: u64 = phases.iter().map(|p| p.config.steps).sum();
+    let store = Store::new(checkpoint, label);
     let fresh = task.init();
-    let fingerprint = task.fingerprint();
-    let mut run = match store.load(&fingerprint, &fresh, task.training().average.is_some(), adam(task.clip()))? {
+    let mut run = match store.load(fingerprint, &fresh, training.average.is_some(), adam(T::CLIP))? {
         Some(loaded) => {
             observer.on_event(&TrainEvent::Resumed { step: loaded.state.step });
             Run {
@@ -65,11 +65,11 @@ pub fn train<T: TrainTask>(
         }
         None => Run {
             best: fresh.valid(),
-            average: task.training().average.map(|_| fresh.valid()),
+            average: training.average.map(|_| fresh.valid()),
             net: Some(fresh),
-            optimizer: adam(task.clip()),
+            optimizer: adam(T::CLIP),
             state: State {
-                fingerprint,
+                fingerprint: fingerprint.clone(),
                 phase: 0,
                 phase_step: 0,
                 step: 0,
@@ -89,7 +89,7 @@ pub fn train<T: TrainTask>(
     while !run.state.finished {
         let phase = &phases[run.state.phase];
         if run.state.phase_step == 0 {
-            observer.on_event(&TrainEvent::Phase { label: task.label(), phase, total });
+            observer.on_event(&TrainEvent::Phase { label, phase, total });
         }
         if interrupt.load(Ordering::SeqCst) {
             run.state.seconds = before + started.elapsed().as_secs_f64();
@@ -99,13 +99,13 @@ pub fn train<T: TrainTask>(
         run.step(task, phase)?;
         let rate = (run.state.step - first_step) as f64 / started.elapsed().as_secs_f64().max(1e-9);
         observer.on_event(&TrainEvent::Step { step: run.state.step, total, rate });
-        let ends = run.state.phase_step >= phase.steps;
-        if ends || run.state.phase_step % task.training().validation_every == 0 {
+        let ends = run.state.phase_step >= phase.config.steps;
+        if ends || run.state.phase_step % training.validation_every == 0 {
             run.state.seconds = before + started.elapsed().as_secs_f64();
             let stalled = run.validate(task, phase)?;
             observer.on_event(&TrainEvent::Validated(run.state.curve.last().expect("a row was just added")));
             if ends || stalled {
-                run.next_phase(phases.len(), task.clip());
+                run.next_phase(phases.len(), T::CLIP);
             }
             run.save(&store)?;
         }
@@ -133,25 +133,23 @@ impl<N: Module + 'static> Run<N> {
         store.save(&self.state, self.net(), &self.best, self.average.as_ref(), &self.optimizer)
     }
 
+    /// The loss, where it is a number.
+    fn finite<T: TrainTask<Net = N>>(&self, task: &T, phase: &Phase, loss: f64) -> Result<f64, TrainError> {
+        if loss.is_finite() {
+            return Ok(loss);
+        }
+        let label = task.plan().label.clone();
+        Err(TrainError::Diverged { label, phase: phase.name.clone(), step: self.state.step })
+    }
+
     /// One Adam step.
     fn step<T: TrainTask<Net = N>>(&mut self, task: &T, phase: &Phase) -> Result<(), TrainError> {
         let batch = task.batch(self.state.step, phase)?;
         let loss = task.loss(self.net(), &batch, phase);
-        let value = loss
-            .clone()
-            .detach()
-            .try_into_scalar::<f32>()
-            .map_err(|e| TrainError::Device { label: task.label().into(), message: format!("{e:?}") })?;
-        if !value.is_finite() {
-            return Err(TrainError::Diverged {
-                label: task.label().into(),
-                phase: phase.name.clone(),
-                step: self.state.step,
-            });
-        }
+        let value = self.finite(task, phase, task.plan().scalar(loss.clone().detach())?)?;
         let mut grads = loss.backward();
-        let decay = if phase.cosine {
-            0.5 * (1.0 + (std::f64::consts::PI * self.state.phase_step as f64 / phase.steps as f64).cos())
+        let decay = if phase.config.cosine {
+            0.5 * (1.0 + (std::f64::consts::PI * self.state.phase_step as f64 / phase.config.steps as f64).cos())
         } else {
             1.0
         };
@@ -160,10 +158,10 @@ impl<N: Module + 'static> Run<N> {
             let stepped = self.net.take().map(|net| self.optimizer.step(group.rate * decay, net, part));
             self.net = stepped;
         }
-        if let (Some(average), Some(decay)) = (self.average.take(), task.training().average) {
+        if let (Some(average), Some(decay)) = (self.average.take(), task.plan().training.average) {
             self.average = Some(blend(average, &self.net().valid(), memory(decay, self.state.phase_step)));
         }
-        self.state.loss_sum += f64::from(value);
+        self.state.loss_sum += value;
         self.state.loss_count += 1;
         self.state.step += 1;
         self.state.phase_step += 1;
@@ -175,13 +173,7 @@ impl<N: Module + 'static> Run<N> {
         let candidate = self.average.clone().unwrap_or_else(|| self.net().valid());
         let v = task.validate(&candidate, phase)?;
         // NaN compares with nothing: kept as the best, it would stay so.
-        if !v.loss.is_finite() {
-            return Err(TrainError::Diverged {
-                label: task.label().into(),
-                phase: phase.name.clone(),
-                step: self.state.step,
-            });
-        }
+        self.finite(task, phase, v.loss)?;
         let s = &mut self.state;
         s.curve.push(TrainingPoint {
             step: s.step,
@@ -200,7 +192,8 @@ impl<N: Module + 'static> Run<N> {
         } else {
             s.since_best += 1;
         }
-        Ok(task.training().patience > 0 && s.since_best >= task.training().patience)
+        let patience = task.plan().training.patience;
+        Ok(patience > 0 && s.since_best >= patience)
     }
 
     /// The next phase starts from the best checkpoint of this one, with a fresh optimiser.

@@ -13,6 +13,8 @@ mod config;
 mod curve;
 mod error;
 mod executor;
+mod parameters;
+mod plan;
 mod task;
 
 pub use adam::adam;
@@ -20,4 +22,8 @@ pub use config::{PhaseConfig, PhaseKind, TrainingConfig};
 pub use curve::TrainingPoint;
 pub use error::TrainError;
 pub use executor::{TrainOutcome, TrainStop, train};
-pub use task::{Phase, RateGroup, TrainEvent, TrainObserver, TrainTask, Validation};
+pub use parameters::{
+    EachParameter, Parameter, Rate, RateGroup, Rated, Rates, each_parameter, parameters, rate_groups,
+};
+pub use plan::{Judged, Phase, Plan, in_chunks};
+pub use task::{TrainEvent, TrainObserver, TrainTask, Validation};

@@ -1,33 +1,12 @@
 //! What a network has to say for itself to be trained.
 
-use burn::module::{Module, ParamId};
+use burn::module::ParamId;
 use burn::tensor::Tensor;
 
+use super::curve::TrainingPoint;
 use super::error::TrainError;
-use crate::training::TrainingConfig;
-use crate::training::TrainingPoint;
-
-/// One phase of a run.
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct Phase {
-    /// Name in curves, e.g. "layer 3", "refinement", "joint".
-    pub name: String,
-    /// Adam steps at most.
-    pub steps: u64,
-    /// Half-cosine decay of all rates to zero.
-    pub cosine: bool,
-    /// Index the task understands (which layer, ...).
-    pub index: usize,
-}
-
-/// Parameters that share a learning rate.
-#[derive(Debug, Clone)]
-pub struct RateGroup {
-    /// Their ids.
-    pub ids: Vec<ParamId>,
-    /// Peak learning rate.
-    pub rate: f64,
-}
+use super::parameters::{RateGroup, Rated, rate_groups};
+use super::plan::{Phase, Plan};
 
 /// Result of one validation.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -43,26 +22,21 @@ pub struct Validation {
 /// A network with its data and losses.
 pub trait TrainTask {
     /// The module.
-    type Net: Module + 'static;
+    type Net: Rated + 'static;
     /// Frames of one step on the training device.
     type Batch: Send;
 
-    /// Name in messages.
-    fn label(&self) -> &str;
-    /// Everything that defines the run; a checkpoint with another fingerprint is refused.
-    fn fingerprint(&self) -> String;
-    /// Phases in order.
-    fn phases(&self) -> Vec<Phase>;
-    /// Schedule: when it validates, when it gives up, whether weights are averaged.
-    fn training(&self) -> &TrainingConfig;
     /// Largest norm of the gradient of each parameter; larger ones are scaled down. Default: no limit.
-    fn clip(&self) -> Option<f32> {
-        None
-    }
+    const CLIP: Option<f32> = None;
+
+    /// Name, schedule, device and identity.
+    fn plan(&self) -> &Plan;
     /// A fresh network on the training (autodiff) device.
     fn init(&self) -> Self::Net;
-    /// Parameters a phase trains.
-    fn groups(&self, net: &Self::Net, phase: &Phase) -> Vec<RateGroup>;
+    /// Parameters that a phase may train; `None` for all. Default: all.
+    fn trained(&self, _net: &Self::Net, _phase: &Phase) -> Option<Vec<ParamId>> {
+        None
+    }
     /// The batch of a step of the whole run; a function of the step alone.
     ///
     /// # Errors
@@ -75,6 +49,15 @@ pub trait TrainTask {
     /// # Errors
     /// [`TrainError`] when frames cannot be made or the device fails.
     fn validate(&self, net: &Self::Net, phase: &Phase) -> Result<Validation, TrainError>;
+
+    /// Phases in order.
+    fn phases(&self) -> &[Phase] {
+        &self.plan().phases
+    }
+    /// Parameters a phase trains, by learning rate.
+    fn groups(&self, net: &Self::Net, phase: &Phase) -> Vec<RateGroup> {
+        rate_groups(net, &phase.config, self.trained(net, phase).as_deref())
+    }
 }
 
 /// Progress of a run.

@@ -10,11 +10,10 @@ use grantfree::link::{C64, FrameBatch, Split, StreamKey};
 use grantfree::link::{DetectError, Detector};
 use grantfree::scenario::Scenario;
 use grantfree::scenario::{PilotKind, ScenarioConfig, ScenarioKind};
-use grantfree::systems::autoencoder::{
-    AutoEncoder, AutoEncoderDetector, AutoEncoderInfo, AutoEncoderTask, LinkSizes, load_autoencoder, save_autoencoder,
-};
+use grantfree::systems::Saved;
+use grantfree::systems::autoencoder::{AutoEncoder, AutoEncoderDetector, AutoEncoderInfo, AutoEncoderTask, LinkSizes};
 use grantfree::systems::autoencoder::{CorrectionKind, DecoderConfig, DecoderForm, DecoderTarget};
-use grantfree::training::{PhaseConfig, PhaseKind, TrainingConfig};
+use grantfree::training::{PhaseConfig, PhaseKind, Rated, TrainingConfig};
 use grantfree::training::{TrainStop, TrainTask, train};
 
 use super::{cpu, devices, with_other_pilots};
@@ -243,13 +242,13 @@ fn a_bundle_decides_as_the_network_did_and_refuses_other_frames() {
         sizes: LinkSizes::of(&scenario()),
         pilot_energy: batch.model().pilots().energy(),
         threshold: 0.25,
-        parameters: net.parameters(),
+        parameters: net.trained_parameters(),
         label: "test".into(),
     };
     let folder = temp_dir::TempDir::new().unwrap();
     let dir = folder.path().join("bundle");
-    save_autoencoder(&dir, &net, batch.model().pilots(), &info, serde_json::Value::Null).unwrap();
-    let loaded = load_autoencoder(&dir, &device).unwrap();
+    Saved::new(net.clone(), batch.model().pilots().clone(), info.clone()).save(&dir).unwrap();
+    let loaded = Saved::<AutoEncoder>::load(&dir, &device).unwrap();
     assert_eq!(loaded.info, info);
     let pilots = Arc::clone(batch.model().pilots());
     let of = |net, pilots| AutoEncoderDetector::new(net, pilots, info.sizes, device.clone(), name, info.threshold);
@@ -268,6 +267,6 @@ fn a_bundle_decides_as_the_network_did_and_refuses_other_frames() {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     std::fs::write(&weights, bytes).unwrap();
-    let error = load_autoencoder(&dir, &device).unwrap_err();
+    let error = Saved::<AutoEncoder>::load(&dir, &device).unwrap_err();
     assert!(format!("{error:?}").contains("weights.bpk"), "{error:?}");
 }

@@ -8,8 +8,9 @@ use grantfree::link::Detector;
 use grantfree::link::{C64, FrameBatch, Split};
 use grantfree::scenario::Scenario;
 use grantfree::scenario::{PilotKind, ScenarioConfig};
+use grantfree::systems::Saved;
 use grantfree::systems::access::FrameTensors;
-use grantfree::systems::mampnet::{BundleInfo, MampDetector, MampNet, load_bundle, save_bundle, side_of};
+use grantfree::systems::mampnet::{MampDetector, MampNet, MampnetInfo, Side};
 use grantfree::systems::mampnet::{ModelConfig, ModelForm};
 
 use super::{cpu, devices, with_other_pilots};
@@ -31,7 +32,7 @@ fn frames(config: &ScenarioConfig, count: usize) -> FrameBatch {
 }
 
 fn net(config: &ScenarioConfig, model: &ModelConfig, batch: &FrameBatch, device: &burn::tensor::Device) -> MampNet {
-    MampNet::init(model, batch.model().pilots(), side_of(config), device)
+    MampNet::init(model, batch.model().pilots(), Side::of(config), device)
 }
 
 fn relative(a: &[C64], b: &[C64]) -> f64 {
@@ -57,7 +58,7 @@ fn untrained_shared_layers_equal_classical_amp() {
                     .detect(&batch)
                     .unwrap();
             for (name, device) in devices() {
-                let side = side_of(&config);
+                let side = Side::of(&config);
                 let detector = MampDetector::new(
                     net(&config, &model, &batch, &device),
                     Arc::clone(batch.model().pilots()),
@@ -124,7 +125,7 @@ fn untrained_paper_layers_equal_the_real_entry_wise_amp() {
         let detector = MampDetector::new(
             net(&config, &model, &batch, &device),
             Arc::clone(batch.model().pilots()),
-            side_of(&config),
+            Side::of(&config),
             device,
             name,
             None,
@@ -174,17 +175,17 @@ fn a_bundle_decides_alike_on_every_backend_and_refuses_other_pilots() {
     let net = net(&config, &model, &batch, &device);
     let dir = temp_dir::TempDir::new().unwrap();
     let path = dir.path().join("bundle");
-    let info = BundleInfo {
+    let info = MampnetInfo {
         model,
-        side: side_of(&config),
+        side: Side::of(&config),
         pilot_energy: 1.0,
         parameters: net.num_params(),
         label: "test".into(),
     };
-    save_bundle(&path, &net, batch.model().pilots(), &info, serde_json::Value::Null).unwrap();
+    Saved::new(net, batch.model().pilots().clone(), info).save(&path).unwrap();
     let mut first: Option<Vec<i64>> = None;
     for (name, device) in devices() {
-        let loaded = load_bundle(&path, &device).unwrap();
+        let loaded = Saved::<MampNet>::load(&path, &device).unwrap();
         let detector = MampDetector::new(loaded.net, loaded.pilots, loaded.info.side, device, name, None).unwrap();
         let activity = detector.detect(&batch).unwrap().activity;
         match &first {

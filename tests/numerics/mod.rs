@@ -2,8 +2,10 @@
 
 mod autoencoder;
 mod devices;
+mod identity;
 mod kernels;
 mod mampnet;
+mod pc_admm;
 mod score;
 mod signature;
 mod training;

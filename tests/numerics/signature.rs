@@ -7,12 +7,13 @@ use grantfree::link::Detector;
 use grantfree::link::{FrameBatch, Split, StreamKey};
 use grantfree::scenario::Scenario;
 use grantfree::scenario::{Fading, NomaConfig, ScenarioConfig, ScenarioKind};
+use grantfree::systems::Saved;
 use grantfree::systems::signature::{
-    DrawTensors, Encoder, LoadedReceiver, ReceiverDetector, ReceiverInfo, ReceiverNet, Sizes, cross_entropy,
-    load_receiver, save_receiver, weighted_mse,
+    DrawTensors, Encoder, ReceiverDetector, ReceiverInfo, ReceiverNet, Sizes, cross_entropy, weighted_mse,
 };
 use grantfree::systems::signature::{ReceiverConfig, ReceiverForm};
 use grantfree::tensor::quantize_ste;
+use grantfree::training::Rated;
 
 use super::{cpu, devices, normals, relative, tensor, values};
 
@@ -33,10 +34,9 @@ fn frames(noma: &NomaConfig, count: usize) -> FrameBatch {
 fn detector(config: &ReceiverConfig, noma: &NomaConfig, batch: &FrameBatch) -> ReceiverDetector {
     let sizes = Sizes::of(noma);
     let net = ReceiverNet::init(config, &sizes, 1, &cpu());
-    let info = ReceiverInfo { receiver: config.clone(), sizes, parameters: net.parameters(), label: "test".into() };
-    let signatures = batch.model().pilots().clone();
-    let loaded = LoadedReceiver { net, signatures, info, metrics: serde_json::Value::Null, checksum: String::new() };
-    ReceiverDetector::new(loaded, cpu(), "test")
+    let info =
+        ReceiverInfo { receiver: config.clone(), sizes, parameters: net.trained_parameters(), label: "test".into() };
+    ReceiverDetector::new(Saved::new(net, batch.model().pilots().clone(), info), cpu(), "test")
 }
 
 #[test]
@@ -155,13 +155,13 @@ fn a_receiver_decides_alike_on_every_backend_and_refuses_other_frames() {
         let receiver = ReceiverConfig { form, hidden: Some(vec![24, 12]), rounds: 2, ..ReceiverConfig::default() };
         let sizes = Sizes::of(&config);
         let net = ReceiverNet::init(&receiver, &sizes, 1, &cpu());
-        let info = ReceiverInfo { receiver, sizes, parameters: net.parameters(), label: "test".into() };
+        let info = ReceiverInfo { receiver, sizes, parameters: net.trained_parameters(), label: "test".into() };
         let dir = temp_dir::TempDir::new().unwrap();
         let path = dir.path().join("bundle");
-        save_receiver(&path, &net, batch.model().pilots(), &info, serde_json::Value::Null).unwrap();
+        Saved::new(net, batch.model().pilots().clone(), info).save(&path).unwrap();
         let mut first: Option<Vec<i64>> = None;
         for (name, device) in devices() {
-            let loaded = load_receiver(&path, &device).unwrap();
+            let loaded = Saved::load(&path, &device).unwrap();
             let detector = ReceiverDetector::new(loaded, device, name);
             let activity = detector.detect(&batch).unwrap().activity;
             match &first {
@@ -249,7 +249,7 @@ fn without_noise_and_interference_no_receiver_errs() {
 #[test]
 fn an_untrained_beam_metric_is_beam_sic_and_its_bundle_keeps_what_it_learned() {
     use burn::module::{Module, ModuleMapper, Param};
-    use grantfree::systems::signature::beam::{BeamDetector, BeamNet, load_beam, save_beam};
+    use grantfree::systems::signature::beam::{BeamDetector, BeamNet};
     /// Sets every parameter to one number.
     struct Fill(f64);
     impl ModuleMapper for Fill {
@@ -281,9 +281,10 @@ fn an_untrained_beam_metric_is_beam_sic_and_its_bundle_keeps_what_it_learned() {
     let info = ReceiverInfo { receiver, sizes: Sizes::of(&config), parameters: 30, label: "test".into() };
     let dir = temp_dir::TempDir::new().unwrap();
     let path = dir.path().join("bundle");
-    save_beam(&path, &net, &signatures, &info, serde_json::Value::Null).unwrap();
+    Saved::new(net, signatures, info).save(&path).unwrap();
     for (name, device) in devices() {
-        let detector = load_beam(&path, &device).unwrap().detector;
+        let loaded = Saved::<BeamNet>::load(&path, &device).unwrap();
+        let detector = BeamDetector::new(&loaded.net, &loaded.info.receiver);
         assert_eq!(detector.detect(&batch).unwrap().activity, learned.activity, "{name}");
         let error = detector.detect(&frames(&NomaConfig { users: 5, ..config.clone() }, 1)).unwrap_err().to_string();
         assert!(error.contains("6 users"), "{error}");

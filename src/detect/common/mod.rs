@@ -1,5 +1,6 @@
 //! What the algorithms share: the loop over frames, decisions from scores, packed columns, optimality of lassos.
 
+pub(crate) mod best_threshold;
 pub(crate) mod columns;
 pub(crate) mod decide;
 pub(crate) mod error;

@@ -8,6 +8,7 @@ use super::scalar::scalar;
 use crate::link::Pilots;
 use crate::tensor::complex::{stack_pilots, synthesis_matrix};
 use crate::tensor::{AmpForm, amp_iteration};
+use crate::training::{Rate, Rated, Rates};
 
 /// What an iteration works with; pilots are those the frames were made with.
 pub(in crate::systems) struct AmpStep<'a> {
@@ -113,6 +114,13 @@ pub struct AmpLayer {
     pub tau: Param<Tensor<2>>,
     /// Factor on the Onsager term; starts at 1.
     pub onsager: Param<Tensor<2>>,
+}
+
+impl Rated for AmpLayer {
+    fn rates(&self, to: &mut Rates) {
+        to.set(Rate::Scalar, self);
+        to.set(Rate::Matrix, &self.b);
+    }
 }
 
 impl AmpLayer {

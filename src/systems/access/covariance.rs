@@ -6,6 +6,7 @@ use burn::tensor::{Device, Tensor};
 use super::inputs::FrameTensors;
 use super::scalar::scalar;
 use crate::tensor::covariance_score;
+use crate::training::{Rate, Rated, Rates};
 
 /// One parallel step of the covariance method: leave-one-out likelihood ratios from the current activity probabilities.
 ///
@@ -22,6 +23,12 @@ pub struct CovarianceLayer {
     pub slope: Param<Tensor<2>>,
     /// Step towards the new probabilities; starts at 0.8.
     pub v: Param<Tensor<2>>,
+}
+
+impl Rated for CovarianceLayer {
+    fn rates(&self, to: &mut Rates) {
+        to.set(Rate::Scalar, self);
+    }
 }
 
 impl CovarianceLayer {

@@ -9,6 +9,7 @@ mod outcome;
 mod pilots;
 mod scalar;
 mod sizes;
+mod source;
 
 pub use amp::{AmpLayer, AmpScalars};
 pub(super) use amp::{AmpState, AmpStep};
@@ -20,3 +21,4 @@ pub(super) use outcome::{check_sizes, decide, file_rows, read};
 pub use pilots::{LearnedPilots, unit_columns};
 pub(super) use scalar::{residual_power, scalar};
 pub use sizes::LinkSizes;
+pub(super) use source::Source;

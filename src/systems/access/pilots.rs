@@ -4,14 +4,21 @@ use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 
 use crate::link::{C64, Pilots};
-use crate::systems::bundle::{ModelError, values};
+use crate::systems::saved::{ModelError, values};
 use crate::tensor::complex::stack_pilots;
+use crate::training::{Rate, Rated, Rates};
 
 /// Trainable pilots `[2L, K]`; every use goes through [`unit_columns`], so columns keep unit norm.
 #[derive(Module, Debug)]
 pub struct LearnedPilots {
     /// Columns before normalisation.
     pub raw: Param<Tensor<2>>,
+}
+
+impl Rated for LearnedPilots {
+    fn rates(&self, to: &mut Rates) {
+        to.set(Rate::Pilots, self);
+    }
 }
 
 impl LearnedPilots {

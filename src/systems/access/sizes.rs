@@ -1,7 +1,8 @@
 //! Sizes that fix the shapes of a network.
 
-use crate::link::AccessModel;
+use crate::link::{AccessModel, ConfigError};
 use crate::scenario::ScenarioConfig;
+use crate::systems::PilotShape;
 
 /// Sizes of a link with one pilot per device.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -25,6 +26,19 @@ impl LinkSizes {
             antennas: scenario.antennas,
             activity_prob: scenario.effective_activity_prob(),
         }
+    }
+
+    /// Checks what a manifest says.
+    pub(in crate::systems) fn check(&self) -> Result<(), ConfigError> {
+        if self.devices == 0 || self.pilot_length == 0 || self.antennas == 0 {
+            return Err(ConfigError::Invalid("manifest.json, config.sizes: every size is at least 1".into()));
+        }
+        Ok(())
+    }
+
+    /// The pilots of such a link.
+    pub(in crate::systems) fn pilot_shape(&self, energy: f64) -> PilotShape {
+        PilotShape { length: self.pilot_length, columns: self.devices, sequences: 1, energy }
     }
 
     /// The sizes of frames beside these, as [`check_sizes`](super::check_sizes) compares them.

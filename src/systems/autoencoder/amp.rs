@@ -6,6 +6,7 @@ use burn::tensor::{Device, Tensor};
 use crate::link::Pilots;
 use crate::systems::access::{AmpLayer, AmpScalars, AmpState, AmpStep, FrameTensors, LinkSizes};
 use crate::tensor::complex::synthesis_matrix;
+use crate::training::{Rate, Rated, Rates};
 
 /// Algorithm 2 with the matrix Onsager term, U iterations from zero.
 #[derive(Module, Debug)]
@@ -30,6 +31,13 @@ pub(super) struct AmpPass {
 /// A row of one value.
 pub(super) fn row(value: f64, columns: usize, device: &Device) -> Param<Tensor<2>> {
     Param::from_tensor(Tensor::full([1, columns], value, device))
+}
+
+impl Rated for AmpDecoder {
+    fn rates(&self, to: &mut Rates) {
+        to.set(Rate::Scalar, &self.theta_1);
+        self.layers.rates(to);
+    }
 }
 
 impl AmpDecoder {

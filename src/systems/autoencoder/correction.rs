@@ -8,6 +8,7 @@ use super::amp::row;
 use crate::systems::access::{CovarianceLayer, FrameTensors, LinkSizes, scalar};
 use crate::systems::dense::Mlp;
 use crate::tensor::{covariance_filter, row_scale};
+use crate::training::{Rate, Rated, Rates};
 
 /// Turns powers into logits: `e^gain (power - centre)`. A monotone map: the best threshold decides as it does on the power.
 #[derive(Module, Debug)]
@@ -16,6 +17,12 @@ pub struct Evidence {
     pub gain: Param<Tensor<2>>,
     /// Power of even odds, `[1, 1]`.
     pub centre: Param<Tensor<2>>,
+}
+
+impl Rated for Evidence {
+    fn rates(&self, to: &mut Rates) {
+        to.set(Rate::Scalar, self);
+    }
 }
 
 impl Evidence {
@@ -37,6 +44,13 @@ pub struct CorrectionLayer {
     pub coupling: Param<Tensor<2>>,
 }
 
+impl Rated for CorrectionLayer {
+    fn rates(&self, to: &mut Rates) {
+        self.covariance.rates(to);
+        to.set(Rate::Matrix, &self.coupling);
+    }
+}
+
 /// The correction part of a decoder.
 #[derive(Module, Debug)]
 pub struct Corrections {
@@ -52,6 +66,13 @@ pub(super) struct CovariancePass {
     pub logits: Vec<Tensor<2>>,
     /// Posterior mean of the rows after the last layer, `[F*M, 2K]`, where it was asked for.
     pub x: Option<Tensor<2>>,
+}
+
+impl Rated for Corrections {
+    fn rates(&self, to: &mut Rates) {
+        self.dense.rates(to);
+        self.covariance.rates(to);
+    }
 }
 
 impl Corrections {

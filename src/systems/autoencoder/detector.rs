@@ -8,6 +8,7 @@ use super::net::{AutoEncoder, Decoder, relative_energy};
 use crate::link::{Decisions, DetectError, Detector};
 use crate::link::{FrameBatch, Pilots};
 use crate::systems::access::{FrameTensors, LinkSizes, check_pilots, check_sizes, decide, file_rows, read};
+use crate::training::Rated;
 
 /// Frames of one forward pass; bounds the memory of large batches.
 const CHUNK: usize = 128;
@@ -37,7 +38,7 @@ impl AutoEncoderDetector {
         backend: &str,
         threshold: f64,
     ) -> Self {
-        let parameters = net.parameters();
+        let parameters = net.trained_parameters();
         let s = net.pilots(&pilots, &device);
         Self { net, pilots, s, sizes, device, backend: backend.to_owned(), parameters, threshold }
     }

@@ -7,6 +7,7 @@ use crate::link::Pilots;
 use crate::systems::access::{FrameTensors, scalar};
 use crate::tensor::complex::synthesis_matrix;
 use crate::tensor::{group_shrink, row_scale};
+use crate::training::{Rate, Rated, Rates};
 
 /// Algorithm 1 with equations (9) and (10), U iterations from zero; lambda and rho are trained through their logarithms.
 #[derive(Module, Debug)]
@@ -18,6 +19,12 @@ pub struct GroupLassoDecoder {
     pub rho: Param<Tensor<2>>,
     /// Iterations U.
     pub iterations: usize,
+}
+
+impl Rated for GroupLassoDecoder {
+    fn rates(&self, to: &mut Rates) {
+        to.set(Rate::Scalar, self);
+    }
 }
 
 impl GroupLassoDecoder {

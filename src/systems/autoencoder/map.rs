@@ -7,6 +7,7 @@ use super::amp::row;
 use crate::systems::access::FrameTensors;
 use crate::systems::access::LinkSizes;
 use crate::tensor::coordinate_sweep;
+use crate::training::{Rate, Rated, Rates};
 
 /// Algorithm 3: U sweeps over all devices from zero.
 #[derive(Module, Debug)]
@@ -15,6 +16,12 @@ pub struct MapDecoder {
     pub theta_1: Param<Tensor<2>>,
     /// Sweeps U.
     pub sweeps: usize,
+}
+
+impl Rated for MapDecoder {
+    fn rates(&self, to: &mut Rates) {
+        to.set(Rate::Scalar, self);
+    }
 }
 
 impl MapDecoder {

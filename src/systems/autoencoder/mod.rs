@@ -17,7 +17,6 @@
 //! [`FrameTensors`](crate::systems::access::FrameTensors)).
 
 mod amp;
-mod bundle;
 mod config;
 mod correction;
 mod detector;
@@ -25,10 +24,11 @@ mod group_lasso;
 mod map;
 mod net;
 mod nn;
+mod options;
+mod system;
 mod task;
 
 pub use amp::AmpDecoder;
-pub use bundle::{AutoEncoderInfo, LoadedAutoEncoder, SYSTEM, load_autoencoder, save_autoencoder};
 pub use config::{CorrectionKind, DecoderConfig, DecoderForm, DecoderTarget};
 pub use correction::{CorrectionLayer, Corrections, Evidence};
 pub use detector::AutoEncoderDetector;
@@ -36,6 +36,8 @@ pub use group_lasso::GroupLassoDecoder;
 pub use map::MapDecoder;
 pub use net::{AutoEncoder, Decoder, Estimate};
 pub use nn::NnDecoder;
+pub use options::AutoencoderOptions;
+pub use system::AutoEncoderInfo;
 pub use task::AutoEncoderTask;
 
 pub use super::access::LinkSizes;

@@ -1,6 +1,6 @@
 //! Encoder, approximate part and corrections in one module.
 
-use burn::module::{Module, ModuleVisitor, Param, ParamId};
+use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
 use super::amp::AmpDecoder;
@@ -9,11 +9,13 @@ use super::group_lasso::GroupLassoDecoder;
 use super::map::MapDecoder;
 use super::nn::NnDecoder;
 use crate::link::{Pilots, StreamKey};
+use crate::systems::ModelError;
 use crate::systems::access::{FrameTensors, LearnedPilots, LinkSizes};
 use crate::systems::autoencoder::{CorrectionKind, DecoderConfig, DecoderForm, DecoderTarget};
 use crate::systems::dense::Mlp;
 use crate::tensor::complex::stack_pilots;
 use crate::tensor::row_dot;
+use crate::training::{Rated, Rates};
 
 /// The approximate part.
 #[derive(Module, Debug)]
@@ -56,38 +58,17 @@ pub struct Estimate {
     pub earlier_logits: Vec<Tensor<2>>,
 }
 
-/// Learning-rate group of a parameter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Group {
-    Matrix,
-    Scalar,
-    Pilots,
-}
-
-/// Parameters with their group and number of real values.
-#[derive(Debug, Default)]
-pub(super) struct ParameterIndex {
-    path: Vec<String>,
-    pub entries: Vec<(ParamId, Group, usize)>,
-}
-
-impl ModuleVisitor for ParameterIndex {
-    fn enter_module(&mut self, name: &str, _: &str) {
-        self.path.push(name.to_owned());
-    }
-    fn exit_module(&mut self, _: &str, _: &str) {
-        self.path.pop();
-    }
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let path = self.path.join(".");
-        let group = if path.starts_with("pilots") {
-            Group::Pilots
-        } else if [".b", ".weight", ".bias", ".coupling"].iter().any(|end| path.ends_with(end)) {
-            Group::Matrix
-        } else {
-            Group::Scalar
-        };
-        self.entries.push((param.id, group, param.lazy_shape().num_elements()));
+impl Rated for AutoEncoder {
+    fn rates(&self, to: &mut Rates) {
+        self.pilots.rates(to);
+        match &self.decoder {
+            Decoder::GroupLasso(d) => d.rates(to),
+            Decoder::Amp(d) => d.rates(to),
+            Decoder::Nn(d) => d.rates(to),
+            Decoder::Map(d) => d.rates(to),
+        }
+        self.evidence.rates(to);
+        self.corrections.rates(to);
     }
 }
 
@@ -127,6 +108,14 @@ impl AutoEncoder {
         let evidence =
             centre.filter(|_| !rows || !corrections.covariance.is_empty()).map(|centre| Evidence::init(centre, device));
         Self { pilots: learned, decoder, evidence, corrections, estimates_rows: rows }
+    }
+
+    /// The learned pilots on the host with columns of squared norm `energy`, where there are any.
+    ///
+    /// # Errors
+    /// As [`to_host`](LearnedPilots::to_host).
+    pub fn learned_pilots(&self, energy: f64) -> Result<Option<Pilots>, ModelError> {
+        self.pilots.as_ref().map(|p| p.to_host(1, energy)).transpose()
     }
 
     /// The pilots in force, `[2L, K]`: the learned ones, or those given.
@@ -188,17 +177,6 @@ impl AutoEncoder {
         };
         let values: Vec<f32> = theta.val().detach().into_data().convert::<f32>().try_into_vec().ok()?;
         Some(values.iter().map(|&t| 1.0 / (1.0 + f64::from(t).exp())).collect())
-    }
-
-    pub(super) fn index(&self) -> ParameterIndex {
-        let mut index = ParameterIndex::default();
-        self.visit(&mut index);
-        index
-    }
-
-    /// Trained real parameters.
-    pub fn parameters(&self) -> usize {
-        self.index().entries.iter().map(|e| e.2).sum()
     }
 }
 

@@ -7,6 +7,7 @@ use crate::link::StreamKey;
 use crate::systems::access::FrameTensors;
 use crate::systems::access::LinkSizes;
 use crate::systems::dense::Mlp;
+use crate::training::Rated;
 
 /// V dense layers from `vec(Re, Im) Y Y^H/M` to one logit per device.
 #[derive(Module, Debug)]
@@ -16,6 +17,8 @@ pub struct NnDecoder {
     /// Expected active devices over L: the input is divided by `1 + density * mean beta`, about its mean diagonal.
     pub density: f64,
 }
+
+impl Rated for NnDecoder {}
 
 impl NnDecoder {
     pub(super) fn init(layers: usize, hidden: usize, sizes: &LinkSizes, key: &StreamKey, device: &Device) -> Self {

@@ -10,6 +10,7 @@ use crate::link::{Decisions, DetectError, Detector};
 use crate::link::{FrameBatch, Pilots};
 use crate::systems::ModelError;
 use crate::systems::access::{FrameTensors, check_pilots, check_sizes, file_rows, read};
+use crate::training::Rated;
 
 /// Frames of one forward pass; bounds the memory of large batches.
 const CHUNK: usize = 256;
@@ -52,7 +53,7 @@ impl MampDetector {
             Some(t) if t == Threshold::EQUAL_PRIOR => -prior,
             _ => 0.0,
         };
-        let parameters = net.parameters().entries.iter().map(|e| e.3).sum();
+        let parameters = net.trained_parameters();
         let (is_learned, pilots) = (learned.is_some(), learned.unwrap_or(pilots));
         let prepared = net.prepare(net.pilots(&pilots, &device), net.full_depth());
         Ok(Self {

@@ -12,20 +12,23 @@
 //! With untrained parameters the paper form is the real AMP of (44)-(48) and the shared form is the classical
 //! [`amp-section`](crate::detect) (or `amp`) detector; both are tested.
 
-mod bundle;
 mod config;
 mod detector;
 mod net;
+mod options;
 mod paper;
 mod refinement;
 mod shared;
+mod stages;
+mod system;
 mod task;
 
-pub use bundle::{BundleInfo, LoadedModel, SYSTEM, load_bundle, save_bundle};
 pub use config::{Denoiser, ModelConfig, ModelForm};
 pub use detector::MampDetector;
-pub use net::{Group, MampNet, NetOutput, ParameterIndex, Prepared, Side};
+pub use net::{MampNet, NetOutput, Prepared, Side};
+pub use options::MampnetOptions;
 pub use paper::{PaperLayer, PaperNet, PaperPass, entry_denoiser};
 pub use refinement::{Refinement, Stages};
 pub use shared::{Constants, SharedNet, SharedPass};
-pub use task::{MampTask, StepBatch, side_of};
+pub use system::MampnetInfo;
+pub use task::{MampTask, StepBatch};

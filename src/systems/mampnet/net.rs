@@ -1,16 +1,18 @@
 //! One type for both forms.
 
-use burn::module::{Module, ModuleVisitor, Param, ParamId};
+use burn::module::{Module, ParamId, list_param_ids};
 use burn::tensor::{Device, Tensor};
 
 use super::paper::PaperNet;
 use super::refinement::Stages;
 use super::shared::{Constants, SharedNet};
 use crate::link::Pilots;
+use crate::scenario::ScenarioConfig;
 use crate::systems::ModelError;
 use crate::systems::access::FrameTensors;
 use crate::systems::mampnet::{ModelConfig, ModelForm};
 use crate::tensor::complex::stack_pilots;
+use crate::training::{Rated, Rates};
 
 /// DL-mAMPnet in one of its forms.
 // A process holds a handful of networks, and their tensors lie on the heap anyway.
@@ -36,6 +38,19 @@ pub struct Side {
     pub antennas: usize,
     /// Activity probability the priors start from.
     pub activity_prob: f64,
+}
+
+impl Side {
+    /// Sizes of a scenario.
+    pub fn of(scenario: &ScenarioConfig) -> Self {
+        Self {
+            devices: scenario.devices,
+            sequences: scenario.sequences(),
+            pilot_length: scenario.pilot_length,
+            antennas: scenario.antennas,
+            activity_prob: scenario.effective_activity_prob(),
+        }
+    }
 }
 
 /// What is the same for all frames: pilots, and what the layers make of them and of parameters.
@@ -71,43 +86,12 @@ impl NetOutput {
     }
 }
 
-/// Learning-rate group of a parameter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Group {
-    /// Matrices B_t and fully connected layers.
-    Matrix,
-    /// Scalars and vectors of a layer.
-    Scalar,
-    /// Learned pilots.
-    Pilots,
-}
-
-/// Parameters by group, and by the stage they belong to.
-#[derive(Debug, Default)]
-pub struct ParameterIndex {
-    path: Vec<String>,
-    /// (id, path, group, number of real values).
-    pub entries: Vec<(ParamId, String, Group, usize)>,
-}
-
-impl ModuleVisitor for ParameterIndex {
-    fn enter_module(&mut self, name: &str, _: &str) {
-        self.path.push(name.to_owned());
-    }
-    fn exit_module(&mut self, _: &str, _: &str) {
-        self.path.pop();
-    }
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let path = self.path.join(".");
-        let size = param.lazy_shape().num_elements();
-        let group = if path.contains("pilots") {
-            Group::Pilots
-        } else if path.ends_with(".b") || path.contains("fc") || path.contains("hard") {
-            Group::Matrix
-        } else {
-            Group::Scalar
-        };
-        self.entries.push((param.id, path, group, size));
+impl Rated for MampNet {
+    fn rates(&self, to: &mut Rates) {
+        match self {
+            Self::Paper(n) => n.rates(to),
+            Self::Shared(n) => n.rates(to),
+        }
     }
 }
 
@@ -139,11 +123,6 @@ impl MampNet {
             Self::Shared(SharedNet { pilots: Some(p), .. }) => p.columns(),
             _ => stack_pilots(fixed, device),
         }
-    }
-
-    /// Whether pilots are learned with the network.
-    pub fn learns_pilots(&self) -> bool {
-        matches!(self, Self::Shared(SharedNet { pilots: Some(_), .. }))
     }
 
     /// The learned pilots on the host with columns of squared norm `energy`, where there are any.
@@ -200,10 +179,20 @@ impl MampNet {
         }
     }
 
-    /// Every parameter with its path, learning-rate group and size.
-    pub fn parameters(&self) -> ParameterIndex {
-        let mut index = ParameterIndex::default();
-        self.visit(&mut index);
-        index
+    /// Parameters of an AMP layer.
+    pub(super) fn layer_parameters(&self, t: usize) -> Vec<ParamId> {
+        match self {
+            Self::Paper(n) => list_param_ids(&n.layers[t]),
+            Self::Shared(n) => list_param_ids(&n.layers[t]),
+        }
+    }
+
+    /// Parameters of what comes after the AMP layers: the refinement module, the covariance layers, or else the last layer.
+    pub(super) fn last_parameters(&self) -> Vec<ParamId> {
+        let after = match self {
+            Self::Paper(n) => list_param_ids(&n.refinement),
+            Self::Shared(n) => list_param_ids(&n.covariance),
+        };
+        if after.is_empty() { self.layer_parameters(self.depth() - 1) } else { after }
     }
 }

@@ -9,6 +9,7 @@ use crate::systems::access::{FrameTensors, residual_power, scalar};
 use crate::systems::mampnet::ModelConfig;
 use crate::tensor::complex::{analysis_matrix, stack_pilots, synthesis_matrix};
 use crate::tensor::{EntryPart, entry_denoise, row_dot};
+use crate::training::{Rate, Rated, Rates};
 
 /// One layer (44)-(48): `X_t = v_t eta(X + B_t R)`.
 #[derive(Module, Debug)]
@@ -66,6 +67,20 @@ pub fn entry_denoiser(
     let offset = (theta_2 / tau2).log1p() * 0.5 + theta_1;
     let part = |part| entry_denoise(z.clone(), omega.clone(), a.clone(), offset.clone(), antennas, part);
     (part(EntryPart::Estimate), part(EntryPart::Slope))
+}
+
+impl Rated for PaperLayer {
+    fn rates(&self, to: &mut Rates) {
+        to.set(Rate::Scalar, self);
+        to.set(Rate::Matrix, &self.b);
+    }
+}
+
+impl Rated for PaperNet {
+    fn rates(&self, to: &mut Rates) {
+        self.layers.rates(to);
+        self.refinement.rates(to);
+    }
 }
 
 impl PaperNet {

@@ -8,6 +8,7 @@ use rand::RngExt;
 
 use crate::link::{Purpose, Split, StreamKey};
 use crate::systems::access::scalar;
+use crate::training::{Rate, Rated, Rates};
 
 /// From the AMP layers' estimate to activity estimates in [0, 1).
 #[derive(Module, Debug)]
@@ -41,6 +42,14 @@ pub struct Stages {
     pub unpooled: Tensor<2>,
     /// Activity estimates, `[F, K]`.
     pub alpha: Tensor<2>,
+}
+
+impl Rated for Refinement {
+    fn rates(&self, to: &mut Rates) {
+        to.set(Rate::Scalar, &self.conv);
+        to.set(Rate::Scalar, &self.conv_bias);
+        to.set(Rate::Scalar, &self.rho);
+    }
 }
 
 impl Refinement {

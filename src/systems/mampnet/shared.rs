@@ -14,6 +14,7 @@ use crate::systems::access::{
 use crate::systems::mampnet::{Denoiser, ModelConfig};
 use crate::tensor::complex::synthesis_matrix;
 use crate::tensor::section_posterior;
+use crate::training::{Rated, Rates};
 
 /// DL-mAMPnet, antenna-shared form.
 #[derive(Module, Debug)]
@@ -50,6 +51,14 @@ pub struct Constants {
     synthesis: Tensor<2>,
     /// Filter and scalars of the AMP layers.
     layers: Vec<(Tensor<2>, AmpScalars)>,
+}
+
+impl Rated for SharedNet {
+    fn rates(&self, to: &mut Rates) {
+        self.layers.rates(to);
+        self.covariance.rates(to);
+        self.pilots.rates(to);
+    }
 }
 
 impl SharedNet {

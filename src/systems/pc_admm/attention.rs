@@ -8,6 +8,7 @@ use super::start::Start;
 use crate::link::StreamKey;
 use crate::systems::access::scalar;
 use crate::systems::dense::Mlp;
+use crate::training::{Rate, Rated, Rates};
 
 /// What the dense layers see of a row.
 const FEATURES: usize = 5;
@@ -55,6 +56,14 @@ pub(super) struct Look {
     pub weight: Tensor<2>,
     /// Mean over the rows of the divergence of `z -> weight z` per complex entry (without the dense layers'), `[F, 1]`.
     pub divergence: Tensor<2>,
+}
+
+impl Rated for Attention {
+    /// Entries of the maps are small and many, those of the dense layers neither: they learn at a rate in between.
+    fn rates(&self, to: &mut Rates) {
+        to.set(Rate::Scalar, self);
+        to.set(Rate::Between, &self.dense);
+    }
 }
 
 impl Attention {

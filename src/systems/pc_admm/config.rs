@@ -97,6 +97,11 @@ impl AdmmConfig {
         check((0.0..=100.0).contains(&self.detection), &key("detection"), self.detection, "0..=100", d.detection)
     }
 
+    /// The same without the link that it is trained for.
+    pub fn untargeted(&self) -> Self {
+        Self { trained_at: None, ..self.clone() }
+    }
+
     /// The link that the network is trained for.
     pub fn training_scenario(&self, scenario: &ScenarioConfig) -> ScenarioConfig {
         let nominal = self.trained_at.unwrap_or_default();

@@ -9,6 +9,7 @@ use crate::link::{Decisions, DetectError, Detector};
 use crate::link::{FrameBatch, Pilots};
 use crate::systems::access::{FrameTensors, LinkSizes, check_pilots, check_sizes, decide, file_rows, read};
 use crate::tensor::complex::stack_pilots;
+use crate::training::Rated;
 
 /// Frames of one forward pass; bounds the memory of large batches.
 const CHUNK: usize = 128;
@@ -36,7 +37,7 @@ impl PcAdmmDetector {
         backend: &str,
         threshold: f64,
     ) -> Self {
-        let parameters = net.parameters();
+        let parameters = net.trained_parameters();
         Self { net, pilots, sizes, device, backend: backend.to_owned(), parameters, threshold }
     }
 

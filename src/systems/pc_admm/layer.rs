@@ -1,6 +1,6 @@
 //! One unfolded iteration of prediction-correction ADMM.
 
-use burn::module::{Module, Param};
+use burn::module::{Module, Param, ParamId};
 use burn::tensor::{Device, Tensor};
 
 use super::attention::{Attention, Squeezed};
@@ -9,6 +9,7 @@ use crate::link::StreamKey;
 use crate::systems::access::{FrameTensors, residual_power, scalar};
 use crate::systems::pc_admm::{AdmmConfig, LinearMap, Proximal};
 use crate::tensor::{group_shrink, row_dot, row_scale};
+use crate::training::{Rate, Rated, Rates};
 
 /// Trainable scalars of a layer, each `[1, 1]`, its prox, and its matrix where layers do not share one.
 #[derive(Module, Debug)]
@@ -38,9 +39,6 @@ pub struct AdmmLayer {
     /// Channel attention.
     pub attention: Option<Attention>,
 }
-
-/// Parameters by which a layer acts on the next one alone.
-pub(super) const CORRECTION: [&str; 5] = ["relax_v", "relax_u", "couple", "dual", "onsager"];
 
 /// Largest divergence a that `a/(1 - a)` is taken of.
 const MOST_DIVERGENCE: f64 = 0.8;
@@ -85,7 +83,21 @@ fn per_row(values: Tensor<2>, antennas: usize) -> Tensor<2> {
     values.expand([frames, antennas]).reshape([frames * antennas, 1])
 }
 
+impl Rated for AdmmLayer {
+    fn rates(&self, to: &mut Rates) {
+        to.set(Rate::Scalar, self);
+        to.set(Rate::Matrix, &self.b);
+        self.attention.rates(to);
+    }
+}
+
 impl AdmmLayer {
+    /// Parameters by which it acts on the next layer alone.
+    pub(super) fn correction_parameters(&self) -> Vec<ParamId> {
+        let always = [&self.relax_v, &self.relax_u, &self.couple, &self.dual];
+        always.into_iter().chain(&self.onsager).map(|p| p.id).collect()
+    }
+
     pub(super) fn init(
         config: &AdmmConfig,
         start: &Start,

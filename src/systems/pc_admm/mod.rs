@@ -27,20 +27,22 @@
 //! Activities are decided by the same kind of attention on the Z of the last layer.
 
 mod attention;
-mod bundle;
 mod config;
 mod detector;
 mod layer;
 mod net;
+mod options;
 mod start;
+mod system;
 mod task;
-#[cfg(test)]
+#[cfg(all(test, any(feature = "flex", feature = "ndarray")))]
 mod tests;
 
 pub use attention::Attention;
-pub use bundle::{LoadedPcAdmm, PcAdmmInfo, SYSTEM, load_pc_admm, save_pc_admm};
 pub use config::{AdmmConfig, LinearMap, MapSharing, NominalLink, Proximal};
 pub use detector::PcAdmmDetector;
 pub use layer::AdmmLayer;
 pub use net::{PcAdmmNet, PcAdmmPass};
+pub use options::PcAdmmOptions;
+pub use system::PcAdmmInfo;
 pub use task::PcAdmmTask;

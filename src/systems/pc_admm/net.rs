@@ -1,6 +1,6 @@
 //! Layers and the decision in one module.
 
-use burn::module::{Module, ModuleVisitor, Param, ParamId};
+use burn::module::{Module, Param, ParamId, list_param_ids};
 use burn::tensor::{Device, Tensor};
 
 use super::attention::Attention;
@@ -11,6 +11,7 @@ use crate::systems::access::FrameTensors;
 use crate::systems::access::LinkSizes;
 use crate::systems::pc_admm::{AdmmConfig, MapSharing};
 use crate::tensor::complex::{analysis_matrix, synthesis_matrix};
+use crate::training::{Rate, Rated, Rates};
 
 /// An unfolded PC-ADMM.
 #[derive(Module, Debug)]
@@ -36,40 +37,13 @@ pub struct PcAdmmPass {
     pub logits: Tensor<2>,
 }
 
-/// Learning-rate group of a parameter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Group {
-    /// The matrices of the layers.
-    Map,
-    /// Dense layers of the attention.
-    Dense,
-    Scalar,
-}
-
-/// Parameters with their path, group and number of real values.
-#[derive(Debug, Default)]
-pub(super) struct ParameterIndex {
-    path: Vec<String>,
-    pub entries: Vec<(ParamId, String, Group, usize)>,
-}
-
-impl ModuleVisitor for ParameterIndex {
-    fn enter_module(&mut self, name: &str, _: &str) {
-        self.path.push(name.to_owned());
-    }
-    fn exit_module(&mut self, _: &str, _: &str) {
-        self.path.pop();
-    }
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let path = self.path.join(".");
-        let group = if path.starts_with("map") || path.ends_with(".b") {
-            Group::Map
-        } else if path.ends_with(".weight") || path.ends_with(".bias") {
-            Group::Dense
-        } else {
-            Group::Scalar
-        };
-        self.entries.push((param.id, path, group, param.lazy_shape().num_elements()));
+impl Rated for PcAdmmNet {
+    fn rates(&self, to: &mut Rates) {
+        self.layers.rates(to);
+        self.head.rates(to);
+        if self.fixed_map {
+            to.set(Rate::Fixed, &self.map);
+        }
     }
 }
 
@@ -118,18 +92,18 @@ impl PcAdmmNet {
         PcAdmmPass { x, attended, logits }
     }
 
-    pub(super) fn index(&self) -> ParameterIndex {
-        let mut index = ParameterIndex::default();
-        self.visit(&mut index);
-        if self.fixed_map {
-            index.entries.retain(|(_, path, ..)| !path.starts_with("map"));
+    /// Parameters of one layer, with the correction of the layer before it (which acts on this one alone), the shared
+    /// matrix and, for the last layer, the decision.
+    pub(super) fn layer_parameters(&self, t: usize) -> Vec<ParamId> {
+        let mut ids = list_param_ids(&self.layers[t]);
+        ids.extend(list_param_ids(&self.map));
+        if let Some(before) = t.checked_sub(1) {
+            ids.extend(self.layers[before].correction_parameters());
         }
-        index
-    }
-
-    /// Trained real parameters.
-    pub fn parameters(&self) -> usize {
-        self.index().entries.iter().map(|e| e.3).sum()
+        if t + 1 == self.layers.len() {
+            ids.extend(list_param_ids(&self.head));
+        }
+        ids
     }
 }
 

@@ -9,38 +9,26 @@
 
 use std::sync::Arc;
 
-use burn::module::Module;
+use burn::module::{Module, ParamId};
 use burn::tensor::{Device, Tensor};
 
-use super::layer::CORRECTION;
-use super::net::{Group, PcAdmmNet, PcAdmmPass, log_odds};
+use super::net::{PcAdmmNet, PcAdmmPass, log_odds};
 use crate::link::{Pilots, Split, StreamKey};
-use crate::scenario::ScenarioConfig;
-use crate::scenario::{Scenario, ScenarioError};
-use crate::systems::access::{DrawTensors, Labels, LinkSizes, cross_entropy, draw, normalised_mse, wrong_sides};
+use crate::scenario::{ScenarioConfig, ScenarioError};
+use crate::systems::access::{DrawTensors, Labels, LinkSizes, Source, cross_entropy, normalised_mse, wrong_sides};
 use crate::systems::pc_admm::AdmmConfig;
 use crate::tensor::complex::{stack_pilots, synthesis_matrix};
-use crate::training::{Phase, RateGroup, TrainError, TrainTask, Validation};
-use crate::training::{PhaseConfig, PhaseKind, TrainingConfig};
+use crate::training::{Judged, Phase, Plan, TrainError, TrainTask, TrainingConfig, Validation};
 
 /// Validation frames of one forward pass.
 const CHUNK: usize = 128;
-/// Largest norm of the gradient of one parameter.
-const CLIP: f32 = 1.0;
 
 /// A network, its scenario and its schedule.
 pub struct PcAdmmTask {
-    label: String,
+    plan: Plan,
     admm: AdmmConfig,
-    training: TrainingConfig,
     sizes: LinkSizes,
-    seed: u64,
-    pilots: Arc<Pilots>,
-    train: Scenario,
-    device: Device,
-    validation: Vec<DrawTensors>,
-    /// Phases, each with its entry of the schedule and, layer by layer, its layer.
-    schedule: Vec<(Phase, usize, Option<usize>)>,
+    source: Source,
 }
 
 impl PcAdmmTask {
@@ -56,31 +44,16 @@ impl PcAdmmTask {
         training: &TrainingConfig,
         device: &Device,
     ) -> Result<Self, ScenarioError> {
-        let train = Scenario::new(scenario, seed, Split::Train)?;
-        let held_out = Scenario::new(scenario, seed, Split::Validation)?;
-        let pilots = Arc::clone(&train.pilots(0));
-        let frames = training.validation_frames;
-        let chunk = |first: usize| {
-            let draws = draw(&held_out, first as u64, CHUNK.min(frames - first));
-            DrawTensors::new(&draws, 1, pilots.energy(), device)
-        };
-        Ok(Self {
-            label: label.to_owned(),
-            sizes: LinkSizes::of(scenario),
-            validation: (0..frames).step_by(CHUNK).map(chunk).collect(),
-            schedule: schedule(admm, training),
-            admm: admm.clone(),
-            training: training.clone(),
-            seed,
-            pilots,
-            train,
-            device: device.clone(),
-        })
+        let source = Source::new(scenario, seed, training, CHUNK, device)?;
+        let identity = serde_json::json!([source.scenario.config().named(), seed, admm, training]);
+        let phases = training.unfold(admm.layers, |_| "joint");
+        let plan = Plan::new(label, seed, training, phases, device, &identity);
+        Ok(Self { plan, sizes: LinkSizes::of(scenario), admm: admm.clone(), source })
     }
 
     /// The pilots of the link.
     pub fn pilots(&self) -> &Arc<Pilots> {
-        &self.pilots
+        &self.source.pilots
     }
 
     /// Shapes of the network.
@@ -88,16 +61,17 @@ impl PcAdmmTask {
         self.sizes
     }
 
-    fn config(&self, phase: &Phase) -> (&PhaseConfig, Option<usize>) {
-        let (_, entry, layer) = &self.schedule[phase.index];
-        (&self.training.phases[*entry], *layer)
+    /// Whether the decision about activities is trained in a phase.
+    fn decides(&self, phase: &Phase) -> bool {
+        phase.layer.is_none_or(|t| t + 1 == self.admm.layers)
     }
 
     fn run(&self, net: &PcAdmmNet, batch: &DrawTensors, phase: &Phase) -> PcAdmmPass {
-        let s = stack_pilots(&self.pilots, &self.device);
+        let device = &self.plan.device;
+        let s = stack_pilots(self.pilots(), device);
         let frames = batch.observe(synthesis_matrix(s.clone()));
-        let odds = log_odds(&self.train.config().activity_probs(), &self.device);
-        match self.config(phase).1 {
+        let odds = log_odds(&self.source.scenario.config().activity_probs(), device);
+        match phase.layer {
             Some(layer) => net.forward(&frames, s, odds, layer + 1, Some(layer.saturating_sub(1))),
             None => net.forward(&frames, s, odds, net.layers.len(), None),
         }
@@ -107,12 +81,10 @@ impl PcAdmmTask {
     fn main_loss(&self, out: &PcAdmmPass, labels: &Labels, phase: &Phase) -> Tensor<1> {
         let error = normalised_mse(out.x.last().expect("a layer ran").clone(), labels.x.clone());
         let entropy = |logits: &Tensor<2>| cross_entropy(logits.clone(), labels.sent.clone(), 1) * self.admm.detection;
-        match self.config(phase).1 {
-            Some(layer) if layer + 1 < self.admm.layers => match out.attended.last() {
-                Some(logits) => error + entropy(logits),
-                None => error,
-            },
-            _ => error + entropy(&out.logits),
+        let logits = if self.decides(phase) { Some(&out.logits) } else { out.attended.last() };
+        match logits {
+            Some(logits) => error + entropy(logits),
+            None => error,
         }
     }
 
@@ -127,112 +99,52 @@ impl PcAdmmTask {
     }
 }
 
-/// Phases of the run: a layer-wise entry is one phase per layer.
-fn schedule(admm: &AdmmConfig, training: &TrainingConfig) -> Vec<(Phase, usize, Option<usize>)> {
-    let mut out = Vec::new();
-    for (entry, config) in training.phases.iter().enumerate() {
-        let layers = match config.kind {
-            PhaseKind::LayerWise => (0..admm.layers).map(Some).collect(),
-            _ => vec![None],
-        };
-        for layer in layers {
-            let name = layer.map_or_else(|| "joint".to_owned(), |t| format!("layer {}", t + 1));
-            out.push((Phase { name, steps: config.steps, cosine: config.cosine, index: out.len() }, entry, layer));
-        }
-    }
-    out
-}
-
 impl TrainTask for PcAdmmTask {
     type Net = PcAdmmNet;
     type Batch = DrawTensors;
 
-    fn label(&self) -> &str {
-        &self.label
-    }
+    const CLIP: Option<f32> = Some(1.0);
 
-    fn fingerprint(&self) -> String {
-        let text = serde_json::json!([self.train.config().named(), self.seed, self.admm, self.training]).to_string();
-        crate::container::sha256_hex(text.as_bytes())
-    }
-
-    fn phases(&self) -> Vec<Phase> {
-        self.schedule.iter().map(|(p, ..)| p.clone()).collect()
-    }
-
-    fn training(&self) -> &TrainingConfig {
-        &self.training
-    }
-
-    fn clip(&self) -> Option<f32> {
-        Some(CLIP)
+    fn plan(&self) -> &Plan {
+        &self.plan
     }
 
     fn init(&self) -> PcAdmmNet {
-        let key = StreamKey::new(self.seed, Split::Train, "pc-admm-net");
-        PcAdmmNet::init(&self.admm, &self.pilots, &self.sizes, &key, &self.device.clone().autodiff()).train()
+        let key = StreamKey::new(self.plan.seed, Split::Train, "pc-admm-net");
+        PcAdmmNet::init(&self.admm, self.pilots(), &self.sizes, &key, &self.plan.training_device()).train()
     }
 
-    fn groups(&self, net: &PcAdmmNet, phase: &Phase) -> Vec<RateGroup> {
-        let (config, layer) = self.config(phase);
-        let entries = net.index().entries;
-        let last = layer.is_none_or(|t| t + 1 == self.admm.layers);
-        let chosen = |path: &str| {
-            let own = layer.is_none_or(|t| path.starts_with(&format!("layers.{t}.")));
-            let before = layer.filter(|&t| t > 0).is_some_and(|t| {
-                let prefix = format!("layers.{}.", t - 1);
-                path.strip_prefix(&prefix).is_some_and(|name| CORRECTION.contains(&name))
-            });
-            own || before || path.starts_with("map") || (last && path.starts_with("head"))
-        };
-        // Entries of the maps are small and many, those of the dense layers neither: they learn at a rate in between.
-        let between = (config.lr * config.scalar_lr).sqrt();
-        [(Group::Map, config.lr), (Group::Dense, between), (Group::Scalar, config.scalar_lr)]
-            .into_iter()
-            .map(|(group, rate)| RateGroup {
-                ids: entries.iter().filter(|(_, p, g, _)| *g == group && chosen(p)).map(|e| e.0).collect(),
-                rate,
-            })
-            .filter(|g| !g.ids.is_empty())
-            .collect()
+    fn trained(&self, net: &PcAdmmNet, phase: &Phase) -> Option<Vec<ParamId>> {
+        phase.layer.map(|t| net.layer_parameters(t))
     }
 
     fn batch(&self, step: u64, _: &Phase) -> Result<DrawTensors, TrainError> {
-        let draws = draw(&self.train, self.training.first_frame(step), self.training.batch);
-        Ok(DrawTensors::new(&draws, 1, self.pilots.energy(), &self.device))
+        Ok(self.source.batch(step, &self.plan))
     }
 
     fn loss(&self, net: &PcAdmmNet, batch: &DrawTensors, phase: &Phase) -> Tensor<1> {
         let out = self.run(net, batch, phase);
         let main = self.main_loss(&out, &batch.labels, phase);
-        let (config, layer) = self.config(phase);
-        if layer.is_some() || config.auxiliary == 0.0 {
+        let auxiliary = phase.config.auxiliary;
+        if phase.layer.is_some() || auxiliary == 0.0 {
             return main;
         }
         match self.auxiliary_loss(&out, &batch.labels) {
-            Some(other) => main + other * config.auxiliary,
+            Some(other) => main + other * auxiliary,
             None => main,
         }
     }
 
     fn validate(&self, net: &PcAdmmNet, phase: &Phase) -> Result<Validation, TrainError> {
-        let read = |t: Tensor<1>| {
-            let error = |message| TrainError::Device { label: self.label.clone(), message };
-            t.try_into_scalar::<f32>().map(f64::from).map_err(|e| error(format!("{e:?}")))
-        };
-        let decides = self.config(phase).1.is_none_or(|t| t + 1 == self.admm.layers);
-        let (mut loss, mut errors, mut seen) = (0.0, 0.0, 0_usize);
-        for chunk in &self.validation {
+        self.plan.validate(&self.source.validation, |chunk| {
             let out = self.run(net, chunk, phase);
-            let count = chunk.beta.dims()[0];
-            loss += read(self.main_loss(&out, &chunk.labels, phase))? * count as f64;
-            seen += count;
-            if decides {
-                // Idle and active devices on the wrong side of even odds.
-                errors += read(wrong_sides(out.logits, chunk.labels.sent.clone()))?;
-            }
-        }
-        let decisions = (seen * self.sizes.devices) as f64;
-        Ok(Validation { loss: loss / seen as f64, ser: decides.then(|| errors / decisions), ber: None })
+            let frames = chunk.beta.dims()[0];
+            let loss = self.main_loss(&out, &chunk.labels, phase);
+            // Idle and active devices on the wrong side of even odds.
+            let wrong = || self.plan.scalar(wrong_sides(out.logits.clone(), chunk.labels.sent.clone()));
+            let wrong = self.decides(phase).then(wrong).transpose()?;
+            let symbols = wrong.map(|wrong| [wrong, (frames * self.sizes.devices) as f64]);
+            Ok(Judged { frames, loss, symbols, bits: None })
+        })
     }
 }

@@ -1,10 +1,10 @@
 //! What every score network can do.
 
-use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
 use crate::link::StreamKey;
-use crate::systems::score::ScoreConfig;
+use crate::systems::score::{ScoreArchitecture, ScoreConfig};
+use crate::training::Rated;
 
 /// The score of a noised density of channel matrices, as a network that serves every size and noise level.
 pub trait ScoreFunction: std::fmt::Debug + Send + Sync {
@@ -22,7 +22,10 @@ pub trait ScoreFunction: std::fmt::Debug + Send + Sync {
 }
 
 /// A score network that can be trained and saved.
-pub trait ScoreModel: ScoreFunction + Module + 'static {
+pub trait ScoreModel: ScoreFunction + Rated + 'static {
+    /// Its name in configurations.
+    const ARCHITECTURE: ScoreArchitecture;
+
     /// A network with weights from keyed streams.
     fn init(config: &ScoreConfig, key: &StreamKey, device: &Device) -> Self;
 }

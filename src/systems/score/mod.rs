@@ -11,7 +11,6 @@
 //! Everything that changes the size is a matrix product or a pooling whose gradient every backend of burn has.
 
 mod blocks;
-mod bundle;
 mod config;
 mod conv;
 mod detector;
@@ -19,15 +18,16 @@ mod dsm;
 mod function;
 mod net;
 mod norm;
+mod options;
 mod prior;
 mod refine;
 mod resize;
 mod set;
+mod system;
 mod task;
 pub mod torch;
 
 pub use blocks::{Resample, ResidualBlock};
-pub use bundle::{DEFAULT_ROW_THRESHOLD, LoadedScore, SYSTEM, ScoreInfo, load_score, save_score};
 pub use config::{ScoreArchitecture, ScoreConfig, ScoreDomain};
 pub use conv::Conv;
 pub use detector::ScoreDetector;
@@ -35,7 +35,9 @@ pub use dsm::{denoising_loss, geometric_levels};
 pub use function::{ScoreFunction, ScoreModel};
 pub use net::ScoreNet;
 pub use norm::InstanceNormPlus;
+pub use options::{DEFAULT_ROW_THRESHOLD, ScoreOptions};
 pub use refine::{ChainedPooling, Fusion, RefineBlock, ResidualUnits};
 pub use resize::resize;
 pub use set::{SetBlock, SetNet, to_beams};
+pub use system::ScoreInfo;
 pub use task::{NoisyImages, ScoreTask, images, noise_levels};

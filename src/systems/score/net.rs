@@ -9,7 +9,8 @@ use super::function::{ScoreFunction, ScoreModel};
 use super::norm::InstanceNormPlus;
 use super::refine::RefineBlock;
 use crate::link::StreamKey;
-use crate::systems::score::ScoreConfig;
+use crate::systems::score::{ScoreArchitecture, ScoreConfig};
+use crate::training::Rated;
 
 /// Width (in units of the first stage's) and change of size of every stage after the first. Three, four and five are the
 /// published NCSNv2, NCSNv2Deeper and NCSNv2Deepest; one and two are the first stages of NCSNv2.
@@ -44,7 +45,11 @@ pub struct ScoreNet {
     pub rescaled: bool,
 }
 
+impl Rated for ScoreNet {}
+
 impl ScoreModel for ScoreNet {
+    const ARCHITECTURE: ScoreArchitecture = ScoreArchitecture::Refine;
+
     fn init(config: &ScoreConfig, key: &StreamKey, device: &Device) -> Self {
         let narrow = config.width;
         let init = &mut Init::new(key, device);

@@ -19,7 +19,8 @@ use burn::tensor::{Device, Tensor, TensorData};
 use super::conv::{Conv, Init};
 use super::function::{ScoreFunction, ScoreModel};
 use crate::link::StreamKey;
-use crate::systems::score::{ScoreConfig, ScoreDomain};
+use crate::systems::score::{ScoreArchitecture, ScoreConfig, ScoreDomain};
+use crate::training::Rated;
 
 /// Assumed power of a real part of X: a quarter of the users active with unit power. A constant of the parametrisation.
 const POWER: f64 = 0.125;
@@ -92,7 +93,11 @@ pub fn to_beams(x: Tensor<4>, inverse: bool) -> Tensor<4> {
     matrix.expand([b, 2 * m, 2 * m]).matmul(x.reshape([b, 2 * m, n])).reshape([b, 2, m, n])
 }
 
+impl Rated for SetNet {}
+
 impl ScoreModel for SetNet {
+    const ARCHITECTURE: ScoreArchitecture = ScoreArchitecture::Set;
+
     fn init(config: &ScoreConfig, key: &StreamKey, device: &Device) -> Self {
         let init = &mut Init::new(key, device);
         let width = config.width;

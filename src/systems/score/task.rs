@@ -2,7 +2,6 @@
 
 use std::marker::PhantomData;
 
-use burn::module::{ModuleVisitor, Param, ParamId};
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
@@ -14,13 +13,10 @@ use crate::scenario::ScenarioConfig;
 use crate::scenario::{Realizations, Scenario, ScenarioError};
 use crate::systems::access::draw;
 use crate::systems::score::ScoreConfig;
-use crate::training::{Phase, RateGroup, TrainError, TrainTask, Validation};
-use crate::training::{PhaseConfig, TrainingConfig};
+use crate::training::{Judged, Phase, Plan, TrainError, TrainTask, TrainingConfig, Validation, in_chunks};
 
 /// Validation frames of one forward pass.
 const CHUNK: usize = 64;
-/// Largest norm of the gradient of one parameter.
-const CLIP: f32 = 1.0;
 
 /// The noise levels a network is trained for, standard deviations per real part, from large to small.
 pub fn noise_levels(score: &ScoreConfig) -> Vec<f64> {
@@ -60,13 +56,10 @@ pub fn images(r: &Realizations) -> Vec<f32> {
 
 /// A score network, its scenario and its schedule.
 pub struct ScoreTask<N> {
-    label: String,
+    plan: Plan,
     score: ScoreConfig,
-    training: TrainingConfig,
-    seed: u64,
     train: Scenario,
     noise: StreamKey,
-    device: Device,
     validation: Vec<NoisyImages>,
     net: PhantomData<fn() -> N>,
 }
@@ -86,26 +79,15 @@ impl<N: ScoreModel> ScoreTask<N> {
     ) -> Result<Self, ScenarioError> {
         let train = Scenario::new(scenario, seed, Split::Train)?;
         let held_out = Scenario::new(scenario, seed, Split::Validation)?;
-        let frames = training.validation_frames;
         let noise = StreamKey::new(seed, Split::Validation, "score matching");
-        let validation = (0..frames)
-            .step_by(CHUNK)
-            .map(|first| {
-                let count = CHUNK.min(frames - first);
-                noisy(&draw(&held_out, first as u64, count), first as u64, &noise, score, device)
-            })
-            .collect();
-        Ok(Self {
-            label: label.to_owned(),
-            score: score.clone(),
-            training: training.clone(),
-            seed,
-            train,
-            noise: StreamKey::new(seed, Split::Train, "score matching"),
-            device: device.clone(),
-            validation,
-            net: PhantomData,
-        })
+        let validation = in_chunks(training.validation_frames, CHUNK, |first, count| {
+            noisy(&draw(&held_out, first, count), first, &noise, score, device)
+        });
+        let identity = serde_json::json!([train.config().named(), seed, score, training]);
+        let phases = training.unfold(0, |_| "joint");
+        let plan = Plan::new(label, seed, training, phases, device, &identity);
+        let noise = StreamKey::new(seed, Split::Train, "score matching");
+        Ok(Self { plan, score: score.clone(), train, noise, validation, net: PhantomData })
     }
 }
 
@@ -125,75 +107,36 @@ fn noisy(r: &Realizations, first: u64, key: &StreamKey, score: &ScoreConfig, dev
     NoisyImages { x: put(images(r), shape), z: put(z, shape), sigma: put(sigma, [r.frames(), 1, 1, 1]) }
 }
 
-/// Ids of all parameters.
-#[derive(Default)]
-struct Ids(Vec<ParamId>);
-
-impl ModuleVisitor for Ids {
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        self.0.push(param.id);
-    }
-}
-
 impl<N: ScoreModel> TrainTask for ScoreTask<N> {
     type Net = N;
     type Batch = NoisyImages;
 
-    fn label(&self) -> &str {
-        &self.label
-    }
+    const CLIP: Option<f32> = Some(1.0);
 
-    fn fingerprint(&self) -> String {
-        let text = serde_json::json!([self.train.config().named(), self.seed, self.score, self.training]).to_string();
-        crate::container::sha256_hex(text.as_bytes())
-    }
-
-    fn phases(&self) -> Vec<Phase> {
-        let of =
-            |(index, p): (usize, &PhaseConfig)| Phase { name: "joint".into(), steps: p.steps, cosine: p.cosine, index };
-        self.training.phases.iter().enumerate().map(of).collect()
-    }
-
-    fn training(&self) -> &TrainingConfig {
-        &self.training
-    }
-
-    fn clip(&self) -> Option<f32> {
-        Some(CLIP)
+    fn plan(&self) -> &Plan {
+        &self.plan
     }
 
     fn init(&self) -> N {
-        let key = StreamKey::new(self.seed, Split::Train, "score network");
-        N::init(&self.score, &key, &self.device.clone().autodiff()).train()
-    }
-
-    fn groups(&self, net: &N, phase: &Phase) -> Vec<RateGroup> {
-        let mut ids = Ids::default();
-        net.visit(&mut ids);
-        vec![RateGroup { ids: ids.0, rate: self.training.phases[phase.index].lr }]
+        let key = StreamKey::new(self.plan.seed, Split::Train, "score network");
+        N::init(&self.score, &key, &self.plan.training_device()).train()
     }
 
     fn batch(&self, step: u64, _: &Phase) -> Result<NoisyImages, TrainError> {
-        let count = self.training.batch as u64;
+        let training = &self.plan.training;
         // The same channels may come again (a fixed set of frames), never the same noise.
-        let draws = draw(&self.train, self.training.first_frame(step), self.training.batch);
-        Ok(noisy(&draws, step * count, &self.noise, &self.score, &self.device))
+        let draws = draw(&self.train, training.first_frame(step), training.batch);
+        Ok(noisy(&draws, step * training.batch as u64, &self.noise, &self.score, &self.plan.device))
     }
 
     fn loss(&self, net: &N, batch: &NoisyImages, _: &Phase) -> Tensor<1> {
         denoising_loss(net, batch.x.clone(), batch.z.clone(), batch.sigma.clone())
     }
 
-    fn validate(&self, net: &N, _: &Phase) -> Result<Validation, TrainError> {
-        let (mut loss, mut seen) = (0.0, 0);
-        for chunk in &self.validation {
-            let count = chunk.x.dims()[0];
-            let value = denoising_loss(net, chunk.x.clone(), chunk.z.clone(), chunk.sigma.clone())
-                .try_into_scalar::<f32>()
-                .map_err(|e| TrainError::Device { label: self.label.clone(), message: format!("{e:?}") })?;
-            loss += f64::from(value) * count as f64;
-            seen += count;
-        }
-        Ok(Validation { loss: loss / seen as f64, ser: None, ber: None })
+    fn validate(&self, net: &N, phase: &Phase) -> Result<Validation, TrainError> {
+        self.plan.validate(&self.validation, |chunk| {
+            let frames = chunk.x.dims()[0];
+            Ok(Judged { frames, loss: self.loss(net, chunk, phase), symbols: None, bits: None })
+        })
     }
 }

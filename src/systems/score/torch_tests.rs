@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use super::*;
 use crate::container::npz::NpzFile;
 use crate::detect::LangevinConfig;
-use crate::systems::score::{ScoreFunction, ScoreInfo, load_score, save_score};
+use crate::systems::Saved;
+use crate::systems::score::{ScoreFunction, ScoreInfo};
 
 fn data(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
@@ -90,13 +91,10 @@ fn an_imported_network_survives_its_bundle() {
         parameters: imported.net.num_params(),
         label: "imported".into(),
     };
-    save_score(&dir, &imported.net, &info, serde_json::Value::Null).unwrap();
-    let loaded = load_score(&dir, &device).unwrap();
+    Saved::new(imported.net.clone(), (), info.clone()).save(&dir).unwrap();
+    let loaded = Saved::<ScoreNet>::load(&dir, &device).unwrap();
     assert_eq!(loaded.info, info);
-    assert_eq!(
-        difference("ncsnv2deepest", loaded.net.as_ref(), &device),
-        difference("ncsnv2deepest", &imported.net, &device)
-    );
+    assert_eq!(difference("ncsnv2deepest", &loaded.net, &device), difference("ncsnv2deepest", &imported.net, &device));
 }
 
 #[test]
@@ -176,7 +174,7 @@ fn each_network_that_does_not_fit_has_one_clear_error() {
 fn bundles_from_before_there_were_other_depths_load_as_they_were() {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("artifacts/models/score-n32-m8-refine");
     let (_, device) = devices().remove(0);
-    let loaded = load_score(&dir, &device).unwrap();
+    let loaded = Saved::<ScoreNet>::load(&dir, &device).unwrap();
     assert_eq!((loaded.info.score.depth, loaded.info.score.rescaled, loaded.net.smallest_side()), (2, true, 2));
     // Fingerprints of trainings are made of this text.
     let text = serde_json::to_value(&loaded.info.score).unwrap();

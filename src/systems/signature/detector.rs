@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use burn::tensor::Device;
 
-use super::bundle::LoadedReceiver;
 use super::link::{Observed, stack_signatures};
 use super::net::{ReceiverNet, Sizes, strongest};
 use crate::link::{Decisions, DetectError, Detector};
 use crate::link::{FrameBatch, Pilots};
+use crate::systems::Saved;
+use crate::training::Rated;
 
 /// Frames of one forward pass; bounds the memory of large batches.
 const CHUNK: usize = 1024;
@@ -26,14 +27,14 @@ pub struct ReceiverDetector {
 }
 
 impl ReceiverDetector {
-    /// A loaded bundle; its network must live on `device`.
-    pub fn new(loaded: LoadedReceiver, device: Device, backend: &str) -> Self {
+    /// A saved network, which must live on `device`.
+    pub fn new(saved: Saved<ReceiverNet>, device: Device, backend: &str) -> Self {
         Self {
-            learned: loaded.net.encoder.is_some(),
-            parameters: loaded.net.parameters(),
-            net: loaded.net,
-            signatures: loaded.signatures,
-            sizes: loaded.info.sizes,
+            learned: saved.net.encoder.is_some(),
+            parameters: saved.net.trained_parameters(),
+            net: saved.net,
+            signatures: saved.pilots,
+            sizes: saved.info.sizes,
             device,
             backend: backend.to_owned(),
         }

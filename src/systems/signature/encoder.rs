@@ -5,8 +5,9 @@ use burn::tensor::{Device, Tensor, TensorData};
 use rand::RngExt;
 
 use crate::link::{C64, Pilots, Purpose, StreamKey};
-use crate::systems::bundle::{ModelError, values};
+use crate::systems::saved::{ModelError, values};
 use crate::tensor::quantize_ste;
+use crate::training::{Rate, Rated, Rates};
 
 /// Trainable signatures.
 ///
@@ -19,6 +20,12 @@ pub struct Encoder {
     /// Levels of the quantiser, 0 for none.
     #[module(skip)]
     pub levels: u32,
+}
+
+impl Rated for Encoder {
+    fn rates(&self, to: &mut Rates) {
+        to.set(Rate::Pilots, self);
+    }
 }
 
 impl Encoder {

@@ -13,7 +13,6 @@
 //! operation of a stage runs over contiguous frames, and every dense layer is one product `[out, in] x [in, F]`.
 
 pub mod beam;
-mod bundle;
 mod config;
 mod detector;
 mod encoder;
@@ -21,12 +20,13 @@ mod fcnn;
 mod link;
 mod loss;
 mod net;
+mod options;
 mod sicnn;
 mod soft_sic;
+mod system;
 mod task;
 
 pub use crate::systems::dense::{Dense, Mlp};
-pub use bundle::{LoadedReceiver, ReceiverInfo, SYSTEM, load_receiver, save_receiver};
 pub use config::{ReceiverConfig, ReceiverForm};
 pub use detector::ReceiverDetector;
 pub use encoder::Encoder;
@@ -34,6 +34,8 @@ pub use fcnn::Fcnn;
 pub use link::{DrawTensors, Observed, stack_signatures};
 pub use loss::{cross_entropy, weighted_mse};
 pub use net::{Receiver, ReceiverNet, ReceiverOutput, Sizes};
+pub use options::SicnnOptions;
 pub use sicnn::Sicnn;
 pub use soft_sic::SoftSic;
+pub use system::ReceiverInfo;
 pub use task::ReceiverTask;

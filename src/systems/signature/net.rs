@@ -12,6 +12,7 @@ use crate::link::{Split, StreamKey};
 use crate::scenario::symbols;
 use crate::scenario::{Constellation, NomaConfig};
 use crate::systems::signature::{ReceiverConfig, ReceiverForm};
+use crate::training::{Rated, Rates};
 
 /// Sizes that fix the shapes of a network.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -63,6 +64,17 @@ pub struct ReceiverNet {
     pub receiver: Receiver,
 }
 
+impl Rated for ReceiverNet {
+    fn rates(&self, to: &mut Rates) {
+        self.encoder.rates(to);
+        match &self.receiver {
+            Receiver::Sicnn(net) => net.stages.rates(to),
+            Receiver::Fcnn(net) => net.mlp.rates(to),
+            Receiver::SoftSic(net) => net.stages.rates(to),
+        }
+    }
+}
+
 /// What a pass gives.
 // One value per pass, and tensors are handles.
 #[allow(clippy::large_enum_variant)]
@@ -109,11 +121,6 @@ impl ReceiverNet {
             Receiver::Fcnn(net) => ReceiverOutput::Estimate(net.forward(o)),
             Receiver::SoftSic(net) => ReceiverOutput::Logits(net.forward(o, alphabet)),
         }
-    }
-
-    /// Trained real parameters.
-    pub fn parameters(&self) -> usize {
-        self.num_params()
     }
 }
 

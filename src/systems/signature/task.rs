@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use burn::module::{Module, ModuleVisitor, Param, ParamId};
+use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use rand::RngExt;
 use rayon::prelude::*;
@@ -17,8 +17,7 @@ use crate::scenario::signatures::signature_set;
 use crate::scenario::{NomaConfig, ScenarioConfig, ScenarioKind, SignatureKind};
 use crate::scenario::{Realizations, Scenario, ScenarioError};
 use crate::systems::signature::ReceiverConfig;
-use crate::training::{Phase, RateGroup, TrainError, TrainTask, Validation};
-use crate::training::{PhaseKind, TrainingConfig};
+use crate::training::{Judged, Phase, PhaseKind, Plan, TrainError, TrainTask, TrainingConfig, Validation, in_chunks};
 
 /// Frames drawn by one worker at a time.
 const DRAW: usize = 64;
@@ -27,16 +26,13 @@ const CHUNK: usize = 1024;
 
 /// A receiver, its link and its schedule.
 pub struct ReceiverTask {
-    label: String,
+    plan: Plan,
     config: ReceiverConfig,
-    training: TrainingConfig,
     sizes: Sizes,
     alphabet: Alphabet,
     weights: Vec<f64>,
-    seed: u64,
     source: Source,
     signatures: Arc<Pilots>,
-    device: Device,
     validation: Vec<DrawTensors>,
 }
 
@@ -69,27 +65,6 @@ impl Source {
     }
 }
 
-/// Tells the signatures from the other parameters.
-#[derive(Default)]
-struct Parts {
-    path: Vec<String>,
-    signatures: Vec<ParamId>,
-    others: Vec<ParamId>,
-}
-
-impl ModuleVisitor for Parts {
-    fn enter_module(&mut self, name: &str, _: &str) {
-        self.path.push(name.to_owned());
-    }
-    fn exit_module(&mut self, _: &str, _: &str) {
-        self.path.pop();
-    }
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let target = if self.path.iter().any(|p| p == "encoder") { &mut self.signatures } else { &mut self.others };
-        target.push(param.id);
-    }
-}
-
 impl ReceiverTask {
     /// Draws the validation frames; `device` is a plain device, `given` the signatures when they are not learned.
     ///
@@ -105,23 +80,23 @@ impl ReceiverTask {
         device: &Device,
     ) -> Result<Self, ScenarioError> {
         let held_out = Source::new(noma, config, seed, Split::Validation)?;
-        let frames = training.validation_frames;
-        let validation = (0..frames)
-            .step_by(CHUNK)
-            .map(|first| held_out.draw(first as u64, CHUNK.min(frames - first), device))
-            .collect();
+        let validation =
+            in_chunks(training.validation_frames, CHUNK, |first, count| held_out.draw(first, count, device));
+        let (source, signatures) = (Source::new(noma, config, seed, Split::Train)?, signature_set(given, noma)?);
+        let (link, s) = (source.scenario.config().canonical(), signatures.data());
+        let s: Vec<[f64; 2]> = s.iter().map(|v| [v.re, v.im]).collect();
+        let phases = training.unfold(0, |kind| if kind == PhaseKind::Receiver { "receiver" } else { "joint" });
+        let plan =
+            Plan::new(label, seed, training, phases, device, &serde_json::json!([link, s, seed, config, training]));
         let sizes = Sizes::of(noma);
         Ok(Self {
-            label: label.to_owned(),
+            plan,
             alphabet: sizes.alphabet(),
             weights: config.weights(noma.users),
-            signatures: Arc::new(signature_set(given, noma)?),
-            source: Source::new(noma, config, seed, Split::Train)?,
+            signatures: Arc::new(signatures),
+            source,
             config: config.clone(),
-            training: training.clone(),
             sizes,
-            seed,
-            device: device.clone(),
             validation,
         })
     }
@@ -137,7 +112,7 @@ impl ReceiverTask {
     }
 
     fn signatures_of(&self, net: &ReceiverNet) -> Tensor<2> {
-        net.encoder.as_ref().map_or_else(|| stack_signatures(&self.signatures, &self.device), |e| e.signatures())
+        net.encoder.as_ref().map_or_else(|| stack_signatures(&self.signatures, &self.plan.device), |e| e.signatures())
     }
 
     fn with_correlation(&self, loss: Tensor<1>, net: &ReceiverNet) -> Tensor<1> {
@@ -166,109 +141,59 @@ impl ReceiverTask {
             }
         }
     }
+
+    /// Wrong decisions and decisions, wrong bits and bits.
+    fn count_errors(&self, out: &ReceiverOutput, draws: &DrawTensors) -> Result<[[f64; 2]; 2], TrainError> {
+        let c = self.alphabet.symbols.len();
+        let [users, _, frames] = draws.sent.dims();
+        let scores = self.plan.values(out.scores(&self.alphabet))?;
+        let sent = self.plan.values(draws.sent.clone())?;
+        let (mut wrong, mut wrong_bits, mut bits) = (0_u64, 0_u64, 0_u64);
+        for user in 0..users {
+            for f in 0..frames {
+                let at = |symbol: usize| (user * c + symbol) * frames + f;
+                let decided = strongest(c, |symbol| scores[at(symbol)]);
+                let truth = strongest(c, |symbol| sent[at(symbol)]);
+                wrong += u64::from(decided != truth);
+                let (errors, sent_bits) = bit_errors(truth, decided, c.ilog2());
+                wrong_bits += u64::from(errors);
+                bits += u64::from(sent_bits);
+            }
+        }
+        Ok([[wrong as f64, (users * frames) as f64], [wrong_bits as f64, bits as f64]])
+    }
 }
 
 impl TrainTask for ReceiverTask {
     type Net = ReceiverNet;
     type Batch = DrawTensors;
 
-    fn label(&self) -> &str {
-        &self.label
-    }
-
-    fn fingerprint(&self) -> String {
-        let text = serde_json::json!([
-            self.source.scenario.config().canonical(),
-            self.signatures.data().iter().map(|v| [v.re, v.im]).collect::<Vec<_>>(),
-            self.seed,
-            self.config,
-            self.training
-        ]);
-        crate::container::sha256_hex(text.to_string().as_bytes())
-    }
-
-    fn phases(&self) -> Vec<Phase> {
-        let name = |kind| match kind {
-            PhaseKind::Receiver => "receiver",
-            _ => "joint",
-        };
-        let of = |(index, p): (usize, &crate::training::PhaseConfig)| Phase {
-            name: name(p.kind).into(),
-            steps: p.steps,
-            cosine: p.cosine,
-            index,
-        };
-        self.training.phases.iter().enumerate().map(of).collect()
-    }
-
-    fn training(&self) -> &TrainingConfig {
-        &self.training
+    fn plan(&self) -> &Plan {
+        &self.plan
     }
 
     fn init(&self) -> ReceiverNet {
-        ReceiverNet::init(&self.config, &self.sizes, self.seed, &self.device.clone().autodiff()).train()
-    }
-
-    fn groups(&self, net: &ReceiverNet, phase: &Phase) -> Vec<RateGroup> {
-        let config = &self.training.phases[phase.index];
-        let mut found = Parts::default();
-        net.visit(&mut found);
-        let mut groups = vec![RateGroup { ids: found.others, rate: config.lr }];
-        if config.kind == PhaseKind::Joint && !found.signatures.is_empty() {
-            groups.push(RateGroup { ids: found.signatures, rate: config.pilot_lr });
-        }
-        groups
+        ReceiverNet::init(&self.config, &self.sizes, self.plan.seed, &self.plan.training_device()).train()
     }
 
     fn batch(&self, step: u64, _: &Phase) -> Result<DrawTensors, TrainError> {
-        Ok(self.source.draw(self.training.first_frame(step), self.training.batch, &self.device))
+        let training = &self.plan.training;
+        Ok(self.source.draw(training.first_frame(step), training.batch, &self.plan.device))
     }
 
     fn loss(&self, net: &ReceiverNet, batch: &DrawTensors, phase: &Phase) -> Tensor<1> {
         let observed = batch.observe(self.signatures_of(net));
         let out = net.forward(&observed, &self.alphabet);
-        let loss = self.loss_of(&out, batch, self.training.phases[phase.index].auxiliary);
-        self.with_correlation(loss, net)
+        self.with_correlation(self.loss_of(&out, batch, phase.config.auxiliary), net)
     }
 
     fn validate(&self, net: &ReceiverNet, _: &Phase) -> Result<Validation, TrainError> {
-        let device_error = |message: String| TrainError::Device { label: self.label.clone(), message };
         let s = self.signatures_of(net);
-        let c = self.alphabet.symbols.len();
-        let bits = c.ilog2();
-        let (mut loss, mut seen, mut wrong, mut decisions) = (0.0, 0, 0_u64, 0_u64);
-        let (mut wrong_bits, mut all_bits) = (0_u64, 0_u64);
-        for chunk in &self.validation {
+        self.plan.validate(&self.validation, |chunk| {
             let out = net.forward(&chunk.observe(s.clone()), &self.alphabet);
-            let value = self
-                .with_correlation(self.loss_of(&out, chunk, 0.0), net)
-                .try_into_scalar::<f32>()
-                .map_err(|e| device_error(format!("{e:?}")))?;
-            let read = |t: Tensor<3>| -> Result<Vec<f32>, TrainError> {
-                let data = t.try_into_data().map_err(|e| device_error(e.to_string()))?;
-                data.convert::<f32>().try_into_vec().map_err(|e| device_error(format!("{e:?}")))
-            };
-            let [users, _, frames] = chunk.sent.dims();
-            let (scores, sent) = (read(out.scores(&self.alphabet))?, read(chunk.sent.clone())?);
-            loss += f64::from(value) * frames as f64;
-            seen += frames;
-            for user in 0..users {
-                for f in 0..frames {
-                    let at = |symbol: usize| (user * c + symbol) * frames + f;
-                    let decided = strongest(c, |symbol| scores[at(symbol)]);
-                    let truth = strongest(c, |symbol| sent[at(symbol)]);
-                    wrong += u64::from(decided != truth);
-                    decisions += 1;
-                    let (errors, sent_bits) = bit_errors(truth, decided, bits);
-                    wrong_bits += u64::from(errors);
-                    all_bits += u64::from(sent_bits);
-                }
-            }
-        }
-        Ok(Validation {
-            loss: loss / seen as f64,
-            ser: Some(wrong as f64 / decisions as f64),
-            ber: (all_bits > 0).then(|| wrong_bits as f64 / all_bits as f64),
+            let loss = self.with_correlation(self.loss_of(&out, chunk, 0.0), net);
+            let [symbols, bits] = self.count_errors(&out, chunk)?;
+            Ok(Judged { frames: chunk.sent.dims()[2], loss, symbols: Some(symbols), bits: Some(bits) })
         })
     }
 }

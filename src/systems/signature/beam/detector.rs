@@ -1,22 +1,15 @@
-//! The search with a trained metric, and its bundles.
+//! The search with a trained metric.
 
-use std::path::Path;
-
-use burn::module::Module;
-use burn::tensor::Device;
-
-use super::SYSTEM;
 use super::features::Scratch;
 use super::metric::{BeamNet, HostMetric};
 use crate::detect::Order;
 use crate::detect::beam_sic;
 use crate::detect::beam_sic::{extend, keep};
 use crate::detect::spreading::link::{Link, LinkDetector, LinkModel, detect_link};
+use crate::link::FrameBatch;
 use crate::link::{Decisions, DetectError, Detector};
-use crate::link::{FrameBatch, Pilots, Split, StreamKey};
-use crate::systems::bundle::{ModelError, open, save};
 use crate::systems::signature::ReceiverConfig;
-use crate::systems::signature::ReceiverInfo;
+use crate::training::Rated;
 
 /// Beam search with a learned metric. It serves any signatures of the users it was trained for.
 #[derive(Debug)]
@@ -26,16 +19,6 @@ pub struct BeamDetector {
     window: f64,
     users: usize,
     parameters: usize,
-}
-
-/// A loaded bundle.
-pub struct LoadedBeam {
-    /// The detector.
-    pub detector: BeamDetector,
-    /// What the manifest says was measured while it was trained.
-    pub metrics: serde_json::Value,
-    /// SHA-256 of the weights by value.
-    pub checksum: String,
 }
 
 /// Buffers of one thread.
@@ -51,7 +34,7 @@ impl BeamDetector {
     /// A metric with the beam and window of a configuration.
     pub fn new(net: &BeamNet, config: &ReceiverConfig) -> Self {
         let (beam, window) = (config.beam, config.window());
-        Self { metric: net.to_host(), beam, window, users: net.stages.len() + 1, parameters: net.num_params() }
+        Self { metric: net.to_host(), beam, window, users: net.stages.len() + 1, parameters: net.trained_parameters() }
     }
 }
 
@@ -113,38 +96,4 @@ impl Detector for BeamDetector {
     fn parameters(&self) -> usize {
         self.parameters
     }
-}
-
-/// Writes a bundle; `signatures` are those it was trained with.
-///
-/// # Errors
-/// [`ModelError`] when the folder cannot be written.
-pub fn save_beam(
-    dir: &Path,
-    net: &BeamNet,
-    signatures: &Pilots,
-    info: &ReceiverInfo,
-    metrics: serde_json::Value,
-) -> Result<(), ModelError> {
-    save(dir, SYSTEM, net, Some(signatures), info, metrics)
-}
-
-/// Reads a bundle after its versions, checksums and shapes have been checked.
-///
-/// # Errors
-/// [`ModelError`] names the folder and the file.
-pub fn load_beam(dir: &Path, device: &Device) -> Result<LoadedBeam, ModelError> {
-    let opened = open::<ReceiverInfo>(dir, SYSTEM)?;
-    let info = &opened.info;
-    info.receiver.validate("manifest.config.receiver").map_err(|e| ModelError::content(dir, e))?;
-    // It serves other signatures too; those of the file must be whole all the same.
-    opened.pilots([info.sizes.length, info.sizes.users], 1, 1.0)?;
-    let hidden = info.receiver.hidden.clone().unwrap_or_default();
-    let key = StreamKey::new(0, Split::Train, "receiver");
-    let net = opened.load(BeamNet::init(&key, info.sizes.users, &hidden, device))?;
-    Ok(LoadedBeam {
-        detector: BeamDetector::new(&net, &info.receiver),
-        metrics: opened.metrics.clone(),
-        checksum: opened.checksum.clone(),
-    })
 }

@@ -6,12 +6,19 @@ use burn::tensor::{Device, Tensor};
 use super::features::count;
 use crate::link::StreamKey;
 use crate::systems::dense::Mlp;
+use crate::training::{Rated, Rates};
 
 /// One MLP for every step but the last, after which nothing is undecided and the cost is exact.
 #[derive(Module, Debug)]
 pub struct BeamNet {
     /// MLP of each step, as many inputs as there are features, one output that is added to the cost.
     pub stages: Vec<Mlp>,
+}
+
+impl Rated for BeamNet {
+    fn rates(&self, to: &mut Rates) {
+        self.stages.rates(to);
+    }
 }
 
 impl BeamNet {

@@ -10,11 +10,9 @@
 mod detector;
 mod features;
 mod metric;
+mod system;
 mod task;
 
-pub use detector::{BeamDetector, load_beam, save_beam};
+pub use detector::BeamDetector;
 pub use metric::{BeamNet, HostMetric};
 pub use task::BeamTask;
-
-/// System name in manifests.
-pub const SYSTEM: &str = "beam-metric";

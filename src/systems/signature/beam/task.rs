@@ -13,7 +13,7 @@ use crate::detect::Order;
 use crate::detect::beam_sic;
 use crate::detect::beam_sic::{extend, keep};
 use crate::detect::spreading::link::{Link, LinkModel};
-use crate::link::Detector;
+use crate::link::{DetectError, Detector};
 use crate::link::{FrameBatch, Pilots, Split, StreamKey};
 use crate::metrics::{BER, SER, count_frames};
 use crate::scenario::signatures::signature_set;
@@ -21,23 +21,19 @@ use crate::scenario::{NomaConfig, ScenarioConfig, ScenarioKind, SignatureKind};
 use crate::scenario::{Scenario, ScenarioError};
 use crate::systems::signature::ReceiverConfig;
 use crate::systems::signature::Sizes;
-use crate::training::TrainingConfig;
-use crate::training::{Phase, RateGroup, TrainError, TrainTask, Validation};
+use crate::training::{Phase, Plan, TrainError, TrainTask, TrainingConfig, Validation};
 
 /// Cost of an extension that is not there.
 const ABSENT: f32 = 1e6;
 
 /// A metric, its link and its schedule.
 pub struct BeamTask {
-    label: String,
+    plan: Plan,
     config: ReceiverConfig,
-    training: TrainingConfig,
     sizes: Sizes,
-    seed: u64,
     signatures: Arc<Pilots>,
     levels: Vec<Scenario>,
     validation: Vec<FrameBatch>,
-    device: Device,
 }
 
 /// What the search met at one step, all frames.
@@ -76,17 +72,13 @@ impl BeamTask {
         let held_out = levels(Split::Validation)?;
         let share = training.validation_frames.div_ceil(held_out.len());
         let validation = held_out.iter().map(|s| s.realize(0, share).observe(&signatures)).collect::<Result<_, _>>()?;
-        Ok(Self {
-            label: label.to_owned(),
-            config: config.clone(),
-            training: training.clone(),
-            sizes: Sizes::of(noma),
-            seed,
-            signatures,
-            levels: levels(Split::Train)?,
-            validation,
-            device: device.clone(),
-        })
+        let levels = levels(Split::Train)?;
+        let links: Vec<String> = levels.iter().map(|s| s.config().canonical()).collect();
+        let s: Vec<[f64; 2]> = signatures.data().iter().map(|v| [v.re, v.im]).collect();
+        let phases = training.unfold(0, |_| "metric");
+        let plan =
+            Plan::new(label, seed, training, phases, device, &serde_json::json!([links, s, seed, config, training]));
+        Ok(Self { plan, config: config.clone(), sizes: Sizes::of(noma), signatures, levels, validation })
     }
 
     /// Shapes of the link.
@@ -104,11 +96,13 @@ impl BeamTask {
         (self.config.beam + 1) * (self.sizes.alphabet().symbols.len() + 1)
     }
 
+    fn failed(&self, error: DetectError) -> TrainError {
+        TrainError::Device { label: self.plan.label.clone(), message: error.to_string() }
+    }
+
     /// Runs the search with the truth kept in the beam and records every step but the last.
     fn record(&self, batch: &FrameBatch, metric: &HostMetric) -> Result<Vec<StepRows>, TrainError> {
-        let fail =
-            |e: crate::link::DetectError| TrainError::Device { label: self.label.clone(), message: e.to_string() };
-        let model = LinkModel::new(batch, "beam-metric").map_err(fail)?;
+        let model = LinkModel::new(batch, "beam-metric").map_err(|e| self.failed(e))?;
         let truth = batch.truth().expect("training frames have a truth");
         let (n, width) = (model.users, self.width());
         let frames: Vec<Vec<StepRows>> = (0..batch.frames())
@@ -194,7 +188,7 @@ impl BeamTask {
             for (step, r) in self.record(batch, &metric)?.into_iter().enumerate() {
                 let (f, inputs) = (batch.frames(), count(self.sizes.users, step));
                 let matrix = |data: Vec<f32>, shape: [usize; 2]| -> Tensor<2> {
-                    Tensor::from_data(TensorData::new(data, shape), &self.device)
+                    Tensor::from_data(TensorData::new(data, shape), &self.plan.device)
                 };
                 let features = matrix(r.features, [f * width, inputs]).transpose();
                 let cost = net.forward(step, features).reshape([f, width]) + matrix(r.base, [f, width]);
@@ -217,50 +211,21 @@ impl TrainTask for BeamTask {
     type Net = BeamNet;
     type Batch = Vec<FrameBatch>;
 
-    fn label(&self) -> &str {
-        &self.label
-    }
-
-    fn fingerprint(&self) -> String {
-        let text = serde_json::json!([
-            self.levels.iter().map(|s| s.config().canonical()).collect::<Vec<_>>(),
-            self.signatures.data().iter().map(|v| [v.re, v.im]).collect::<Vec<_>>(),
-            self.seed,
-            self.config,
-            self.training
-        ]);
-        crate::container::sha256_hex(text.to_string().as_bytes())
-    }
-
-    fn phases(&self) -> Vec<Phase> {
-        let of = |(index, p): (usize, &crate::training::PhaseConfig)| Phase {
-            name: "metric".into(),
-            steps: p.steps,
-            cosine: p.cosine,
-            index,
-        };
-        self.training.phases.iter().enumerate().map(of).collect()
-    }
-
-    fn training(&self) -> &TrainingConfig {
-        &self.training
+    fn plan(&self) -> &Plan {
+        &self.plan
     }
 
     fn init(&self) -> BeamNet {
-        let key = StreamKey::new(self.seed, Split::Train, "receiver");
+        let key = StreamKey::new(self.plan.seed, Split::Train, "receiver");
         let hidden = self.config.hidden.clone().unwrap_or_default();
-        BeamNet::init(&key, self.sizes.users, &hidden, &self.device.clone().autodiff()).train()
-    }
-
-    fn groups(&self, net: &BeamNet, phase: &Phase) -> Vec<RateGroup> {
-        let ids = burn::module::list_param_ids(net);
-        vec![RateGroup { ids, rate: self.training.phases[phase.index].lr }]
+        BeamNet::init(&key, self.sizes.users, &hidden, &self.plan.training_device()).train()
     }
 
     fn batch(&self, step: u64, _: &Phase) -> Result<Vec<FrameBatch>, TrainError> {
-        let share = self.training.batch.div_ceil(self.levels.len());
+        let training = &self.plan.training;
+        let share = training.batch.div_ceil(self.levels.len());
         let mut first = step * share as u64;
-        if let Some(n) = self.training.dataset_frames {
+        if let Some(n) = training.dataset_frames {
             first %= (n / share as u64).max(1) * share as u64;
         }
         Ok(self.levels.iter().map(|s| s.realize(first, share).observe(&self.signatures)).collect::<Result<_, _>>()?)
@@ -272,15 +237,11 @@ impl TrainTask for BeamTask {
     }
 
     fn validate(&self, net: &BeamNet, _: &Phase) -> Result<Validation, TrainError> {
-        let device_error = |message: String| TrainError::Device { label: self.label.clone(), message };
-        let loss = self
-            .loss_of(net, &self.validation)?
-            .try_into_scalar::<f32>()
-            .map_err(|e| device_error(format!("{e:?}")))?;
+        let loss = self.plan.scalar(self.loss_of(net, &self.validation)?)?;
         let detector = BeamDetector::new(net, &self.config);
         let mut sums = [(0.0, 0.0); 2];
         for batch in &self.validation {
-            let decisions = detector.detect(batch).map_err(|e| device_error(e.to_string()))?;
+            let decisions = detector.detect(batch).map_err(|e| self.failed(e))?;
             for counts in count_frames(batch, &decisions) {
                 let ratios = counts.ratios();
                 for (sum, metric) in sums.iter_mut().zip([SER, BER]) {
@@ -290,6 +251,6 @@ impl TrainTask for BeamTask {
             }
         }
         let rate = |(a, b): (f64, f64)| (b > 0.0).then(|| a / b);
-        Ok(Validation { loss: f64::from(loss), ser: rate(sums[0]), ber: rate(sums[1]) })
+        Ok(Validation { loss, ser: rate(sums[0]), ber: rate(sums[1]) })
     }
 }

@@ -1,0 +1,33 @@
+//! The threshold that makes the fewest errors on training frames.
+
+use std::sync::Arc;
+
+use crate::link::{DetectError, Detector, Pilots};
+use crate::metrics::ThresholdSearch;
+use crate::scenario::{Scenario, ScenarioError};
+
+/// Decisions that a threshold is chosen from, and the fewest and most frames they are taken from.
+const DECISIONS: usize = 200_000;
+const FRAMES: std::ops::RangeInclusive<usize> = 256..=8192;
+/// Frames per call.
+const CHUNK: usize = 64;
+
+/// Chooses the threshold of a detector whose score decides; `pilots` are those it works with (`None`: the scenario's).
+///
+/// # Errors
+/// When frames cannot be made or the detector fails.
+pub fn best_threshold<E: From<ScenarioError> + From<DetectError>>(
+    detector: &dyn Detector,
+    train: &Scenario,
+    pilots: Option<&Arc<Pilots>>,
+) -> Result<f64, E> {
+    let frames = (DECISIONS / train.config().devices).clamp(*FRAMES.start(), *FRAMES.end());
+    let mut search = ThresholdSearch::default();
+    for first in (0..frames).step_by(CHUNK) {
+        let drawn = train.realize(first as u64, CHUNK.min(frames - first));
+        let block = (first / CHUNK) as u64;
+        let batch = drawn.observe(&pilots.cloned().unwrap_or_else(|| train.pilots(block)))?;
+        search.add(&batch, &detector.detect(&batch)?);
+    }
+    Ok(search.best().unwrap_or(0.0))
+}

@@ -1,0 +1,54 @@
+//! `[detectors.ID]` of kind "pc-admm-net".
+
+use super::{AdmmConfig, PcAdmmNet};
+use crate::detect::Threshold;
+use crate::link::ConfigError;
+use crate::scenario::{ScenarioConfig, SignatureKind};
+use crate::systems::options::{check_threshold, check_training, options};
+use crate::systems::{AnySystem, Options, any};
+use crate::training::PhaseKind;
+
+options! {
+    /// Keys of a detector of kind "pc-admm-net".
+    PcAdmmOptions {
+        /// The architecture.
+        admm: AdmmConfig,
+        /// A number that the logit is compared with. Default: the one that makes the fewest errors on training frames.
+        threshold: Threshold,
+    }
+}
+
+impl Options for PcAdmmOptions {
+    fn validate(&self, prefix: &str) -> Result<(), ConfigError> {
+        self.admm().validate(&format!("{prefix}.admm"))?;
+        check_threshold(prefix, self, Some("the one that makes the fewest errors on training frames"))?;
+        let kinds = [PhaseKind::Joint, PhaseKind::LayerWise];
+        check_training(prefix, self, &kinds, "\"joint\" or \"layer-wise\"")
+    }
+
+    fn validate_for(&self, _: &str, scenario: &ScenarioConfig) -> Result<(), ConfigError> {
+        self.admm().validate_for(scenario)
+    }
+
+    fn threshold(&self) -> Option<Threshold> {
+        self.threshold
+    }
+
+    /// Its matrices are made for its pilots.
+    fn learns_pilots(&self) -> bool {
+        true
+    }
+
+    fn architecture(&self) -> serde_json::Value {
+        serde_json::json!(self.admm().untargeted())
+    }
+
+    /// Tested on many links, trained for one: the link it is trained for counts.
+    fn link(&self, scenario: &ScenarioConfig, _: Option<SignatureKind>) -> serde_json::Value {
+        serde_json::json!(self.admm().training_scenario(&scenario.named()))
+    }
+
+    fn system(&self) -> &'static dyn AnySystem {
+        any::<PcAdmmNet>()
+    }
+}
