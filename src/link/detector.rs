@@ -1,11 +1,17 @@
 //! The one interface of classical and learned detectors: a batch of frames in, decisions out.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use crate::link::{C64, FrameBatch, Pilots};
+use super::array::check_length;
+use super::frames::rows;
+use crate::link::{ArrayError, C64, FrameBatch, Pilots};
 
-/// What a detector decides about a batch of F frames.
+/// What a detector decides about a batch of F frames; on a spreading link read symbols for sequences, C for Q.
+///
+/// A detector of your own fills it through [`Decisions::new`]; [`Decisions::check`] tells whether it fits the frames.
 #[derive(Debug, Clone, Default, PartialEq)]
+#[non_exhaustive]
 pub struct Decisions {
     /// `[F, N]`: 0 idle, `1..=Q` the decided sequence plus one.
     pub activity: Vec<i64>,
@@ -17,8 +23,59 @@ pub struct Decisions {
     pub gamma: Option<Vec<f64>>,
 }
 
+impl Decisions {
+    /// Decided activity `[F, N]` and soft scores `[F, N*Q]`.
+    pub fn new(activity: Vec<i64>, score: Vec<f64>) -> Self {
+        Self { activity, score, x: None, gamma: None }
+    }
+
+    /// The same with estimated rows of X, `[F, N*Q, M]`.
+    pub fn with_x(self, x: Vec<C64>) -> Self {
+        Self { x: Some(x), ..self }
+    }
+
+    /// The same with estimated powers, `[F, N*Q]`.
+    pub fn with_gamma(self, gamma: Vec<f64>) -> Self {
+        Self { gamma: Some(gamma), ..self }
+    }
+
+    /// Whether these can be decisions about the frames of a batch.
+    ///
+    /// # Errors
+    /// [`ArrayError`] when an array has another length than the frames need, or an activity is out of range.
+    pub fn check(&self, batch: &FrameBatch) -> Result<(), ArrayError> {
+        let (f, n, q, m) = (batch.frames(), batch.model().devices(), batch.alternatives(), batch.model().antennas());
+        check_length("activity", self.activity.len(), "[F, N]", &[f, n])?;
+        if let Some(bad) = self.activity.iter().find(|a| !(0..=q as i64).contains(*a)) {
+            let problem = format!("{bad} is out of range: 0 (idle) to {q} (sequence or symbol + 1)");
+            return Err(ArrayError::range("activity", problem));
+        }
+        if let Some(x) = &self.x {
+            check_length("x", x.len(), "[F, N*Q, M]", &[f, n * q, m])?;
+        }
+        if let Some(gamma) = &self.gamma {
+            check_length("gamma", gamma.len(), "[F, N*Q]", &[f, n * q])?;
+        }
+        check_length("score", self.score.len(), "[F, N*Q]", &[f, n * q])
+    }
+
+    /// The decisions about some of the `count` frames.
+    ///
+    /// # Panics
+    /// When the range ends after the last frame.
+    pub fn part(&self, count: usize, frames: Range<usize>) -> Self {
+        Self {
+            activity: rows(&self.activity, count, &frames),
+            score: rows(&self.score, count, &frames),
+            x: self.x.as_ref().map(|x| rows(x, count, &frames)),
+            gamma: self.gamma.as_ref().map(|g| rows(g, count, &frames)),
+        }
+    }
+}
+
 /// What can go wrong in a detector.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum DetectError {
     /// The detector needs the truth, which only simulated frames have.
     #[error("detector {0} needs the truth (arrays activity and channel), which these frames do not have")]

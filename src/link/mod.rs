@@ -13,6 +13,8 @@ mod frames;
 mod model;
 mod pilots;
 mod streams;
+#[cfg(test)]
+mod tests;
 
 pub use array::ArrayError;
 pub(crate) use array::{check_each, check_finite, check_length, check_positive, index_of};

@@ -194,3 +194,59 @@ fn a_channel_file_with_an_snr_has_unit_power() {
     assert!((beta.iter().sum::<f64>() / beta.len() as f64 - 1.0).abs() < 1e-9);
     assert_eq!(Scenario::new(&config(), 5, Split::Test).unwrap().pilots(0).energy(), 6.0);
 }
+
+#[test]
+fn options_out_of_range_are_errors_of_the_scenario() {
+    let base = ScenarioConfig::default;
+    let groups = |groups| ScenarioConfig { activity_law: Some(ActivityLaw::SingleGroup), groups, ..base() };
+    let near = ScenarioConfig { min_distance_km: 1e-300, path_loss_slope_db: 200.0, ..base() };
+    let cases = [
+        ("scenario.groups", groups(Some(0))),
+        ("scenario.groups", groups(Some(7))),
+        ("scenario.groups", groups(None)),
+        ("scenario.devices", ScenarioConfig { devices: 0, ..base() }),
+        ("scenario.antennas", ScenarioConfig { antennas: 0, ..base() }),
+        ("scenario.pilot_length", ScenarioConfig { pilot_length: 0, ..base() }),
+        ("scenario.bits", ScenarioConfig { bits: 64, ..base() }),
+        ("scenario.activity_prob", ScenarioConfig { activity_prob: f64::NAN, ..base() }),
+        ("scenario.active_devices", ScenarioConfig { active_devices: Some(101), ..base() }),
+        ("scenario.path_loss_slope_db", near),
+    ];
+    for (i, (key, config)) in cases.into_iter().enumerate() {
+        match Scenario::new(&config, 1, Split::Test) {
+            Err(ScenarioError::Config(e)) => assert!(e.to_string().contains(key), "case {i}: {e}"),
+            other => panic!("case {i}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn draws_that_cannot_be_are_refused() {
+    let good = || draws(&config(), 2).into_draws();
+    assert_eq!(Realizations::new(good()).unwrap().frames(), 2);
+    type Change = fn(&mut Draws);
+    let cases: [(&str, Change); 11] = [
+        ("devices", |d| d.devices = 0),
+        ("antennas", |d| d.antennas = 0),
+        ("pilot_length", |d| d.pilot_length = 0),
+        ("activity", |d| d.activity.truncate(23)),
+        ("activity", |d| d.activity[3] = -1),
+        ("channel", |d| d.channel.truncate(47)),
+        ("channel", |d| d.channel[1].re = f64::NAN),
+        ("beta", |d| d.beta = Beta::ones(11)),
+        ("noise", |d| d.noise.truncate(1)),
+        ("noise_var", |d| d.noise_var = 0.0),
+        ("activity_prob", |d| d.activity_prob[2] = 0.0),
+    ];
+    for (i, (array, change)) in cases.iter().enumerate() {
+        let mut changed = good();
+        change(&mut changed);
+        assert_eq!(Realizations::new(changed).unwrap_err().array(), *array, "case {i}");
+    }
+    // A sequence that the pilots do not have.
+    let mut sent = good();
+    sent.activity.fill(1 + config().sequences() as i64);
+    let pilots = Scenario::new(&config(), 5, Split::Test).unwrap().pilots(0);
+    let error = Realizations::new(sent).unwrap().observe(&pilots).unwrap_err();
+    assert!(matches!(error, ScenarioError::Frames(e) if e.array() == "activity"));
+}

@@ -83,7 +83,9 @@ impl<'a> BlockSimulator<'a> {
             first_frame: self.frames_of(block).0,
             source: Box::new(e),
         })?;
-        check(batch, &decisions).map_err(|problem| SimulationError::Decisions { detector: id.clone(), problem })?;
+        decisions
+            .check(batch)
+            .map_err(|source| SimulationError::Decisions { detector: id.clone(), source })?;
         Ok(decisions)
     }
 
@@ -160,25 +162,4 @@ fn pilots_of(point: &Point, id: &str, of: &str, detectors: &Detectors) -> Result
     let (_, other) =
         detectors.iter().find(|(other, _)| other == of).ok_or_else(|| error("it is not simulated here"))?;
     other.pilots().ok_or_else(|| error("it has no pilots of its own"))
-}
-
-/// Shapes and ranges of decisions, before anything is counted.
-fn check(batch: &FrameBatch, d: &Decisions) -> Result<(), String> {
-    let (f, n, q) = (batch.frames(), batch.model().devices(), batch.alternatives());
-    if d.activity.len() != f * n {
-        return Err(format!("{} activities, expected [frames, devices] = [{f}, {n}]", d.activity.len()));
-    }
-    if let Some(bad) = d.activity.iter().find(|a| !(0..=q as i64).contains(*a)) {
-        return Err(format!("activity {bad}, expected 0 (idle) to {q} (sequence or symbol + 1)"));
-    }
-    let entries = f * n * q * batch.model().antennas();
-    match &d.x {
-        Some(x) if x.len() != entries => Err(format!(
-            "{} entries of x, expected [frames, devices * sequences, antennas] = [{f}, {}, {}]",
-            x.len(),
-            n * q,
-            batch.model().antennas()
-        )),
-        _ => Ok(()),
-    }
 }

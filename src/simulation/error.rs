@@ -28,12 +28,13 @@ pub enum SimulationError {
         source: Box<crate::link::DetectError>,
     },
     /// A detector answered with arrays of the wrong shape or range.
-    #[error("detector {detector} returned {problem}")]
+    #[error("detector {detector} returned decisions that do not fit the frames: {source}")]
     Decisions {
         /// Id of the detector.
         detector: String,
         /// What is wrong and what is expected.
-        problem: String,
+        #[source]
+        source: crate::link::ArrayError,
     },
     /// `pilots_of` names a detector that is not there or has no pilots of its own.
     #[error(

@@ -60,26 +60,11 @@ pub fn replay_frame(
             let counts = count_frames(&batch, &decisions).swap_remove(at);
             ReplayedDetector {
                 id: id.clone(),
-                decisions: one_decision(&batch, &decisions, at),
+                decisions: decisions.part(batch.frames(), at..at + 1),
                 batch: batch.part(at..at + 1),
                 counts,
             }
         })
         .collect();
     Ok(Replay { frame, block, detectors })
-}
-
-/// Entries of item `at` of an array whose first axis has `count` items.
-fn slice<T: Clone>(data: &[T], count: usize, at: usize) -> Vec<T> {
-    let size = data.len() / count;
-    data[at * size..(at + 1) * size].to_vec()
-}
-
-fn one_decision(batch: &FrameBatch, d: &Decisions, at: usize) -> Decisions {
-    Decisions {
-        activity: slice(&d.activity, batch.frames(), at),
-        score: slice(&d.score, batch.frames(), at),
-        x: d.x.as_ref().map(|x| slice(x, batch.frames(), at)),
-        gamma: d.gamma.as_ref().map(|g| slice(g, batch.frames(), at)),
-    }
 }

@@ -195,9 +195,7 @@ pub fn write_frames_as(path: &Path, batch: &FrameBatch, layout: Layout) -> Resul
     };
     out = out.scalar("noise_var", model.noise_var()).scalar("pilot_energy", model.pilots().energy());
     out = match model.activity_prob()[..] {
-        [first, ..] if model.activity_prob().iter().all(|&p| p == first) && model.activity_prob().len() == n => {
-            out.scalar("activity_prob", first)
-        }
+        [first, ..] if model.activity_prob().iter().all(|&p| p == first) => out.scalar("activity_prob", first),
         _ => out.real("activity_prob", &[n], model.activity_prob()),
     };
     out = match batch.beta().as_shared() {
@@ -219,7 +217,7 @@ pub fn write_frames_as(path: &Path, batch: &FrameBatch, layout: Layout) -> Resul
 /// `score [F, N*C]`.
 ///
 /// # Errors
-/// [`IoError`] when an array has the wrong length or the file cannot be written.
+/// [`IoError`] when the decisions do not fit the frames (see [`Decisions::check`]) or the file cannot be written.
 pub fn write_decisions(path: &Path, decisions: &Decisions, batch: &FrameBatch) -> Result<(), IoError> {
     write_decisions_as(path, decisions, batch, Layout::Access)
 }
@@ -234,6 +232,11 @@ pub fn write_decisions_as(
     batch: &FrameBatch,
     layout: Layout,
 ) -> Result<(), IoError> {
+    decisions.check(batch).map_err(|e| IoError::Array {
+        path: path.display().to_string(),
+        array: e.array().into(),
+        problem: e.problem(),
+    })?;
     if batch.spreading().is_some() {
         return spreading::decisions(decisions, batch).write(path);
     }
