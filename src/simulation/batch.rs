@@ -83,9 +83,7 @@ impl<'a> BlockSimulator<'a> {
             first_frame: self.frames_of(block).0,
             source: Box::new(e),
         })?;
-        decisions
-            .check(batch)
-            .map_err(|source| SimulationError::Decisions { detector: id.clone(), source })?;
+        decisions.check(batch).map_err(|source| SimulationError::Decisions { detector: id.clone(), source })?;
         Ok(decisions)
     }
 
