@@ -7,9 +7,7 @@ use std::hint::black_box;
 use std::path::Path;
 use std::sync::Arc;
 
-use grantfree::config::{DetectorConfig, DetectorKind, kind_name};
-use grantfree::detect::Precision;
-use grantfree::detect::build;
+use grantfree::detect::{Classical, build};
 use grantfree::link::Detector;
 use grantfree::link::{FrameBatch, Split};
 use grantfree::scenario::Scenario;
@@ -30,36 +28,32 @@ fn batch() -> FrameBatch {
 
 /// Every classical detector at its default iterations, in both precisions where it has two.
 fn classical(c: &mut Bench) {
-    use DetectorKind as K;
     let batch = batch();
     let mut group = c.group("detectors");
     group.elements(FRAMES as u64);
-    let both = [Some(Precision::F64), Some(Precision::F32)];
-    let rows = [K::Amp, K::AmpSection, K::Covariance, K::CovarianceSection, K::Ml, K::Map]
+    let both = [Some("f64"), Some("f32")];
+    let rows = ["amp", "amp-section", "covariance", "covariance-section", "ml", "map"]
         .into_iter()
         .flat_map(|kind| both.map(|precision| (kind, precision)))
-        .chain([(K::GenieMmse, None), (K::SingleUserBound, None)]);
+        .chain([("genie-mmse", None), ("single-user-bound", None)]);
     for (kind, precision) in rows {
-        let detector = build(&DetectorConfig { precision, ..DetectorConfig::new(kind) }).expect("default options");
-        let name = match precision {
-            Some(Precision::F32) => format!("{}, f32", kind_name(kind)),
-            Some(Precision::F64) => format!("{}, f64", kind_name(kind)),
-            None => kind_name(kind),
-        };
+        let text = precision.map_or(String::new(), |p| format!("precision = \"{p}\""));
+        let algorithm = Classical::from_toml(&format!("kind = \"{kind}\"\n{text}")).expect("known options");
+        let detector = build(&algorithm).expect("default options");
+        let name = precision.map_or(kind.to_owned(), |p| format!("{kind}, {p}"));
         group.row(name, |b| b.iter(|| detector.detect(black_box(&batch)).expect("the frames fit")));
     }
 }
 
 /// The detectors of system B on its reference frames (N = 100, L = 20, M = 4, p = 0.1, 10 dB), at their defaults.
 fn learned_pilots_baselines(c: &mut Bench) {
-    use DetectorKind as K;
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/mmv.npz");
     let batch = read_frames(&path).expect("committed frames");
     let mut group = c.group("detectors, L = 20, M = 4");
     group.elements(batch.frames() as u64);
-    for kind in [K::GroupLasso, K::GroupLassoAdmm, K::PcAdmm, K::Lasso, K::CovarianceLasso, K::MlMmse] {
-        let detector = build(&DetectorConfig::new(kind)).expect("default options");
-        group.row(kind_name(kind), |b| {
+    for kind in ["group-lasso", "group-lasso-admm", "pc-admm", "lasso", "covariance-lasso", "ml-mmse"] {
+        let detector = build(&Classical::named(kind).expect("a registered kind")).expect("default options");
+        group.row(kind.to_owned(), |b| {
             b.iter(|| detector.detect(black_box(&batch)).expect("the frames fit"));
         });
     }
@@ -67,7 +61,6 @@ fn learned_pilots_baselines(c: &mut Bench) {
 
 /// The receivers of system E (N = 6 users, H = 4 chips, QPSK, 20 dB, chip fading) on 1,000 frames.
 fn receivers(c: &mut Bench) {
-    use DetectorKind as K;
     let noma = NomaConfig { snr_db: 20.0, ..NomaConfig::default() };
     let signatures = Arc::new(signature_set(SignatureKind::Wbe, &noma).expect("these signatures exist"));
     let config = ScenarioConfig { kind: ScenarioKind::Noma, noma: Some(noma), ..ScenarioConfig::default() };
@@ -76,10 +69,10 @@ fn receivers(c: &mut Bench) {
     let mut group = c.group("receivers, N = 6, H = 4");
     group.elements(batch.frames() as u64);
     let kinds =
-        [K::MatchedFilter, K::MmseSic, K::SoftSic, K::ExpectationPropagation, K::BeamSic, K::OracleLs, K::JointMap];
+        ["matched-filter", "mmse-sic", "soft-sic", "expectation-propagation", "beam-sic", "oracle-ls", "joint-map"];
     for kind in kinds {
-        let detector = build(&DetectorConfig::new(kind)).expect("default options");
-        group.row(kind_name(kind), |b| {
+        let detector = build(&Classical::named(kind).expect("a registered kind")).expect("default options");
+        group.row(kind.to_owned(), |b| {
             b.iter(|| detector.detect(black_box(&batch)).expect("the frames fit"));
         });
     }

@@ -10,9 +10,8 @@ mod support;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use grantfree::config::{DetectorConfig, DetectorKind};
-use grantfree::detect::Precision;
 use grantfree::detect::build;
+use grantfree::detect::{AmpOptions, Classical, Precision};
 use grantfree::experiment::load_detector;
 use grantfree::link::Detector;
 use grantfree::link::{FrameBatch, Split};
@@ -56,17 +55,17 @@ fn networks() -> Vec<(&'static str, ScenarioConfig)> {
 }
 
 /// Classical detectors at their default options on the same laws.
-fn classical() -> Vec<(&'static str, DetectorConfig, ScenarioConfig)> {
-    let of = DetectorConfig::new;
-    let single = DetectorConfig { precision: Some(Precision::F32), ..of(DetectorKind::Amp) };
+fn classical() -> Vec<(&'static str, Classical, ScenarioConfig)> {
+    let of = |kind| Classical::named(kind).expect("a registered kind");
+    let single = AmpOptions { precision: Precision::F32, ..AmpOptions::default() }.into();
     vec![
         ("amp, f32, N = 100 Q = 2 M = 16 L = 40", single, gaussian_pilots(40)),
-        ("covariance, N = 100 Q = 2 M = 16 L = 40", of(DetectorKind::Covariance), gaussian_pilots(40)),
-        ("amp, N = 100 M = 4 L = 20", of(DetectorKind::Amp), unit_gain(100, 4, 20)),
-        ("pc-admm, N = 100 M = 4 L = 20", of(DetectorKind::PcAdmm), unit_gain(100, 4, 20)),
-        ("lmmse, N = 32 M = 8 L = 20", of(DetectorKind::Lmmse), coherent(8, 20)),
-        ("mmse-sic, N = 6 H = 4", of(DetectorKind::MmseSic), spreading(6, 4)),
-        ("beam-sic, N = 6 H = 4", of(DetectorKind::BeamSic), spreading(6, 4)),
+        ("covariance, N = 100 Q = 2 M = 16 L = 40", of("covariance"), gaussian_pilots(40)),
+        ("amp, N = 100 M = 4 L = 20", of("amp"), unit_gain(100, 4, 20)),
+        ("pc-admm, N = 100 M = 4 L = 20", of("pc-admm"), unit_gain(100, 4, 20)),
+        ("lmmse, N = 32 M = 8 L = 20", of("lmmse"), coherent(8, 20)),
+        ("mmse-sic, N = 6 H = 4", of("mmse-sic"), spreading(6, 4)),
+        ("beam-sic, N = 6 H = 4", of("beam-sic"), spreading(6, 4)),
     ]
 }
 

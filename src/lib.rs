@@ -28,6 +28,7 @@
 //! | [`experiment`] | one experiment file from training to report |
 //! | [`prelude`] | the names that most programs need |
 //! | [`cli`] | one file per command |
+//! | [`docs`] | guide pages: references |
 //!
 //! Features: one backend at least (`flex`, `ndarray`, `wgpu`) for whatever works on tensors; `report` for `plot` and
 //! [`report`]; `cli` for [`cli`] and the program. All but `wgpu` are on by default. The [`burn`] that the tensors come
@@ -38,13 +39,13 @@
 //! Frames of the default scenario, detected by AMP:
 //!
 //! ```
-//! use grantfree::config::{DetectorConfig, DetectorKind};
-//! use grantfree::link::Split;
+//! use grantfree::detect::{Amp, AmpOptions};
+//! use grantfree::link::{Detector, Split};
 //! use grantfree::scenario::{Scenario, ScenarioConfig};
 //!
 //! let scenario = Scenario::new(&ScenarioConfig { devices: 40, ..Default::default() }, 1, Split::Test)?;
 //! let frames = scenario.realize(0, 4).observe(&scenario.pilots(0))?;
-//! let amp = grantfree::detect::build(&DetectorConfig::new(DetectorKind::Amp))?;
+//! let amp = Amp::new(AmpOptions::default())?;
 //! let decisions = amp.detect(&frames)?;
 //! assert_eq!(decisions.activity.len(), 4 * 40);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -62,6 +63,7 @@ pub mod cli;
 pub mod config;
 pub mod container;
 pub mod detect;
+pub mod docs;
 pub mod experiment;
 pub mod link;
 mod math;

@@ -1,9 +1,7 @@
 //! Cases of systems A and B.
 
-use grantfree::config::{DetectorConfig, DetectorKind};
-use grantfree::detect::Precision;
-use grantfree::detect::build;
-use grantfree::link::{FrameBatch, Split};
+use grantfree::detect::{Amp, AmpOptions, Covariance, CovarianceOptions, Precision};
+use grantfree::link::{Detector, FrameBatch, Split};
 use grantfree::scenario::Scenario;
 use grantfree::scenario::ScenarioConfig;
 use grantfree::systems::access::{DrawTensors, FrameTensors};
@@ -63,12 +61,8 @@ fn stack_rows(batch: &FrameBatch, x: &[grantfree::link::C64]) -> Vec<f32> {
 pub fn amp(size: &Size) -> Case {
     let config = link(size);
     let (batch, inputs) = frames(&config, BATCH);
-    let options = DetectorConfig {
-        iterations: Some(50),
-        precision: Some(Precision::F32),
-        ..DetectorConfig::new(DetectorKind::Amp)
-    };
-    let detector = build(&options).expect("options in range");
+    let options = AmpOptions { iterations: 50, precision: Precision::F32, ..AmpOptions::default() };
+    let detector = Amp::new(options).expect("options in range");
     let x = detector.detect(&batch).expect("the frames fit").x.expect("amp estimates rows");
     let rows = [BATCH * size.antennas, 2 * size.devices];
     let outputs = Arrays::default().floats("x", &rows, &stack_rows(&batch, &x));
@@ -80,12 +74,8 @@ pub fn amp(size: &Size) -> Case {
 /// Covariance detection, ten sweeps in single precision.
 pub fn covariance() -> Case {
     let (batch, inputs) = frames(&gaussian_pilots(40), BATCH);
-    let options = DetectorConfig {
-        iterations: Some(10),
-        precision: Some(Precision::F32),
-        ..DetectorConfig::new(DetectorKind::Covariance)
-    };
-    let detector = build(&options).expect("options in range");
+    let options = CovarianceOptions { iterations: 10, precision: Precision::F32, ..CovarianceOptions::default() };
+    let detector = Covariance::new(options).expect("options in range");
     let gamma = detector.detect(&batch).expect("the frames fit").gamma.expect("covariance estimates powers");
     // In units of unit noise and unit pilots, as beta is.
     let scale = batch.model().pilots().energy() / batch.model().noise_var();

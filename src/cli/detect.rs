@@ -5,40 +5,14 @@ use std::time::Instant;
 
 use super::error::{CliError, say};
 use super::{DetectArgs, DeviceArgs};
-use crate::config::{Assignment, DetectorConfig, DetectorKind, apply};
+use crate::config::{Assignment, apply, is_learned};
 use crate::container::Bundle;
+use crate::detect::{Classical, Info, Role};
 use crate::link::ConfigError;
 use crate::link::FrameBatch;
 use crate::link::{Decisions, Detector};
 use crate::metrics::{METRICS, MetricSums, SER, count_frames};
 use crate::scenario::files::{read_frames_as, write_decisions_as};
-
-/// Detectors of `--detector`: those that need no training.
-const CLASSICAL: [&str; 23] = [
-    "amp",
-    "amp-section",
-    "covariance",
-    "covariance-section",
-    "ml",
-    "map",
-    "ml-mmse",
-    "covariance-lasso",
-    "group-lasso",
-    "group-lasso-admm",
-    "pc-admm",
-    "lasso",
-    "lmmse",
-    "langevin",
-    "genie-mmse",
-    "single-user-bound",
-    "matched-filter",
-    "mmse-sic",
-    "beam-sic",
-    "expectation-propagation",
-    "soft-sic",
-    "joint-map",
-    "oracle-ls",
-];
 
 /// Reads frames, detects, writes decisions and prints one line about them.
 ///
@@ -47,7 +21,7 @@ const CLASSICAL: [&str; 23] = [
 pub fn execute(args: &DetectArgs) -> Result<(), CliError> {
     // Wrong usage is found before a large file is read.
     let (name, detector) = match (&args.detector, &args.model) {
-        (Some(name), None) => (name.clone(), crate::detect::build(&detector_config(name, &args.set)?)?),
+        (Some(name), None) => (name.clone(), crate::detect::build(&algorithm(name, &args.set)?)?),
         (None, Some(_)) if !args.set.is_empty() => {
             return Err(CliError::Usage(
                 "--set changes options of a classical detector (--detector); a model keeps those of its bundle, so \
@@ -66,11 +40,10 @@ pub fn execute(args: &DetectArgs) -> Result<(), CliError> {
     say(&summary(&name, &frames, &decisions, seconds, &args.output))
 }
 
-/// The detector's configuration: its name and the assignments under `detector.`.
-fn detector_config(name: &str, sets: &[Assignment]) -> Result<DetectorConfig, CliError> {
+/// The algorithm: its name and the assignments under `detector.`.
+fn algorithm(name: &str, sets: &[Assignment]) -> Result<Classical, CliError> {
     known(name)?;
     let mut table = toml::Table::new();
-    table.insert("kind".into(), toml::Value::String(name.into()));
     for set in sets {
         match set.key.strip_prefix("detector.") {
             Some("kind") | None => {
@@ -82,28 +55,29 @@ fn detector_config(name: &str, sets: &[Assignment]) -> Result<DetectorConfig, Cl
             Some(key) => apply(&mut table, &Assignment { key: key.into(), value: set.value.clone() })?,
         }
     }
-    let config: DetectorConfig = toml::Value::Table(table).try_into().map_err(|e: toml::de::Error| {
-        ConfigError::Invalid(format!("--set detector.*: {}", e.to_string().trim_end()))
-    })?;
-    config.validate("detector")?;
-    Ok(config)
+    let algorithm =
+        Classical::from_table(name, table).map_err(|e| ConfigError::Invalid(format!("--set detector.*: {e}")))?;
+    algorithm.algorithm().validate("detector")?;
+    Ok(algorithm)
 }
 
-/// Refuses names that `classical::build` cannot know, with the list of those it does.
+/// Detectors of `--detector`: those that need no training and decide frames.
+fn of_frames() -> impl Iterator<Item = &'static Info> {
+    Classical::INFOS.iter().filter(|i| i.role != Role::Prediction)
+}
+
+/// Refuses names that [`build`](crate::detect::build) cannot know, with the list of those it does.
 fn known(name: &str) -> Result<(), CliError> {
-    if CLASSICAL.contains(&name) {
+    if of_frames().any(|i| i.name == name) {
         return Ok(());
     }
-    let list = CLASSICAL.join(", ");
-    let kind: Result<DetectorKind, _> = toml::Value::String(name.into()).try_into();
-    Err(CliError::Usage(match kind {
-        Ok(kind) if kind.is_learned() => {
-            format!("detector {name} is trained: use --model BUNDLE; --detector takes {list}")
-        }
-        Ok(_) => {
-            format!("detector {name} predicts without frames: use it in an experiment file; --detector takes {list}")
-        }
-        Err(_) => format!("unknown detector {name:?}; known are {list}"),
+    let list = of_frames().map(|i| i.name).collect::<Vec<_>>().join(", ");
+    Err(CliError::Usage(if is_learned(name) {
+        format!("detector {name} is trained: use --model BUNDLE; --detector takes {list}")
+    } else if Classical::named(name).is_some() {
+        format!("detector {name} predicts without frames: use it in an experiment file; --detector takes {list}")
+    } else {
+        format!("unknown detector {name:?}; known are {list}")
     }))
 }
 
@@ -142,27 +116,28 @@ fn summary(name: &str, frames: &FrameBatch, decisions: &Decisions, seconds: f64,
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::detect::Threshold;
+    use crate::detect::{AmpOptions, MlOptions, PcAdmmOptions, Threshold};
 
     fn sets(texts: &[&str]) -> Vec<Assignment> {
         texts.iter().map(|t| t.parse().unwrap()).collect()
     }
 
     #[test]
-    fn options_reach_the_configuration() {
-        let c = detector_config("amp", &sets(&["detector.iterations=7", "detector.threshold=equal-prior"])).unwrap();
-        assert_eq!((c.kind, c.iterations, c.threshold), (DetectorKind::Amp, Some(7), Some(Threshold::EQUAL_PRIOR)));
-        let c = detector_config("pc-admm", &sets(&["detector.alpha=1.0", "detector.extrapolation=0.0"])).unwrap();
-        assert_eq!((c.alpha, c.extrapolation), (Some(1.0), Some(0.0)));
-        let c = detector_config("ml", &sets(&["detector.tolerance=1e-9", "detector.threshold=0.25"])).unwrap();
-        assert_eq!((c.tolerance, c.threshold), (Some(1e-9), Some(Threshold::Value(0.25))));
+    fn options_reach_the_algorithm() {
+        let read = |name, texts: &[&str]| algorithm(name, &sets(texts)).unwrap();
+        let amp = AmpOptions { iterations: 7, threshold: Threshold::EQUAL_PRIOR, ..AmpOptions::default() };
+        assert_eq!(read("amp", &["detector.iterations=7", "detector.threshold=equal-prior"]), amp.into());
+        let plain = PcAdmmOptions { alpha: 1.0, extrapolation: Some(0.0), ..PcAdmmOptions::default() };
+        assert_eq!(read("pc-admm", &["detector.alpha=1.0", "detector.extrapolation=0.0"]), plain.into());
+        let ml = MlOptions { tolerance: 1e-9, threshold: Threshold::Value(0.25), ..MlOptions::default() };
+        assert_eq!(read("ml", &["detector.tolerance=1e-9", "detector.threshold=0.25"]), ml.into());
     }
 
     #[test]
-    fn every_listed_name_is_a_kind_and_builds() {
-        for name in CLASSICAL {
-            let config = detector_config(name, &[]).unwrap();
-            assert!(crate::detect::build(&config).is_ok(), "{name}");
+    fn every_detector_of_frames_builds_with_its_defaults() {
+        assert!(of_frames().count() >= 23);
+        for info in of_frames() {
+            assert!(crate::detect::build(&algorithm(info.name, &[]).unwrap()).is_ok(), "{}", info.name);
         }
     }
 
@@ -199,7 +174,7 @@ mod tests {
             ("langevin", "detector.langevin.samples=0", "1..=1024"),
             ("langevin", "detector.langevin.sigma_min=2", "sigma_max"),
         ] {
-            let error = detector_config(name, &sets(&[set])).unwrap_err();
+            let error = algorithm(name, &sets(&[set])).unwrap_err();
             assert_eq!(error.exit_code(), 2, "{name} {set}");
             assert!(error.to_string().contains(says), "{name} {set}: {error}");
         }

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use super::DeviceArgs;
 use super::error::CliError;
-use crate::config::{DetectorKind, Point};
+use crate::config::{Point, Spec};
 use crate::container::Bundle;
+use crate::detect::Role;
 use crate::experiment::{before_choice, choose_thresholds};
 use crate::link::Detector;
 use crate::results::Results;
@@ -26,12 +27,11 @@ pub(super) fn of_run(
 ) -> Result<NamedDetectors, CliError> {
     let mut detectors = Vec::new();
     for (id, config) in &point.detectors {
-        let detector = match config.kind {
-            DetectorKind::StateEvolution | DetectorKind::WelchBound => continue,
-            kind if kind.is_learned() => {
-                let owner = config.network_of.as_ref().unwrap_or(id);
-                let trained = results.training.iter().find(|t| t.point == point.id && t.detector == *owner);
-                let folder = match (&config.bundle, trained) {
+        let detector = match &config.spec {
+            Spec::Learned(network) => {
+                let owner = config.network_of().unwrap_or(id);
+                let trained = results.training.iter().find(|t| t.point == point.id && t.detector == owner);
+                let folder = match (network.options().bundle(), trained) {
                     (Some(given), _) => PathBuf::from(given),
                     (None, Some(record)) => dir.join(&record.bundle),
                     (None, None) => {
@@ -42,7 +42,8 @@ pub(super) fn of_run(
                 };
                 super::run::load_detector(&Bundle::open(&folder)?, device, Some(config))?
             }
-            _ => before_choice(config, point, results.seed)?,
+            Spec::Classical(algorithm) if algorithm.algorithm().info().role == Role::Prediction => continue,
+            Spec::Classical(algorithm) => before_choice(algorithm, point, results.seed)?,
         };
         detectors.push((id.clone(), detector));
     }

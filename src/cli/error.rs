@@ -99,7 +99,7 @@ impl CliError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) | Self::Config(_) => 2,
-            Self::Classical(ClassicalError::NotAFrameDetector { .. } | ClassicalError::NamedThreshold { .. }) => 2,
+            Self::Classical(ClassicalError::NotAFrameDetector { .. }) => 2,
             Self::Simulation(
                 SimulationError::Shard(..) | SimulationError::Merge(_) | SimulationError::PilotsOf { .. },
             ) => 2,

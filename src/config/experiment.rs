@@ -6,11 +6,12 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::set::{Assignment, apply};
-use crate::config::{DetectorConfig, DetectorKind};
+use crate::config::{DetectorConfig, Spec};
 use crate::link::Split;
 use crate::link::{ConfigError, check};
 use crate::metrics::{JAIN, METRICS, PROPERTIES, is_metric};
 use crate::scenario::ScenarioConfig;
+use crate::systems::LearnedConfig;
 
 /// Which stream the frames of a simulation come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -171,7 +172,7 @@ pub struct Figure {
     /// Ids of the detectors. Default: all of the file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detectors: Option<Vec<String>>,
-    /// "curve" (default) or "visualisation" (the paper's Fig. 10: stages of one frame as grey images).
+    /// "curve" (default) or "visualisation" (Fig. 10 of the DL-mAMPnet paper: stages of one frame as grey images).
     #[serde(default = "default_style")]
     pub style: String,
 }
@@ -214,8 +215,9 @@ fn anchored(path: &str, folder: &Path) -> String {
 fn share_networks(detectors: &mut IndexMap<String, DetectorConfig>) {
     let owners = detectors.clone();
     for detector in detectors.values_mut() {
-        if let Some(owner) = detector.network_of.as_ref().and_then(|other| owners.get(other)) {
-            (detector.score, detector.training) = (owner.score.clone(), owner.training.clone());
+        let owner = detector.network_of().and_then(|other| owners.get(other)).and_then(DetectorConfig::learned);
+        if let (Spec::Learned(network), Some(owner)) = (&mut detector.spec, owner) {
+            network.options_mut().use_network_of(owner);
         }
     }
 }
@@ -424,13 +426,13 @@ impl Experiment {
         self.engine.validate()?;
         for (id, detector) in &self.detectors {
             detector.validate(&format!("detectors.{id}"))?;
-            if let Some(other) = &detector.network_of {
-                let owner = self.detectors.get(other);
-                let trains = owner.is_some_and(|d| {
-                    d.kind == DetectorKind::Score && d.network_of.is_none() && d.bundle.is_none() && other != id
-                });
-                let range = "the id of another detector of kind \"score\" that is trained in this file";
-                check(trains, &format!("detectors.{id}.network_of"), other, range, "none")?;
+            if let Some(other) = detector.network_of() {
+                let owner = self.detectors.get(other).filter(|d| d.kind() == detector.kind() && other != id);
+                let network = owner.and_then(DetectorConfig::learned).map(LearnedConfig::options);
+                let trains = network.is_some_and(|n| n.network_of().is_none() && n.bundle().is_none());
+                let range =
+                    format!("the id of another detector of kind \"{}\" that is trained in this file", detector.kind());
+                check(trains, &format!("detectors.{id}.network_of"), other, &range, "none")?;
             }
             if let Some(other) = &detector.pilots_of {
                 let learned = self.detectors.get(other).is_some_and(|d| d.learns_pilots());

@@ -1,4 +1,4 @@
-//! Errors of the io room.
+//! Errors of files.
 
 use std::path::Path;
 

@@ -5,9 +5,7 @@ use std::sync::Arc;
 use num_complex::Complex64;
 
 use crate::config::{DetectorConfig, Point};
-use crate::detect::Spatial;
-use crate::detect::best_threshold;
-use crate::detect::{RowCovariance, Threshold};
+use crate::detect::{Classical, Context, Spatial, Threshold, best_threshold};
 use crate::link::Detector;
 use crate::link::Split;
 use crate::scenario::Scenario;
@@ -25,22 +23,30 @@ const COVARIANCE_FRAMES: usize = 2048;
 ///
 /// # Errors
 /// [`ExperimentError`] for an option out of its range, or when training frames cannot be made.
-pub fn before_choice(config: &DetectorConfig, point: &Point, seed: u64) -> Result<Box<dyn Detector>, ExperimentError> {
-    if config.threshold == Some(Threshold::BEST) {
-        return classical(&DetectorConfig { threshold: None, ..config.clone() }, point, seed);
+pub fn before_choice(algorithm: &Classical, point: &Point, seed: u64) -> Result<Box<dyn Detector>, ExperimentError> {
+    let a = algorithm.algorithm();
+    let default = Classical::named(a.info().name).and_then(|d| d.algorithm().threshold());
+    match default.filter(|_| a.threshold() == Some(Threshold::BEST)) {
+        Some(default) => classical(&with_threshold(algorithm, default), point, seed),
+        None => classical(algorithm, point, seed),
     }
-    classical(config, point, seed)
+}
+
+/// The same algorithm with another threshold.
+fn with_threshold(algorithm: &Classical, threshold: Threshold) -> Classical {
+    let mut changed = algorithm.clone();
+    changed.algorithm_mut().set_threshold(threshold);
+    changed
 }
 
 /// A classical detector, with the covariance of the antennas where it asks for one.
-fn classical(config: &DetectorConfig, point: &Point, seed: u64) -> Result<Box<dyn Detector>, ExperimentError> {
-    let spatial = match config.covariance {
-        Some(RowCovariance::Pooled) => {
-            Some(Arc::new(pooled_covariance(&Scenario::new(&point.scenario, seed, Split::Train)?)))
-        }
-        _ => None,
-    };
-    Ok(crate::detect::build_with(config, spatial.as_ref())?)
+fn classical(algorithm: &Classical, point: &Point, seed: u64) -> Result<Box<dyn Detector>, ExperimentError> {
+    let mut context = Context::default();
+    if algorithm.algorithm().wants_spatial() {
+        let train = Scenario::new(&point.scenario, seed, Split::Train)?;
+        context.spatial = Some(Arc::new(pooled_covariance(&train)));
+    }
+    Ok(algorithm.algorithm().build(&context)?)
 }
 
 /// Covariance of the antennas of active devices, relative to their gains, over training frames.
@@ -77,20 +83,21 @@ pub fn choose_thresholds(
     seed: u64,
     detectors: &mut [(String, Box<dyn Detector>)],
 ) -> Result<Vec<(String, f64)>, ExperimentError> {
-    let asked: Vec<_> = point.detectors.iter().filter(|(_, c)| c.threshold == Some(Threshold::BEST)).collect();
+    let best = |c: &DetectorConfig| c.threshold() == Some(Threshold::BEST);
+    let asked: Vec<_> =
+        point.detectors.iter().filter(|(_, c)| best(c)).filter_map(|(id, c)| Some((id, c, c.classical()?))).collect();
     if asked.is_empty() {
         return Ok(Vec::new());
     }
     let train = Scenario::new(&point.scenario, seed, Split::Train)?;
     let mut chosen = Vec::new();
-    for (id, config) in asked {
+    for (id, config, algorithm) in asked {
         let position = |id: &str| detectors.iter().position(|(other, _)| other == id);
         let Some(own) = position(id) else { continue };
         let owner = position(config.pilots_of.as_deref().unwrap_or(id));
         let pilots = owner.and_then(|at| detectors[at].1.pilots());
         let value = best_threshold::<ExperimentError>(detectors[own].1.as_ref(), &train, pilots.as_ref())?;
-        let threshold = Some(Threshold::Value(value));
-        detectors[own].1 = classical(&DetectorConfig { threshold, ..config.clone() }, point, seed)?;
+        detectors[own].1 = classical(&with_threshold(algorithm, Threshold::Value(value)), point, seed)?;
         chosen.push((id.clone(), value));
     }
     Ok(chosen)

@@ -2,7 +2,6 @@
 
 mod calibrate;
 mod images;
-mod learned;
 mod machine;
 mod properties;
 mod train;
@@ -13,11 +12,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use crate::config::{DetectorConfig, DetectorKind, Experiment, Point};
-use crate::detect::Threshold;
-use crate::detect::{ClassicalError, state_evolution};
+use crate::config::{DetectorConfig, Experiment, Point, Spec};
+use crate::detect::ClassicalError;
 use crate::link::Detector;
-use crate::results::{DetectorResult, MetricResult, Results, SCHEMA_VERSION, TrainingRecord, write_results};
+use crate::results::{DetectorResult, Results, SCHEMA_VERSION, TrainingRecord, property, write_results};
 use crate::scenario::Scenario;
 use crate::simulation::{Job, Observer, RunContext, Runner, SimulationError};
 use crate::systems::{ModelError, SystemError};
@@ -28,10 +26,6 @@ pub use calibrate::{before_choice, choose_thresholds};
 pub use machine::machine;
 pub use train::{load_detector, load_detector_as, training_fingerprint};
 pub use tune::{Grid, Search, Tried, Tuned, tune};
-
-/// Iterations and samples of state-evolution predictions.
-const STATE_EVOLUTION_ITERATIONS: usize = 50;
-const STATE_EVOLUTION_SAMPLES: usize = 1_000_000;
 
 /// What may be trained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,9 +90,6 @@ pub enum ExperimentError {
     #[cfg(feature = "report")]
     #[error(transparent)]
     Report(#[from] crate::report::ReportError),
-    /// A detector without weights was asked for its training.
-    #[error("detectors of kind {0} are not trained")]
-    NotLearned(String),
     /// `evaluate` found a network that was never trained.
     #[error(
         "detector {detector} of point {point} is not trained yet; use `grantfree run` or `grantfree train` with the same file and --out first"
@@ -237,18 +228,19 @@ fn prepare(
     let mut out = Prepared { detectors: None, predicted: Vec::new(), checksums: BTreeMap::new(), training: Vec::new() };
     let mut detectors: Vec<(String, Box<dyn Detector>)> = Vec::new();
     for (id, config) in &point.detectors {
-        match config.kind {
-            DetectorKind::WelchBound => out.predicted.push(properties::welch(id, point)),
-            DetectorKind::StateEvolution => out.predicted.push(predict(id, config, point, seed)?),
-            kind if kind.is_learned() => {
-                let Some(ready) = train::ready(id, config, point, seed, settings, trained)? else {
+        match &config.spec {
+            Spec::Learned(network) => {
+                let Some(ready) = train::ready(id, (config, network), point, seed, settings, trained)? else {
                     return Ok(out);
                 };
                 out.checksums.insert(id.clone(), ready.checksum);
                 out.training.extend(ready.record);
                 detectors.push((id.clone(), ready.detector));
             }
-            _ => detectors.push((id.clone(), before_choice(config, point, seed)?)),
+            Spec::Classical(algorithm) => match algorithm.algorithm().predict(&point.scenario, seed)? {
+                Some(values) => out.predicted.push(predicted(id, config, &values)),
+                None => detectors.push((id.clone(), before_choice(algorithm, point, seed)?)),
+            },
         }
     }
     for (id, threshold) in choose_thresholds(point, seed, &mut detectors)? {
@@ -259,35 +251,17 @@ fn prepare(
     Ok(out)
 }
 
-/// State evolution as a result without frames.
-fn predict(id: &str, config: &DetectorConfig, point: &Point, seed: u64) -> Result<DetectorResult, ExperimentError> {
-    let threshold = config.threshold.unwrap_or(Threshold::MAP);
-    let iterations = config.iterations.unwrap_or(STATE_EVOLUTION_ITERATIONS);
-    let p = state_evolution(&point.scenario, threshold, iterations, STATE_EVOLUTION_SAMPLES, seed)?;
-    let metric = |name: &str, value: f64| MetricResult {
-        metric: name.into(),
-        value: Some(value),
-        ci_low: None,
-        ci_high: None,
-        events: None,
-        frames: 0,
-        sums: None,
-    };
-    Ok(DetectorResult {
+/// A prediction as a result without frames.
+fn predicted(id: &str, config: &DetectorConfig, values: &[(&'static str, f64)]) -> DetectorResult {
+    DetectorResult {
         id: id.to_owned(),
-        label: config.label.clone().unwrap_or_else(|| id.to_owned()),
-        kind: crate::config::kind_name(config.kind),
+        label: config.shown(id).to_owned(),
+        kind: config.kind().to_owned(),
         predicted: true,
         parameters: 0,
         seconds: None,
-        metrics: vec![
-            metric("ser", p.ser),
-            metric("missed_detection", p.missed_detection),
-            metric("false_alarm", p.false_alarm),
-            metric("mse", p.mse),
-            metric("mse_entry", p.mse / point.scenario.antennas as f64),
-        ],
-    })
+        metrics: values.iter().map(|(name, value)| property(name, *value)).collect(),
+    }
 }
 
 /// Trained networks by fingerprint, shared by the points of a run.

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::config::{DetectorKind, Point};
+use crate::config::Point;
+use crate::detect::{Prior, Role};
 use crate::link::Detector;
 use crate::link::Pilots;
-use crate::metrics::{FRAME_MS, KKT_ITERATIONS, PROPERTIES, TIME_RATIO, pilot_coherence, welch_bound};
-use crate::results::{DetectorResult, property};
+use crate::metrics::{FRAME_MS, KKT_ITERATIONS, PROPERTIES, TIME_RATIO, pilot_coherence};
 use crate::scenario::Scenario;
 use crate::scenario::{ActivityLaw, ScenarioConfig, ScenarioKind};
 use crate::simulation::Properties;
@@ -63,7 +63,7 @@ pub(super) fn of_point(
             values.extend(iterations_to_optimum(scenario, detector.as_ref()).map(|n| (KKT_ITERATIONS.to_owned(), n)));
         }
         if asked("score_calls") {
-            values.extend(detector.score_calls().map(|calls| ("score_calls".to_owned(), calls as f64)));
+            values.extend(detector.facts().score_calls.map(|calls| ("score_calls".to_owned(), calls as f64)));
         }
         out.insert(id.clone(), values);
     }
@@ -77,12 +77,13 @@ const PROBLEMS_PER_BLOCK: u64 = 10;
 
 /// Median number of iterations to the optimum; `None` for a detector that solves no convex problem by iteration.
 fn iterations_to_optimum(scenario: &Scenario, detector: &dyn Detector) -> Option<f64> {
+    let solver = detector.solver()?;
     let mut counts = Vec::new();
     for block in 0..PROBLEMS / PROBLEMS_PER_BLOCK {
         let drawn = scenario.realize(block * PROBLEMS_PER_BLOCK, PROBLEMS_PER_BLOCK as usize);
         let pilots = detector.pilots().unwrap_or_else(|| scenario.pilots(block));
         // What is wrong with the frames, the simulation itself will say.
-        counts.extend(detector.iterations_to_optimum(&drawn.observe(&pilots).ok()?, OPTIMUM).ok()??);
+        counts.extend(solver.iterations_to_optimum(&drawn.observe(&pilots).ok()?, OPTIMUM).ok()?);
     }
     Some(median(counts))
 }
@@ -95,10 +96,12 @@ fn median(mut counts: Vec<usize>) -> f64 {
 
 /// The activity probabilities a detector works with.
 fn prior(point: &Point, id: &str, detector: &dyn Detector) -> Option<Vec<f64>> {
-    let kind = point.detectors.get(id)?.kind;
-    use DetectorKind as K;
-    let told = [K::Amp, K::Map, K::CovarianceSection, K::AmpSection, K::Lmmse, K::Langevin];
-    detector.activity_probs().or_else(|| told.contains(&kind).then(|| point.scenario.activity_probs()))
+    let told = || {
+        let info = point.detectors.get(id)?.classical()?.algorithm().info();
+        let prior = info.role == Role::Receiver && info.told.activity == Prior::PerDevice;
+        prior.then(|| point.scenario.activity_probs())
+    };
+    detector.facts().activity_probs.or_else(told)
 }
 
 /// Mean of the first half over mean of the second half.
@@ -106,21 +109,6 @@ fn ratio(probs: Vec<f64>) -> Option<f64> {
     let (first, second) = probs.split_at(probs.len() / 2);
     let mean = |p: &[f64]| p.iter().sum::<f64>() / p.len() as f64;
     (!first.is_empty()).then(|| mean(first) / mean(second))
-}
-
-/// The Welch bound as a result without frames.
-pub(super) fn welch(id: &str, point: &Point) -> DetectorResult {
-    let s = &point.scenario;
-    let config = point.detectors.get(id);
-    DetectorResult {
-        id: id.to_owned(),
-        label: config.and_then(|c| c.label.clone()).unwrap_or_else(|| id.to_owned()),
-        kind: crate::config::kind_name(DetectorKind::WelchBound),
-        predicted: true,
-        parameters: 0,
-        seconds: None,
-        metrics: vec![property("coherence", welch_bound(s.pilot_length, s.devices * s.sequences()))],
-    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use super::learned::learned;
 use super::{ExperimentError, Mode, Settings, Shared};
 use crate::config::{DetectorConfig, Point};
 use crate::link::Detector;
@@ -31,12 +30,9 @@ pub(super) struct Ready {
 }
 
 /// Identity of a network: scenario, seed, architecture, schedule. Equal fingerprints train to equal weights on a CPU.
-///
-/// # Errors
-/// [`ExperimentError::NotLearned`] for a detector that is not trained.
-pub fn training_fingerprint(config: &DetectorConfig, point: &Point, seed: u64) -> Result<String, ExperimentError> {
-    let network = learned(config)?;
-    Ok(identity(network.options(), &point.scenario, config.signatures, seed))
+/// `None` for a detector that is not trained.
+pub fn training_fingerprint(config: &DetectorConfig, point: &Point, seed: u64) -> Option<String> {
+    Some(identity(config.learned()?.options(), &point.scenario, config.signatures, seed))
 }
 
 /// Key of a detector at a point in [`Trained`].
@@ -58,14 +54,13 @@ struct Job<'a> {
 /// Loads or trains; `None` when training was interrupted.
 pub(super) fn ready(
     id: &str,
-    config: &DetectorConfig,
+    (config, network): (&DetectorConfig, &LearnedConfig),
     point: &Point,
     seed: u64,
     settings: &Settings,
     trained: &mut Trained,
 ) -> Result<Option<Ready>, ExperimentError> {
-    let label = config.label.as_deref().unwrap_or(id);
-    let network = &learned(config)?;
+    let label = config.shown(id);
     let options = network.options();
     if let Some(given) = options.bundle() {
         let folder = &PathBuf::from(given);
@@ -154,6 +149,5 @@ pub fn load_detector_as(
     device: &Chosen,
     config: Option<&DetectorConfig>,
 ) -> Result<Box<dyn Detector>, ExperimentError> {
-    let network = config.map(learned).transpose()?;
-    Ok(load(folder, network.as_ref(), device)?.detector)
+    Ok(load(folder, config.and_then(DetectorConfig::learned), device)?.detector)
 }

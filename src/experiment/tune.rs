@@ -6,9 +6,7 @@
 use indexmap::IndexMap;
 
 use super::{ExperimentError, Mode, Outcome, Settings, execute, write_report};
-use crate::config::{
-    Assignment, DetectorConfig, DetectorKind, EngineConfig, Experiment, Figure, FrameSplit, Sweep, apply,
-};
+use crate::config::{Assignment, DetectorConfig, EngineConfig, Experiment, Figure, FrameSplit, Spec, Sweep, apply};
 use crate::link::ConfigError;
 use crate::results::{PointResult, write_results};
 
@@ -139,11 +137,9 @@ pub fn tune(experiment: &Experiment, search: &Search, settings: &Settings) -> Re
     for (number, options) in combinations.iter().enumerate() {
         let mut config = with_options(base, options, &prefix)?;
         // Options that do not change the network share it.
-        let trains = |key: &str| ["score", "training", "bundle"].contains(&key.split('.').next().unwrap_or(key));
-        let shares = config.kind == DetectorKind::Score && config.bundle.is_none();
-        if shares && number > 0 && !search.grids.iter().any(|g| trains(&g.key)) {
-            config.network_of = Some(id(0));
-            (config.score, config.training) = (None, None);
+        if let (Spec::Learned(network), 1..) = (&mut config.spec, number) {
+            let keys = search.grids.iter().map(|g| g.key.split('.').next().unwrap_or(&g.key));
+            network.options_mut().borrow_network(&id(0), &keys.collect::<Vec<_>>());
         }
         detectors.insert(id(number), config);
     }

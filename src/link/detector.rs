@@ -93,6 +93,26 @@ pub enum DetectError {
     },
 }
 
+/// Numbers that belong to a detector and not to its frames.
+#[derive(Debug, Clone, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Facts {
+    /// Activity probabilities that a trained detector has learned, `[N]`; `None` where it learns none.
+    pub activity_probs: Option<Vec<f64>>,
+    /// Evaluations of a prior's score for one estimate, all chains together; `None` where there is no score.
+    pub score_calls: Option<usize>,
+}
+
+/// A detector that solves a convex problem by iteration.
+pub trait IterativeSolver {
+    /// Iterations until the optimality conditions of the problem are violated by at most `kkt`, in the units of `A^H Y`,
+    /// for every frame, `[F]`.
+    ///
+    /// # Errors
+    /// [`DetectError`] when the frames do not fit.
+    fn iterations_to_optimum(&self, frames: &FrameBatch, kkt: f64) -> Result<Vec<usize>, DetectError>;
+}
+
 /// Anything that maps a batch of frames to decisions.
 pub trait Detector: Send + Sync {
     /// Decides; the decision about a frame does not depend on the other frames of the batch.
@@ -106,22 +126,13 @@ pub trait Detector: Send + Sync {
         None
     }
 
-    /// Activity probabilities that a trained detector has learned, `[N]`; `None` where it learns none.
-    fn activity_probs(&self) -> Option<Vec<f64>> {
-        None
+    /// What is known of it beside its decisions.
+    fn facts(&self) -> Facts {
+        Facts::default()
     }
 
-    /// Iterations until the optimality conditions of the detector's problem are violated by at most `kkt`, in the units of
-    /// `A^H Y`, for every frame; `None` where no convex problem is solved by iteration.
-    ///
-    /// # Errors
-    /// [`DetectError`] when the frames do not fit.
-    fn iterations_to_optimum(&self, _frames: &FrameBatch, _kkt: f64) -> Result<Option<Vec<usize>>, DetectError> {
-        Ok(None)
-    }
-
-    /// Evaluations of a prior's score for one estimate, all chains together; `None` where there is no score.
-    fn score_calls(&self) -> Option<usize> {
+    /// Itself as the solver of a convex problem, if it is one.
+    fn solver(&self) -> Option<&dyn IterativeSolver> {
         None
     }
 

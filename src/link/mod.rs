@@ -11,6 +11,7 @@ mod detector;
 mod error;
 mod frames;
 mod model;
+mod options;
 mod pilots;
 mod streams;
 #[cfg(test)]
@@ -18,10 +19,12 @@ mod tests;
 
 pub use array::ArrayError;
 pub(crate) use array::{check_each, check_finite, check_length, check_positive, index_of};
-pub use detector::{Decisions, DetectError, Detector};
+pub use detector::{Decisions, DetectError, Detector, Facts, IterativeSolver};
 pub(crate) use error::check;
 pub use error::{ConfigError, spelled};
 pub use frames::{C64, FrameBatch, Spreading, Truth};
 pub use model::{AccessModel, Beta};
+pub use options::{OptionKey, Options};
+pub(crate) use options::{check_option, options, shown};
 pub use pilots::Pilots;
 pub use streams::{Purpose, Split, StreamFamily, StreamKey};

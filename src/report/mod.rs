@@ -8,7 +8,6 @@
 //! Order of work: `panel` picks what a figure shows, `figures`, `training` and `images` lay drawings out with
 //! `line_chart` and `dot_chart`, `headline` and `warnings` compute sentences, `html` and `csv` write.
 
-pub mod complexity;
 mod csv;
 mod error;
 mod figures;

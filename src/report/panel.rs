@@ -1,6 +1,7 @@
 //! The part of the results that one figure shows, in legend order.
 
-use crate::config::Figure;
+use crate::config::{Figure, is_learned, role_of};
+use crate::detect;
 use crate::results::{DetectorResult, MetricResult, PointResult, Results};
 
 use super::names;
@@ -48,16 +49,13 @@ pub struct Panel<'a> {
     pub detectors: Vec<Seen>,
 }
 
-/// Bounds know the truth about other devices or the support.
+/// What a detector is to the reader: bounds and genies are told a part of the truth.
 fn role(d: &DetectorResult) -> Role {
-    if d.predicted {
-        Role::Predicted
-    } else if matches!(d.kind.as_str(), "single-user-bound" | "genie-mmse") {
-        Role::Bound
-    } else if d.parameters > 0 || d.kind == "mampnet" {
-        Role::Learned
-    } else {
-        Role::Classical
+    match role_of(&d.kind) {
+        _ if d.predicted => Role::Predicted,
+        Some(detect::Role::Bound | detect::Role::Genie) => Role::Bound,
+        _ if d.parameters > 0 || is_learned(&d.kind) => Role::Learned,
+        _ => Role::Classical,
     }
 }
 

@@ -2,7 +2,6 @@
 
 use crate::results::{DetectorResult, MetricResult, PointResult, Results, TerminationReason, TrainingRecord};
 
-use super::complexity;
 use super::names;
 use super::panel::{Panel, Role, Seen, detector, metric, upper_bound};
 use crate::plot::format::{ABSENT, duration, escape, integer, interval, metric_value, number, scientific};
@@ -157,7 +156,7 @@ pub fn complexity(results: &Results, panel: &Panel<'_>) -> String {
             .iter()
             .filter_map(|seen| {
                 let d = detector(p, &seen.id)?;
-                let row = complexity::of_detector(&resolved.scenario, resolved.detectors.get(&seen.id)?)?;
+                let row = resolved.detectors.get(&seen.id)?.operations(&resolved.scenario)?;
                 Some((seen, d, row))
             })
             .collect();

@@ -28,7 +28,7 @@ pub enum ScenarioKind {
 pub enum PilotKind {
     /// CN(0, 1/L) entries scaled so that every column has norm exactly 1.
     UnitNorm,
-    /// CN(0, 1/L) entries as they are: column energies vary (the paper's setting).
+    /// CN(0, 1/L) entries as they are: column energies vary (the setting of the DL-mAMPnet paper).
     Gaussian,
     /// A unit-norm tight frame near a random matrix: the smallest mean squared correlation that N*Q columns of norm 1
     /// can have (Welch). Needs N*Q >= L.
@@ -73,7 +73,7 @@ pub enum ActivityLaw {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum EnergyConvention {
-    /// Energy of one whole unit-norm sequence, whatever its length (reproduces the paper's Fig. 7).
+    /// Energy of one whole unit-norm sequence, whatever its length (reproduces Fig. 7 of the DL-mAMPnet paper).
     PerSequence,
     /// Energy of one symbol: a sequence of L symbols collects L times as much.
     PerSymbol,

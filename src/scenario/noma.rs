@@ -1,7 +1,7 @@
-//! Scenario E: users that spread symbols over a few chips (field guide, section E).
+//! Scenario E: users that spread symbols over a few chips (system E).
 //!
 //! `y = sum_n diag(h_n) s_n x_n + w`, `y` of H chips: user n is active with probability p_n and then sends one symbol
-//! `x_n` of the constellation on its unit-norm signature `s_n`. The paper normalises `s_n x_n`; for constant-modulus
+//! `x_n` of the constellation on its unit-norm signature `s_n`. The NOMA signature paper normalises `s_n x_n`; for constant-modulus
 //! symbols that is the same, and for 16-QAM it would erase the amplitude, so here signatures have norm one and symbols
 //! unit mean energy.
 

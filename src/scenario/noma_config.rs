@@ -8,7 +8,7 @@ use crate::link::{ConfigError, check};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Activation {
-    /// A law of the paper.
+    /// A law of the NOMA signature paper.
     Law(ActivationLaw),
     /// The same probability for every user, in (0, 1].
     Same(f64),
@@ -16,7 +16,7 @@ pub enum Activation {
     PerUser(Vec<f64>),
 }
 
-/// The three laws of the paper.
+/// The three laws of the NOMA signature paper.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ActivationLaw {
@@ -46,7 +46,7 @@ pub enum Constellation {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fading {
-    /// An independent CN(0, 1) coefficient for every chip and user, as the paper's (5) reads.
+    /// An independent CN(0, 1) coefficient for every chip and user, as (5) of the NOMA signature paper reads.
     Chip,
     /// One CN(0, 1) coefficient per user for all its chips.
     Flat,

@@ -1,4 +1,4 @@
-//! The access link of systems A to C (field guide, sections A and B).
+//! The access link of systems A to C.
 //!
 //! N single-antenna devices, each with Q = 2^J sequences of length L; a device is active with probability eps and then
 //! sends one of its sequences, which carries J bits and needs no channel knowledge at the receiver.

@@ -145,7 +145,7 @@ impl<'a> BlockSimulator<'a> {
     }
 
     fn is_learned(&self, id: &str, detector: &dyn Detector) -> bool {
-        detector.parameters() > 0 || self.point.detectors.get(id).is_some_and(|c| c.kind.is_learned())
+        detector.parameters() > 0 || self.point.detectors.get(id).is_some_and(|c| c.learned().is_some())
     }
 }
 

@@ -298,7 +298,7 @@ fn borrowed_pilots_and_predictions() {
     job.point.detectors.insert_before(
         1,
         "theory".into(),
-        crate::config::DetectorConfig::new(crate::config::DetectorKind::StateEvolution),
+        crate::config::DetectorConfig::named("state-evolution").unwrap(),
     );
     let theory = DetectorResult {
         id: "theory".into(),

@@ -1,7 +1,7 @@
 //! Sums over the blocks of a point, in block order, and the results they give.
 
 use super::block::BlockRecord;
-use crate::config::{DetectorConfig, Point, kind_name};
+use crate::config::{DetectorConfig, Point};
 use crate::metrics::{Estimate, JAIN, METRICS, MetricKind, MetricSums, SER, jain_estimate, user_metric};
 use crate::results::{DetectorResult, MetricResult, property};
 
@@ -102,8 +102,8 @@ impl DetectorTotals {
         }
         DetectorResult {
             id: self.id.clone(),
-            label: config.and_then(|c| c.label.clone()).unwrap_or_else(|| self.id.clone()),
-            kind: config.map(|c| kind_name(c.kind)).unwrap_or_default(),
+            label: config.map_or(self.id.as_str(), |c| c.shown(&self.id)).to_owned(),
+            kind: config.map(DetectorConfig::kind).unwrap_or_default().to_owned(),
             predicted: false,
             parameters,
             seconds: (self.metrics[SER].is_some()).then_some(self.seconds),

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use super::registry::LearnedConfig;
 use super::system::AnySystem;
 use crate::container::{file_sha256, sha256_hex};
-use crate::detect::Threshold;
+use crate::detect::{Operations, Sizes, Threshold};
 use crate::link::{ConfigError, check};
 use crate::scenario::{ScenarioConfig, SignatureKind};
 use crate::training::{PhaseKind, TrainingConfig};
@@ -122,6 +122,18 @@ pub trait Options: Common + std::fmt::Debug {
     /// Whether it works on the spreading link.
     fn is_spreading(&self) -> bool {
         false
+    }
+
+    /// Takes what belongs to the network from the detector whose network it uses. Default: it uses its own.
+    fn use_network_of(&mut self, _owner: &LearnedConfig) {}
+
+    /// Uses the network that the detector `owner` trains, if it can: `changed` are the keys in which the two differ.
+    /// Default: it trains its own.
+    fn borrow_network(&mut self, _owner: &str, _changed: &[&str]) {}
+
+    /// Real multiplications per frame; `None` where no count is defined.
+    fn operations(&self, _sizes: &Sizes) -> Option<Operations> {
+        None
     }
 
     /// The network that it trains.

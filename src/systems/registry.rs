@@ -68,6 +68,13 @@ macro_rules! registry {
                     $(Self::$variant(options) => options,)+
                 }
             }
+
+            /// The same, to be changed.
+            pub fn options_mut(&mut self) -> &mut dyn Options {
+                match self {
+                    $(Self::$variant(options) => options,)+
+                }
+            }
         }
 
         /// Every network that bundles may hold.

@@ -20,7 +20,11 @@ fn simulate(out: &Path, shard: Option<(u32, u32)>) -> Results {
         .into_iter()
         .map(|point| Job {
             scenario: Scenario::new(&point.scenario, experiment.seed, Split::Test).unwrap(),
-            detectors: point.detectors.iter().map(|(id, c)| (id.clone(), build(c).unwrap())).collect(),
+            detectors: point
+                .detectors
+                .iter()
+                .map(|(id, c)| (id.clone(), build(c.classical().unwrap()).unwrap()))
+                .collect(),
             point,
         })
         .collect();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use burn::module::Module;
 use burn::tensor::Device;
-use grantfree::config::{DetectorConfig, DetectorKind};
+use grantfree::detect::Classical;
 use grantfree::link::{C64, FrameBatch, Split, StreamKey};
 use grantfree::link::{DetectError, Detector};
 use grantfree::scenario::Scenario;
@@ -53,8 +53,8 @@ fn relative(a: &[C64], b: &[C64]) -> f64 {
     (d / b.iter().map(|v| v.norm_sqr()).sum::<f64>()).sqrt()
 }
 
-fn classical(kind: DetectorKind, iterations: usize, batch: &FrameBatch) -> grantfree::link::Decisions {
-    let config = DetectorConfig { iterations: Some(iterations), ..DetectorConfig::new(kind) };
+fn classical(kind: &str, iterations: usize, batch: &FrameBatch) -> grantfree::link::Decisions {
+    let config = Classical::from_toml(&format!("kind = \"{kind}\"\niterations = {iterations}")).unwrap();
     grantfree::detect::build(&config).unwrap().detect(batch).unwrap()
 }
 
@@ -72,9 +72,9 @@ fn fixed(form: DecoderForm, iterations: usize, corrections: usize) -> DecoderCon
 fn untrained_decoders_of_signals_equal_their_algorithms() {
     let batch = frames(&scenario(), 8);
     for (form, kind, iterations) in [
-        (DecoderForm::GroupLasso, DetectorKind::GroupLassoAdmm, 60),
+        (DecoderForm::GroupLasso, "group-lasso-admm", 60),
         // Few iterations: rounding grows with depth where AMP is far from its fixed point.
-        (DecoderForm::Amp, DetectorKind::Amp, 4),
+        (DecoderForm::Amp, "amp", 4),
     ] {
         let reference = classical(kind, iterations, &batch).x.unwrap();
         for (name, device) in devices() {
@@ -90,13 +90,13 @@ fn untrained_decoders_of_signals_equal_their_algorithms() {
     let device = cpu();
     let untied = DecoderConfig { tied: false, ..fixed(DecoderForm::Amp, 4, 0) };
     let x = detector(&untied, &batch, "cpu", &device).detect(&batch).unwrap().x.unwrap();
-    assert!(relative(&x, &classical(DetectorKind::Amp, 4, &batch).x.unwrap()) < 1e-4);
+    assert!(relative(&x, &classical("amp", 4, &batch).x.unwrap()) < 1e-4);
 }
 
 #[test]
 fn untrained_map_nn_equals_map() {
     let batch = frames(&scenario(), 16);
-    let reference = classical(DetectorKind::Map, 20, &batch);
+    let reference = classical("map", 20, &batch);
     for (name, device) in devices() {
         for corrections in [0, 3] {
             let decoder = DecoderConfig { form: DecoderForm::Map, ..fixed(DecoderForm::Map, 20, corrections) };
@@ -117,7 +117,7 @@ fn logits_of_untrained_amp_are_those_of_amp() {
     let (name, device) = ("cpu", cpu());
     let decoder = DecoderConfig { target: Some(DecoderTarget::Support), ..fixed(DecoderForm::Amp, 4, 2) };
     let found = detector(&decoder, &batch, name, &device).detect(&batch).unwrap();
-    let reference = classical(DetectorKind::Amp, 4, &batch);
+    let reference = classical("amp", 4, &batch);
     let prior = (0.9_f64 / 0.1).ln();
     for (a, b) in found.score.iter().zip(&reference.score) {
         assert!((a - (b - prior)).abs() < 1e-3 * b.abs().max(1.0), "{a} {}", b - prior);

@@ -35,7 +35,7 @@ fn networks_of_committed_results_keep_their_identity() {
             let identity = training_fingerprint(config, point, results.config.seed).unwrap();
             let named = format!("models/{}-{}", record.detector, &identity[..12]);
             assert_eq!(record.bundle, named, "{}, {}", folder.display(), record.point);
-            kinds.insert(grantfree::config::kind_name(config.kind));
+            kinds.insert(config.kind());
             seen += 1;
         }
     }

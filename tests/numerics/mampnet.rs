@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use burn::module::Module;
-use grantfree::config::{DetectorConfig, DetectorKind};
+use grantfree::detect::Classical;
 use grantfree::link::Detector;
 use grantfree::link::{C64, FrameBatch, Split};
 use grantfree::scenario::Scenario;
@@ -47,16 +47,13 @@ fn untrained_shared_layers_equal_classical_amp() {
         let config = scenario(bits);
         let batch = frames(&config, 8);
         for (kind, denoiser) in [
-            (DetectorKind::Amp, grantfree::systems::mampnet::Denoiser::Row),
-            (DetectorKind::AmpSection, grantfree::systems::mampnet::Denoiser::Section),
+            ("amp", grantfree::systems::mampnet::Denoiser::Row),
+            ("amp-section", grantfree::systems::mampnet::Denoiser::Section),
         ] {
             // Few iterations: rounding grows with depth where AMP is far from its fixed point.
             let model = ModelConfig { layers: 4, denoiser, ..ModelConfig::default() };
-            let classical =
-                grantfree::detect::build(&DetectorConfig { iterations: Some(4), ..DetectorConfig::new(kind) })
-                    .unwrap()
-                    .detect(&batch)
-                    .unwrap();
+            let four = Classical::from_toml(&format!("kind = \"{kind}\"\niterations = 4")).unwrap();
+            let classical = grantfree::detect::build(&four).unwrap().detect(&batch).unwrap();
             for (name, device) in devices() {
                 let side = Side::of(&config);
                 let detector = MampDetector::new(

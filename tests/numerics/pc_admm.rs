@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use burn::module::Module;
 use burn::tensor::Device;
-use grantfree::config::{DetectorConfig, DetectorKind, Experiment};
+use grantfree::config::Experiment;
+use grantfree::detect::{PcAdmm, PcAdmmOptions};
 use grantfree::link::{C64, DetectError, Detector, FrameBatch, Split, StreamKey};
 use grantfree::scenario::{PilotKind, Scenario, ScenarioConfig, ScenarioKind};
 use grantfree::systems::Saved;
@@ -56,8 +57,8 @@ fn the_untrained_network_is_pc_admm() {
             (LinearMap::Real, MapSharing::PerLayer, Proximal::SoftThreshold, 1),
             (LinearMap::Real, MapSharing::Fixed, Proximal::Attention, 25),
         ] {
-            let classical = DetectorConfig { iterations: Some(layers), ..DetectorConfig::new(DetectorKind::PcAdmm) };
-            let reference = grantfree::detect::build(&classical).expect("defaults").detect(&batch).expect("fits");
+            let classical = PcAdmm::new(PcAdmmOptions { iterations: layers, ..PcAdmmOptions::default() });
+            let reference = classical.expect("defaults").detect(&batch).expect("fits");
             for (name, device) in devices() {
                 let admm = AdmmConfig { layers, map, sharing, prox, ..AdmmConfig::default() };
                 let net = untrained(&admm, &config, &batch, &device);

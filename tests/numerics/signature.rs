@@ -1,8 +1,7 @@
 //! System E: quantiser, encoder, losses and receivers.
 
 use burn::tensor::{DType, Tensor};
-use grantfree::config::{DetectorConfig, DetectorKind};
-use grantfree::detect::build;
+use grantfree::detect::{BeamSic, BeamSicOptions, SoftSic, SoftSicOptions};
 use grantfree::link::Detector;
 use grantfree::link::{FrameBatch, Split, StreamKey};
 use grantfree::scenario::Scenario;
@@ -139,8 +138,7 @@ fn the_untrained_model_driven_receiver_is_classical_soft_sic() {
         let batch = frames(&config, 64);
         let receiver = ReceiverConfig { rounds: 3, ..ReceiverConfig::default() };
         let learned = detector(&receiver, &config, &batch).detect(&batch).unwrap();
-        let classical = DetectorConfig { iterations: Some(3), ..DetectorConfig::new(DetectorKind::SoftSic) };
-        let reference = build(&classical).unwrap().detect(&batch).unwrap();
+        let reference = SoftSic::new(SoftSicOptions { iterations: 3 }).unwrap().detect(&batch).unwrap();
         let error = relative(&bounded(&learned.score), &bounded(&reference.score));
         assert!(error < 1e-4, "{fading:?} {snr_db}: {error}");
         assert_eq!(learned.activity, reference.activity, "{fading:?} {snr_db}");
@@ -266,11 +264,8 @@ fn an_untrained_beam_metric_is_beam_sic_and_its_bundle_keeps_what_it_learned() {
     let receiver =
         ReceiverConfig { form: ReceiverForm::BeamMetric, beam: 3, hidden: Some(Vec::new()), ..Default::default() };
     let untrained = BeamDetector::new(&net, &receiver).detect(&batch).unwrap();
-    let classical = |window: f64| {
-        let config =
-            DetectorConfig { beam: Some(3), window: Some(window), ..DetectorConfig::new(DetectorKind::BeamSic) };
-        build(&config).unwrap().detect(&batch).unwrap()
-    };
+    let classical =
+        |window: f64| BeamSic::new(BeamSicOptions { beam: 3, window: Some(window) }).unwrap().detect(&batch).unwrap();
     assert_eq!(untrained, classical(receiver.window()));
     assert_ne!(untrained, classical(0.5), "a narrow window drops hypotheses that matter");
 

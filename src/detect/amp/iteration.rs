@@ -1,17 +1,4 @@
-//! Approximate message passing with Bernoulli-Gaussian rows, Theorem 1 of DL-mAMPnet.
-//!
-//! Model: `Y = S X + W`, Y `[L, M]`, S `[L, N*Q]`, at most one row of X per device is not zero and then CN(0, beta_n I).
-//! One iteration, from `X = 0`, `R = Y`:
-//!
-//! 1. `Z = X + S^H R`, `tau2 = ||R||^2/(L M)`
-//! 2. `X_new = eta(Z) = w omega z` with the posterior weight `w` of each row
-//! 3. `R_new = Y - S X_new + (1/L) R (sum_i J_i)^T` with the M x M Jacobians `J_i` of `eta`
-//! 4. damping: `X <- d X_new + (1 - d) X`, `R <- d R_new + (1 - d) R`
-//!
-//! The columns of S have *expected* norm one:
-//! Y and S are divided by the root of [`crate::link::Pilots::energy`], columns are never normalised one by one.
-//! Assumptions: large i.i.d. pilots; on small systems the matrix Onsager term is needed, the scalar one diverges in
-//! 9-94 % of frames at N = 100, M = 16. When the iterate overflows, the last finite one decides.
+//! The iteration of AMP, one frame at a time, and the choice between it and frames side by side.
 
 use rayon::prelude::*;
 
@@ -28,28 +15,22 @@ use crate::math::lanes::{F8, F16, Lanes};
 use crate::math::planes::{Planes, pack};
 use crate::math::real::{Real, TILE_ROWS};
 
-/// Options of AMP.
+/// How AMP iterates and decides.
 #[derive(Debug, Clone, PartialEq)]
-pub struct AmpOptions {
-    /// Iterations, >= 1. Default 50.
+pub(crate) struct Settings {
+    /// Iterations, >= 1.
     pub iterations: usize,
-    /// Share of the new iterate, in (0, 1]. Default 1.
+    /// Share of the new iterate, in (0, 1].
     pub damping: f64,
-    /// Threshold on the log-likelihood ratio. Default "map".
+    /// Threshold on the log-likelihood ratio.
     pub threshold: Threshold,
-    /// Onsager term. Default matrix.
+    /// Onsager term.
     pub onsager: Onsager,
     /// Section-wise posterior (softmax over the Q rows and idle) instead of row-wise.
     pub section: bool,
 }
 
-impl Default for AmpOptions {
-    fn default() -> Self {
-        Self { iterations: 50, damping: 1.0, threshold: Threshold::MAP, onsager: Onsager::Matrix, section: false }
-    }
-}
-
-impl AmpOptions {
+impl Settings {
     /// Logit of the posterior of a row without an observation, per device.
     fn log_odds(&self, activity_prob: &[f64], q: usize) -> Vec<f64> {
         let of = |&eps: &f64| {
@@ -65,13 +46,13 @@ impl AmpOptions {
 }
 
 pub(crate) struct Amp<T> {
-    options: AmpOptions,
+    options: Settings,
     packed: lanes::LastPacked,
     precision: std::marker::PhantomData<T>,
 }
 
 impl<T> Amp<T> {
-    pub fn new(options: AmpOptions) -> Self {
+    pub fn new(options: Settings) -> Self {
         Self { options, packed: lanes::LastPacked::default(), precision: std::marker::PhantomData }
     }
 }

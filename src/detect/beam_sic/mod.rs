@@ -1,10 +1,36 @@
 //! Successive decisions that keep the best hypotheses.
 
+use crate::detect::ClassicalError;
 use crate::detect::Order;
+use crate::detect::algorithm::{Algorithm, Context, Info};
+use crate::detect::built::Built;
 use crate::detect::spreading::algebra::{apply, dot, energy, subtract};
+use crate::detect::spreading::link::Receivers;
 use crate::detect::spreading::link::{Link, LinkDetector, LinkModel, odds_of_costs};
 use crate::detect::spreading::schedule::Schedule;
 use crate::link::C64;
+use crate::link::{Detector, options};
+
+options! {
+    /// Options of: successive decisions that keep the best hypotheses.
+    pub struct BeamSicOptions {
+        /// Hypotheses kept after each decision.
+        beam: usize = 4, "1..=4096" if |v| (1..=4096).contains(v);
+        /// Nats behind the best beyond which a hypothesis is dropped.
+        window: Option<f64> = None => "none", "> 0" if |v| v.is_none_or(|v| v > 0.0);
+    }
+}
+
+impl Algorithm for BeamSicOptions {
+    const INFO: Info = Info::spreading("beam-sic", "successive decisions that keep the best hypotheses");
+
+    fn detector(&self, _: &Context) -> Result<Box<dyn Detector>, ClassicalError> {
+        Ok(Box::new(Receivers(Engine { beam: self.beam, window: self.window.unwrap_or(f64::INFINITY) })))
+    }
+}
+
+/// Successive decisions that keep the best hypotheses.
+pub type BeamSic = Built<BeamSicOptions>;
 
 /// Users are decided in the order of [`MmseSic`](crate::detect::MmseSic) ("sinr"). Every hypothesis is extended by idle and each
 /// symbol; the `beam` of least cost survive, with
@@ -16,7 +42,7 @@ use crate::link::C64;
 ///
 /// Scores are max-log over the final hypotheses and the changes of one user in the best of them.
 #[derive(Debug, Clone, Copy)]
-pub struct BeamSic {
+pub(crate) struct Engine {
     /// Hypotheses kept after each decision, >= 1.
     pub beam: usize,
     /// Nats behind the best of a step beyond which a hypothesis is dropped, > 0; infinite for none.
@@ -44,7 +70,7 @@ pub(crate) struct Extension {
 
 /// Buffers of one thread.
 #[derive(Default)]
-pub struct Workspace {
+pub(crate) struct Workspace {
     pub(crate) schedule: Schedule,
     pub(crate) beam: Beam,
     next: Beam,
@@ -67,7 +93,7 @@ impl Beam {
     }
 }
 
-impl LinkDetector for BeamSic {
+impl LinkDetector for Engine {
     const NAME: &'static str = "beam-sic";
     type Workspace = Workspace;
 

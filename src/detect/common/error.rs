@@ -1,29 +1,19 @@
-//! Errors of the classical room.
+//! Errors of classical detectors and predictions.
 
 use crate::link::ConfigError;
 use crate::scenario::ScenarioError;
 
 /// What can go wrong while a reference detector is built or its performance is predicted.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ClassicalError {
     /// The kind is not a classical detector that maps frames to decisions.
     #[error("detector {kind} does not map frames to decisions here: {hint}")]
     NotAFrameDetector {
         /// The kind as files spell it.
-        kind: String,
+        kind: &'static str,
         /// What to use instead.
         hint: &'static str,
-    },
-    /// A named threshold given to a detector whose score is no log-likelihood ratio.
-    #[error(
-        "detector {kind}: threshold must be a number compared with {score}; \"equal-prior\" and \
-         \"map\" belong to detectors with a log-likelihood ratio (amp, amp-section, covariance-section)"
-    )]
-    NamedThreshold {
-        /// The kind as files spell it.
-        kind: String,
-        /// The score, and the usual number.
-        score: &'static str,
     },
     /// "best" where there are no training frames.
     #[error(
@@ -32,7 +22,7 @@ pub enum ClassicalError {
     )]
     BestThreshold {
         /// The kind as files spell it.
-        kind: String,
+        kind: &'static str,
     },
     /// "pooled" where there are no training frames.
     #[error(
@@ -41,7 +31,7 @@ pub enum ClassicalError {
     )]
     PooledCovariance {
         /// The kind as files spell it.
-        kind: String,
+        kind: &'static str,
     },
     /// An option out of its range or not used by the detector.
     #[error(transparent)]
@@ -49,12 +39,4 @@ pub enum ClassicalError {
     /// The scenario of a prediction cannot be drawn.
     #[error("state evolution")]
     Scenario(#[from] ScenarioError),
-    /// A count of a prediction that must not be zero.
-    #[error("state evolution: {what} = 0 is out of range: >= 1 (default: {default})")]
-    Zero {
-        /// Which count.
-        what: &'static str,
-        /// The usual value.
-        default: usize,
-    },
 }

@@ -2,8 +2,9 @@
 
 use rayon::prelude::*;
 
+use super::kkt::{Solver, iterations_to};
 use crate::link::{C64, FrameBatch};
-use crate::link::{Decisions, DetectError};
+use crate::link::{Decisions, DetectError, Detector, IterativeSolver};
 use crate::math::isa::{Isa, Kernel, dispatch};
 
 /// Where the decisions about one frame go.
@@ -74,6 +75,34 @@ pub(crate) fn detect_frames<D: FrameDetector>(detector: &D, batch: &FrameBatch) 
             |work, (f, out)| dispatch(FrameTask { detector, shared: &shared, batch, f, work, out }),
         );
     }))
+}
+
+/// A detector that works on one frame at a time, as a [`Detector`].
+pub(crate) struct Frames<D>(pub D);
+
+impl<D: FrameDetector + Send> Detector for Frames<D> {
+    fn detect(&self, frames: &FrameBatch) -> Result<Decisions, DetectError> {
+        detect_frames(&self.0, frames)
+    }
+}
+
+/// The same for a solver of a convex problem, whose way to the optimum can be counted.
+pub(crate) struct Solved<D>(pub D);
+
+impl<D: Solver + Send> Detector for Solved<D> {
+    fn detect(&self, frames: &FrameBatch) -> Result<Decisions, DetectError> {
+        detect_frames(&self.0, frames)
+    }
+
+    fn solver(&self) -> Option<&dyn IterativeSolver> {
+        Some(self)
+    }
+}
+
+impl<D: Solver + Send> IterativeSolver for Solved<D> {
+    fn iterations_to_optimum(&self, frames: &FrameBatch, kkt: f64) -> Result<Vec<usize>, DetectError> {
+        iterations_to(&self.0, frames, kkt)
+    }
 }
 
 /// Arrays of a batch, filled by `decide` frame by frame.

@@ -2,6 +2,7 @@
 
 pub(crate) mod best_threshold;
 pub(crate) mod columns;
+pub(crate) mod cost;
 pub(crate) mod decide;
 pub(crate) mod error;
 pub(crate) mod fit;

@@ -16,7 +16,7 @@ pub enum Threshold {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ThresholdRule {
-    /// LLR > 0, the paper's eq. (37).
+    /// LLR > 0, eq. (37) of the DL-mAMPnet paper.
     EqualPrior,
     /// LLR > ln((Q - eps)/eps).
     Map,
@@ -25,6 +25,24 @@ pub enum ThresholdRule {
 }
 
 impl Threshold {
+    /// Whether it is "best" or a finite number.
+    pub(crate) fn is_number(&self) -> bool {
+        *self == Self::BEST || matches!(self, Self::Value(v) if v.is_finite())
+    }
+
+    /// Whether it is a named rule or a finite number.
+    pub(crate) fn is_finite(&self) -> bool {
+        matches!(self, Self::Rule(_)) || self.is_number()
+    }
+
+    /// The number; NaN, which nothing exceeds, for a named rule (the ranges of detectors that compare numbers exclude it).
+    pub(crate) fn number(self) -> f64 {
+        match self {
+            Self::Value(v) => v,
+            Self::Rule(_) => f64::NAN,
+        }
+    }
+
     /// LLR > 0.
     pub const EQUAL_PRIOR: Self = Self::Rule(ThresholdRule::EqualPrior);
     /// LLR > ln((Q - eps)/eps).

@@ -104,7 +104,9 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::detect::{GenieMmse, Lmmse};
+    use crate::detect::common::frames::Frames;
+    use crate::detect::genie_mmse::Engine as Genie;
+    use crate::detect::lmmse::Engine as Linear;
     use crate::link::Detector;
     use crate::link::Split;
     use crate::scenario::Scenario;
@@ -138,10 +140,10 @@ mod tests {
         let spatial = Some(Arc::new(Spatial::new(3, &white)));
         let pairs: [[Box<dyn Detector>; 2]; 2] = [
             [
-                Box::new(Lmmse { threshold: 0.1, spatial: None }),
-                Box::new(Lmmse { threshold: 0.1, spatial: spatial.clone() }),
+                Box::new(Frames(Linear { threshold: 0.1, spatial: None })),
+                Box::new(Frames(Linear { threshold: 0.1, spatial: spatial.clone() })),
             ],
-            [Box::new(GenieMmse { spatial: None }), Box::new(GenieMmse { spatial })],
+            [Box::new(Frames(Genie { spatial: None })), Box::new(Frames(Genie { spatial }))],
         ];
         for [plain, rotated] in pairs {
             for (a, b) in estimates(plain.as_ref(), &batch).iter().zip(estimates(rotated.as_ref(), &batch)) {
@@ -158,7 +160,7 @@ mod tests {
         let mut values = spatial.eigen.values.clone();
         values.sort_by(f64::total_cmp);
         assert!((values[0] - 0.1).abs() < 1e-12 && (values[2] - 2.8).abs() < 1e-12, "{values:?}");
-        let genie = GenieMmse { spatial: Some(Arc::new(spatial)) };
+        let genie = Frames(Genie { spatial: Some(Arc::new(spatial)) });
         let truth = batch.truth().unwrap().channel();
         for (a, b) in estimates(&genie, &batch).iter().zip(truth) {
             assert!((a - b).norm() < 1e-4, "{a} {b}");
@@ -168,7 +170,7 @@ mod tests {
     #[test]
     fn a_covariance_of_other_antennas_is_refused() {
         let spatial = Some(Arc::new(Spatial::new(2, &[Complex64::ONE; 4])));
-        let error = Lmmse { threshold: 0.1, spatial }.detect(&frames(10.0)).unwrap_err();
+        let error = Frames(Linear { threshold: 0.1, spatial }).detect(&frames(10.0)).unwrap_err();
         assert!(error.to_string().contains("2 antennas"), "{error}");
     }
 }

@@ -1,22 +1,11 @@
-//! Covariance methods: coordinate descent on the powers gamma of the columns (covariance, ml, map).
-//!
-//! Model: the M columns of Y `[L, M]` are i.i.d. `CN(0, Sigma)`, `Sigma = sum_i gamma_i a_i a_i^H + sigma2 I`. One sweep visits the
-//! columns in order and minimises the negative log-likelihood (ml, covariance) or the negative log-posterior (map) in one
-//! power, field guide B.4. With `v = Sigma^-1 a`, `s = a^H v`, `q = v^H (Y Y^H/M) v`:
-//!
-//! - ml: `d = max((q - s)/s^2, -gamma)`
-//! - map, in units of the device's gain (alpha = gamma/beta, a scaled by sqrt(beta)), with `l = ln(eps/(Q - eps))`:
-//!   `u = 2q/(s + sqrt(s^2 - 4 q l/M))`, `alpha + d` clamped to [0, 1]: an activity.
-//!
-//! Then `gamma += d` and `Sigma^-1 -= d v v^H/(1 + d s)`. The decision is the largest gamma of the device's Q columns,
-//! active when `gamma > threshold * beta` (default 0.5). No channel is estimated.
+//! Coordinate descent on the powers gamma of the columns.
 
 use crate::detect::Threshold;
 use crate::detect::common::columns::pilot_columns;
 use crate::detect::common::decide::{decide, row_threshold};
-use crate::detect::common::frames::{FrameDetector, FrameOut, detect_frames};
+use crate::detect::common::frames::{FrameDetector, FrameOut};
+use crate::link::DetectError;
 use crate::link::FrameBatch;
-use crate::link::{Decisions, DetectError, Detector};
 use crate::math::inverse::{InverseCovariance, Observation};
 use crate::math::isa::Isa;
 use crate::math::planes::Planes;
@@ -25,12 +14,12 @@ use crate::math::real::Real;
 /// Sweeps between two rebuilds of the inverse covariance.
 const REBUILD_EVERY: usize = 10;
 
-/// Options of coordinate descent on powers.
+/// How a descent goes and decides.
 #[derive(Debug, Clone, PartialEq)]
-pub struct CovarianceOptions {
-    /// Sweeps over all columns, >= 1. Default 50 (ml, map: 55).
+pub(crate) struct Settings {
+    /// Sweeps over all columns, >= 1.
     pub sweeps: usize,
-    /// Active when `gamma > threshold * beta`. Default 0.5.
+    /// Active when `gamma > threshold * beta`.
     pub threshold: f64,
     /// Stop when the largest change of a sweep relative to the largest power is at most this; 0 never stops early.
     pub tolerance: f64,
@@ -38,14 +27,8 @@ pub struct CovarianceOptions {
     pub prior: bool,
 }
 
-impl Default for CovarianceOptions {
-    fn default() -> Self {
-        Self { sweeps: 50, threshold: 0.5, tolerance: 0.0, prior: false }
-    }
-}
-
 pub(crate) struct Covariance<T> {
-    pub options: CovarianceOptions,
+    pub options: Settings,
     pub precision: std::marker::PhantomData<T>,
 }
 
@@ -197,12 +180,6 @@ impl<T: Real> Covariance<T> {
             }
         }
         change
-    }
-}
-
-impl<T: Real> Detector for Covariance<T> {
-    fn detect(&self, frames: &FrameBatch) -> Result<Decisions, DetectError> {
-        detect_frames(self, frames)
     }
 }
 

@@ -13,16 +13,21 @@
 //!
 //! Decision as for covariance: the largest gamma of the device's Q columns, active when `gamma > threshold * beta`.
 //! Least squares weighs all entries of Sh alike, though those of strong devices are the least certain: at N = 100 and
-//! few antennas it errs far more often than ml, which is why it serves as a baseline (field guide B).
+//! few antennas it errs far more often than ml, which is why it serves as a baseline of the auto-encoder paper.
 
+use crate::detect::algorithm::{Algorithm, Context, Info};
+use crate::detect::built::Built;
+use crate::detect::common::frames::Frames;
+use crate::detect::{ClassicalError, Threshold};
+use crate::link::options;
 use rayon::prelude::*;
 
 use crate::detect::common::columns::pilot_columns;
-use crate::detect::common::frames::{FrameDetector, FrameOut, detect_frames};
+use crate::detect::common::frames::{FrameDetector, FrameOut};
 use crate::detect::common::row_energy::column_energies;
 use crate::detect::covariance::descent::judge_powers;
 use crate::link::{C64, FrameBatch};
-use crate::link::{Decisions, DetectError, Detector};
+use crate::link::{DetectError, Detector};
 use crate::math::inverse::Observation;
 use crate::math::isa::Isa;
 use crate::math::planes::Planes;
@@ -30,24 +35,40 @@ use crate::math::planes::Planes;
 /// Most columns whose squared overlaps are stored (2 GiB).
 const MOST_COLUMNS: usize = 1 << 14;
 
-/// Options of the covariance LASSO.
-#[derive(Debug, Clone, PartialEq)]
-pub struct CovarianceLassoOptions {
-    /// Sweeps over all columns, >= 1. Default 200.
-    pub sweeps: usize,
-    /// Weight of the powers, >= 0. Default: `8 noise_var mean||a||^2/sqrt(M)`.
-    pub lambda: Option<f64>,
-    /// Active when `gamma > threshold * beta`. Default 0.5.
-    pub threshold: f64,
-    /// Stop when the largest change of a sweep relative to the largest power is at most this; 0 never stops early.
-    pub tolerance: f64,
-}
-
-impl Default for CovarianceLassoOptions {
-    fn default() -> Self {
-        Self { sweeps: 200, lambda: None, threshold: 0.5, tolerance: 0.0 }
+options! {
+    /// Options of the covariance LASSO.
+    pub struct CovarianceLassoOptions {
+        /// Sweeps over all columns.
+        iterations: usize = 200, "1..=1000000" if |v| (1..=1_000_000).contains(v);
+        /// Weight of the powers.
+        lambda: Option<f64> = None => "8 noise_var mean||a||^2/sqrt(M)", ">= 0"
+            if |v| v.is_none_or(|v| v.is_finite() && v >= 0.0);
+        /// Active when `gamma > threshold * beta`.
+        threshold: Threshold = Threshold::Value(0.5), "\"best\", or a finite number compared with gamma/beta" if Threshold::is_number;
+        /// Stop when the largest change of one sweep relative to the largest power falls below; 0 never stops early.
+        tolerance: f64 = 0.0, ">= 0" if |v| v.is_finite() && *v >= 0.0;
     }
 }
+
+impl Algorithm for CovarianceLassoOptions {
+    const INFO: Info =
+        Info::receiver("covariance-lasso", "least-squares fit of the sample covariance with an l1 weight");
+
+    fn detector(&self, _: &Context) -> Result<Box<dyn Detector>, ClassicalError> {
+        Ok(Box::new(Frames(Engine { options: self.clone() })))
+    }
+
+    fn threshold(&self) -> Option<Threshold> {
+        Some(self.threshold)
+    }
+
+    fn set_threshold(&mut self, threshold: Threshold) {
+        self.threshold = threshold;
+    }
+}
+
+/// Least-squares fit of the sample covariance.
+pub type CovarianceLasso = Built<CovarianceLassoOptions>;
 
 /// `lambda = 8 sigma2 mean||a||^2/sqrt(M)`: eight standard deviations of what noise alone puts into `g`.
 ///
@@ -59,7 +80,8 @@ fn default_lambda(antennas: usize, noise_var: f64, energies: &[f64]) -> f64 {
     8.0 * noise_var * mean / (antennas as f64).sqrt()
 }
 
-pub(crate) struct CovarianceLasso {
+/// The algorithm with its options.
+pub(crate) struct Engine {
     pub options: CovarianceLassoOptions,
 }
 
@@ -80,7 +102,7 @@ pub(crate) struct Workspace {
     fit: Vec<f64>,
 }
 
-impl FrameDetector for CovarianceLasso {
+impl FrameDetector for Engine {
     type Shared = Shared;
     type Workspace = Workspace;
     const ESTIMATES_X: bool = false;
@@ -138,14 +160,14 @@ impl FrameDetector for CovarianceLasso {
             let power = work.observation.power(isa, shared.columns.row(i));
             *fit = power / m as f64 - batch.model().noise_var() * energy;
         }
-        for _ in 0..self.options.sweeps {
+        for _ in 0..self.options.iterations {
             let change = work.sweep(shared);
             let largest = work.gamma.iter().copied().fold(0.0, f64::max);
             if self.options.tolerance > 0.0 && change <= self.options.tolerance * largest {
                 break;
             }
         }
-        judge_powers(&work.gamma, batch.beta_of(f), q, self.options.threshold, &mut out);
+        judge_powers(&work.gamma, batch.beta_of(f), q, self.options.threshold.number(), &mut out);
     }
 }
 
@@ -171,11 +193,5 @@ impl Workspace {
             }
         }
         change
-    }
-}
-
-impl Detector for CovarianceLasso {
-    fn detect(&self, frames: &FrameBatch) -> Result<Decisions, DetectError> {
-        detect_frames(self, frames)
     }
 }

@@ -1,31 +1,12 @@
-//! Covariance detection of discrete activities with known gains (covariance-section).
-//!
-//! Model: the M columns of Y are i.i.d. `CN(0, Sigma)` as for the covariance method, but a power is not a free number: column q
-//! of device n contributes `beta_n` or nothing, and at most one column of a device contributes. Sweeps visit the devices.
-//! With `Sigma_n` the covariance without device n, in which every other device stands with its expected contribution
-//! `w_{m,r} beta_m s s^H`:
-//!
-//! - `c_q = s_q^H Sigma_n^-1 s_q`, `LLR_q = beta_n ||Y^H Sigma_n^-1 s_q||^2/(1 + beta_n c_q) - M ln(1 + beta_n c_q)`, the exact log
-//!   ratio of the two Gaussians "device n sends q" and "device n is idle";
-//! - `w_{n,q}` = softmax over the Q sequences and idle with priors `eps/Q` and `1 - eps`; put back with these weights.
-//!
-//! Start: all idle. In the first sweeps the ratios are tempered (multiplied by t < 1, rising to 1), because interference
-//! that is not yet explained makes them too certain; this saves some frames from poor fixed points at small L.
-//! The estimate of a row is its posterior mean, `w beta/(1 + beta c) s^H Sigma_n^-1 Y`.
-//! With no other device the ratio is that of the single-user bound. Decision: argmax over q, then the threshold on the
-//! LLR; "map" is the symbol MAP test `ln(Q (1 - eps)/eps)`.
-//!
-//! Assumptions: Rayleigh antennas without correlation, gains and noise level known. A Gibbs sampler over the activities
-//! of the same model, which tends to the exact posterior marginals, does not decide measurably better at N = 100,
-//! M = 16, L = 20 or 40: within this model the detector is at the Bayes limit.
+//! The coordinate posterior of the activities.
 
-use crate::detect::Threshold;
+use super::CovarianceSectionOptions;
 use crate::detect::amp::steps::posterior;
 use crate::detect::common::columns::pilot_columns;
 use crate::detect::common::decide::{decide, log_prior_odds, section_threshold};
-use crate::detect::common::frames::{FrameDetector, FrameOut, detect_frames};
+use crate::detect::common::frames::{FrameDetector, FrameOut};
+use crate::link::DetectError;
 use crate::link::{C64, FrameBatch};
-use crate::link::{Decisions, DetectError, Detector};
 use crate::math::inverse::{InverseCovariance, Observation};
 use crate::math::isa::Isa;
 use crate::math::kernels::energy;
@@ -39,25 +20,8 @@ const REBUILD_EVERY: usize = 2;
 /// A contribution of this signal-to-interference ratio or less is left out of the covariance.
 const NEGLIGIBLE: f64 = 1e-9;
 
-/// Options of the covariance detector with discrete activities.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SectionOptions {
-    /// Sweeps over all devices, >= 1. Default 10.
-    pub sweeps: usize,
-    /// Threshold on the log-likelihood ratio. Default "map".
-    pub threshold: Threshold,
-    /// Stop when the largest change of a weight in a sweep, relative to the largest weight, is at most this; 0 never.
-    pub tolerance: f64,
-}
-
-impl Default for SectionOptions {
-    fn default() -> Self {
-        Self { sweeps: 10, threshold: Threshold::MAP, tolerance: 0.0 }
-    }
-}
-
 pub(crate) struct CovarianceSection<T> {
-    pub options: SectionOptions,
+    pub options: CovarianceSectionOptions,
     pub precision: std::marker::PhantomData<T>,
 }
 
@@ -127,12 +91,12 @@ impl<T: Real> FrameDetector for CovarianceSection<T> {
     ) {
         let (m, q) = (batch.model().antennas(), batch.model().sequences());
         let beta = batch.beta_of(f);
-        let warm_up = TEMPERED_SWEEPS.min(self.options.sweeps / 2);
+        let warm_up = TEMPERED_SWEEPS.min(self.options.iterations / 2);
         work.gamma.fill(0.0);
         work.llr.fill(0.0);
         work.inverse.reset();
         work.observation.load(batch.frame(f), m);
-        for sweep in 0..self.options.sweeps {
+        for sweep in 0..self.options.iterations {
             if sweep > 0 && sweep % REBUILD_EVERY == 0 {
                 work.inverse.rebuild(isa, &shared.columns, &work.gamma);
             }
@@ -244,11 +208,5 @@ fn take_out<T: Real, I: Isa>(isa: I, shared: &Shared<T>, work: &mut Workspace<T>
     }
     if lost {
         work.inverse.rebuild(isa, &shared.columns, &work.gamma);
-    }
-}
-
-impl<T: Real> Detector for CovarianceSection<T> {
-    fn detect(&self, frames: &FrameBatch) -> Result<Decisions, DetectError> {
-        detect_frames(self, frames)
     }
 }

@@ -1,12 +1,38 @@
 //! Expectation propagation with the discrete prior.
 
+use crate::detect::ClassicalError;
+use crate::detect::algorithm::{Algorithm, Context, Info};
+use crate::detect::built::Built;
 use crate::detect::spreading::algebra::{apply, dot, invert};
+use crate::detect::spreading::link::Receivers;
 use crate::detect::spreading::link::{Link, LinkDetector, LinkModel};
 use crate::link::C64;
+use crate::link::{Detector, options};
 
 /// Smallest variance of a matched moment, relative to the energy of a symbol: keeps precisions finite once a symbol is
 /// certain (Cespedes et al., "Expectation propagation detection for high-order high-dimensional MIMO systems", 2014).
 const VARIANCE_FLOOR: f64 = 1e-7;
+
+options! {
+    /// Options of: expectation propagation with the discrete prior.
+    pub struct ExpectationPropagationOptions {
+        /// Iterations.
+        iterations: usize = 10, "1..=1000000" if |v| (1..=1_000_000).contains(v);
+        /// Share of the new parameters.
+        damping: f64 = 0.5, "in (0, 1]" if |v| *v > 0.0 && *v <= 1.0;
+    }
+}
+
+impl Algorithm for ExpectationPropagationOptions {
+    const INFO: Info = Info::spreading("expectation-propagation", "expectation propagation with the discrete prior");
+
+    fn detector(&self, _: &Context) -> Result<Box<dyn Detector>, ClassicalError> {
+        Ok(Box::new(Receivers(Engine { iterations: self.iterations, damping: self.damping })))
+    }
+}
+
+/// Expectation propagation with the discrete prior.
+pub type ExpectationPropagation = Built<ExpectationPropagationOptions>;
 
 /// The posterior is approximated by a Gaussian, the prior of each `x_n` (idle or a symbol) by `CN(gamma/Lambda,
 /// 1/Lambda)`. Each iteration computes
@@ -17,7 +43,7 @@ const VARIANCE_FLOOR: f64 = 1e-7;
 /// With more users than chips it does not reach joint MAP: at 20 dB (N = 6, H = 4, chip fading) its error rate is that of
 /// MMSE-SIC, because some frames settle on a wrong symbol.
 #[derive(Debug, Clone, Copy)]
-pub struct ExpectationPropagation {
+pub(crate) struct Engine {
     /// Iterations, >= 1.
     pub iterations: usize,
     /// Fraction of the new parameters, in (0, 1].
@@ -26,7 +52,7 @@ pub struct ExpectationPropagation {
 
 /// Buffers of one thread.
 #[derive(Default)]
-pub struct Workspace {
+pub(crate) struct Workspace {
     /// `G^H G / sigma2`, `[N, N]`.
     gram: Vec<C64>,
     /// `G^H y / sigma2`, `[N]`.
@@ -41,7 +67,7 @@ pub struct Workspace {
     weights: Vec<f64>,
 }
 
-impl LinkDetector for ExpectationPropagation {
+impl LinkDetector for Engine {
     const NAME: &'static str = "expectation-propagation";
     type Workspace = Workspace;
 

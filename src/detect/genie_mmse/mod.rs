@@ -4,21 +4,47 @@
 //! of Gaussian channels. No detector that has to find the support can have a lower mean squared error under the model.
 //! Activity is the truth; the score is 1 for the sent sequence and 0 elsewhere.
 
+use crate::detect::algorithm::{Algorithm, Context, Info, Role};
+use crate::detect::built::Built;
+use crate::detect::{ClassicalError, RowCovariance};
 use std::sync::Arc;
 
 use crate::detect::common::columns::pilot_columns;
-use crate::detect::common::frames::{FrameDetector, FrameOut, detect_frames};
+use crate::detect::common::frames::{FrameDetector, FrameOut, Frames};
 use crate::detect::common::mmse::mmse_rows;
 use crate::detect::common::spatial::{Spatial, check_antennas};
 use crate::link::FrameBatch;
-use crate::link::{Decisions, DetectError, Detector};
+use crate::link::{DetectError, Detector, options};
 use crate::math::inverse::InverseCovariance;
 use crate::math::isa::Isa;
 use crate::math::planes::Planes;
 
+options! {
+    /// Options of the genie-aided MMSE estimate.
+    pub struct GenieMmseOptions {
+        /// Independent antennas of equal power, or their covariance over training frames (experiment files only).
+        covariance: RowCovariance = RowCovariance::White, "\"white\" or \"pooled\"";
+    }
+}
+
+impl Algorithm for GenieMmseOptions {
+    const INFO: Info = Info::receiver("genie-mmse", "MMSE estimate when the support is known").with_truth(Role::Genie);
+
+    fn detector(&self, context: &Context) -> Result<Box<dyn Detector>, ClassicalError> {
+        Ok(Box::new(Frames(Engine { spatial: context.spatial_if(self.wants_spatial()) })))
+    }
+
+    fn wants_spatial(&self) -> bool {
+        self.covariance == RowCovariance::Pooled
+    }
+}
+
 /// MMSE channel estimates for a known support; needs the truth.
+pub type GenieMmse = Built<GenieMmseOptions>;
+
+/// The algorithm with its options.
 #[derive(Debug, Clone, Default)]
-pub struct GenieMmse {
+pub(crate) struct Engine {
     /// Correlation of the antennas; without it they count as independent.
     pub spatial: Option<Arc<Spatial>>,
 }
@@ -29,7 +55,7 @@ pub struct Workspace {
     gamma: Vec<f64>,
 }
 
-impl FrameDetector for GenieMmse {
+impl FrameDetector for Engine {
     type Shared = Planes<f64>;
     type Workspace = Workspace;
     const ESTIMATES_X: bool = true;
@@ -75,12 +101,6 @@ impl FrameDetector for GenieMmse {
                 .apply(batch.frame(f), out.x),
             None => mmse_rows(isa, &mut work.inverse, columns, &work.gamma, batch.frame(f), m, out.x),
         }
-    }
-}
-
-impl Detector for GenieMmse {
-    fn detect(&self, frames: &FrameBatch) -> Result<Decisions, DetectError> {
-        detect_frames(self, frames)
     }
 }
 

@@ -17,37 +17,58 @@
 //! `score = ||x_i||^2/(M beta_n)`, largest of the Q rows, active above `threshold`. Shrinkage makes scores smaller than one.
 //! Source: the baseline of the auto-encoder paper (field guide B); block coordinate descent after Tseng (2001).
 
+use crate::detect::algorithm::{Algorithm, Context, Info};
+use crate::detect::built::Built;
 use crate::detect::common::columns::pilot_columns;
-use crate::detect::common::frames::{FrameDetector, FrameOut, detect_frames};
-use crate::detect::common::kkt::{Solver, iterations_to, solve};
+use crate::detect::common::frames::Solved;
+use crate::detect::common::frames::{FrameDetector, FrameOut};
+use crate::detect::common::kkt::{Solver, solve};
 use crate::detect::common::row_energy::{column_energies, default_lambda, judge_rows};
+use crate::detect::{ClassicalError, Threshold};
+use crate::link::options;
 use crate::link::{C64, FrameBatch};
-use crate::link::{Decisions, DetectError, Detector};
+use crate::link::{DetectError, Detector};
 use crate::math::isa::Isa;
 use crate::math::kernels::{combine_conjugate, energy, subtract_outer};
 use crate::math::planes::Planes;
 use crate::math::real::Real;
 
-/// Options of block coordinate descent for the group LASSO.
-#[derive(Debug, Clone, PartialEq)]
-pub struct GroupLassoOptions {
-    /// Sweeps over all columns, >= 1. Default 200.
-    pub sweeps: usize,
-    /// Weight of the row norms, > 0. Default `sqrt(M sigma2 mean||a||^2)`.
-    pub lambda: Option<f64>,
-    /// Active when `||x||^2 > threshold * M * beta`. Default 0.1.
-    pub threshold: f64,
-    /// Stop when the largest change of a row in a sweep is at most this times the largest row norm; 0 never stops early.
-    pub tolerance: f64,
-}
-
-impl Default for GroupLassoOptions {
-    fn default() -> Self {
-        Self { sweeps: 200, lambda: None, threshold: 0.1, tolerance: 0.0 }
+options! {
+    /// Options of block coordinate descent for the group LASSO.
+    pub struct GroupLassoOptions {
+        /// Sweeps over all columns.
+        iterations: usize = 200, "1..=1000000" if |v| (1..=1_000_000).contains(v);
+        /// Weight of the row norms.
+        lambda: Option<f64> = None => "sqrt(M noise_var mean||a||^2)", "> 0"
+            if |v| v.is_none_or(|v| v.is_finite() && v > 0.0);
+        /// Active when `||x||^2 > threshold * M * beta`.
+        threshold: Threshold = Threshold::Value(0.1), "\"best\", or a finite number compared with ||x||^2/(M beta)" if Threshold::is_number;
+        /// Stop when the largest change of one sweep relative to the largest row norm falls below; 0 never stops early.
+        tolerance: f64 = 0.0, ">= 0" if |v| v.is_finite() && *v >= 0.0;
     }
 }
 
-pub(crate) struct GroupLasso {
+impl Algorithm for GroupLassoOptions {
+    const INFO: Info = Info::receiver("group-lasso", "group LASSO by block coordinate descent");
+
+    fn detector(&self, _: &Context) -> Result<Box<dyn Detector>, ClassicalError> {
+        Ok(Box::new(Solved(Engine { options: self.clone() })))
+    }
+
+    fn threshold(&self) -> Option<Threshold> {
+        Some(self.threshold)
+    }
+
+    fn set_threshold(&mut self, threshold: Threshold) {
+        self.threshold = threshold;
+    }
+}
+
+/// Group LASSO by block coordinate descent.
+pub type GroupLasso = Built<GroupLassoOptions>;
+
+/// The algorithm with its options.
+pub(crate) struct Engine {
     pub options: GroupLassoOptions,
 }
 
@@ -73,7 +94,7 @@ pub(crate) struct Workspace {
     wake: Vec<f64>,
 }
 
-impl FrameDetector for GroupLasso {
+impl FrameDetector for Engine {
     type Shared = Shared;
     type Workspace = Workspace;
     const ESTIMATES_X: bool = true;
@@ -111,9 +132,9 @@ impl FrameDetector for GroupLasso {
         mut out: FrameOut<'_>,
     ) {
         let (m, q) = (batch.model().antennas(), batch.model().sequences());
-        let budget = (self.options.sweeps, self.options.tolerance);
+        let budget = (self.options.iterations, self.options.tolerance);
         solve(isa, self, shared, (batch.frame(f), m), work, budget, out.x);
-        judge_rows(batch.beta_of(f), m, q, self.options.threshold, &mut out);
+        judge_rows(batch.beta_of(f), m, q, self.options.threshold.number(), &mut out);
     }
 }
 
@@ -181,7 +202,7 @@ impl Workspace {
     }
 }
 
-impl Solver for GroupLasso {
+impl Solver for Engine {
     const GROUPS: bool = true;
 
     fn lambda(shared: &Shared) -> f64 {
@@ -202,15 +223,5 @@ impl Solver for GroupLasso {
     fn estimate(&self, _: &Shared, work: &Workspace, antennas: usize, x: &mut [C64]) {
         work.x.store(x, antennas);
         x.iter_mut().for_each(|v| *v = v.conj());
-    }
-}
-
-impl Detector for GroupLasso {
-    fn detect(&self, frames: &FrameBatch) -> Result<Decisions, DetectError> {
-        detect_frames(self, frames)
-    }
-
-    fn iterations_to_optimum(&self, frames: &FrameBatch, kkt: f64) -> Result<Option<Vec<usize>>, DetectError> {
-        iterations_to(self, frames, kkt).map(Some)
     }
 }

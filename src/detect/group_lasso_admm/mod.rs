@@ -2,48 +2,69 @@
 //!
 //! The problem is that of [`group_lasso`](crate::detect::group_lasso): `1/2 ||Y - A X||_F^2 + lambda sum_i ||x_i||_2`, Y `[L, M]`, A `[L, n]`, n = NQ.
 //! The n products `a_i x_i` share the fit through their **average** `P = (1/n) sum_i a_i x_i`; `B` is its copy and `C` the
-//! scaled dual, all `[L, M]`. From zero, one iteration (field guide B.1, equations (9) and (10) of the paper) is
+//! scaled dual, all `[L, M]`. From zero, one iteration (equations (9) and (10) of the auto-encoder paper) is
 //!
 //! 1. `t_i = ||a_i||^2 x_i + a_i^H (B - P - C)`, `x_i = (1 - lambda/(rho ||t_i||))_+ t_i/||a_i||^2`
 //! 2. `P = (1/n) A X`, `B = (Y + rho (P + C))/(n + rho)`, `C <- C + P - B`
 //!
-//! It takes a few thousand iterations to the optimum of coordinate descent (tested); the paper unfolds 200. The number
+//! It takes a few thousand iterations to the optimum of coordinate descent (tested); the auto-encoder paper unfolds 200. The number
 //! of iterations is fixed: a small step of X does not tell that B has stopped moving. `rho` has no unit. By simulation
 //! (N = 40, 100, 300, L = 12 to 40, M = 4 and 16, sigma2 = 0.1) rho = 1 is within 1 % of the optimum after 200 iterations
 //! at N <= 100 and within 5 % at N = 300; rho = 4 is 2 to 20 % off.
 //! Score and decision are those of group-lasso.
 
+use crate::detect::algorithm::{Algorithm, Context, Info};
 use crate::detect::amp::steps::{PackedPilots, matched_filter};
-use crate::detect::common::frames::{FrameDetector, FrameOut, detect_frames};
-use crate::detect::common::kkt::{Solver, iterations_to, solve};
+use crate::detect::built::Built;
+use crate::detect::common::frames::Solved;
+use crate::detect::common::frames::{FrameDetector, FrameOut};
+use crate::detect::common::kkt::{Solver, solve};
 use crate::detect::common::row_energy::{column_energies, default_lambda, judge_rows};
+use crate::detect::{ClassicalError, Threshold};
+use crate::link::options;
 use crate::link::{C64, FrameBatch};
-use crate::link::{Decisions, DetectError, Detector};
+use crate::link::{DetectError, Detector};
 use crate::math::isa::Isa;
 use crate::math::kernels::energy;
 use crate::math::planes::{Planes, pack};
 use crate::math::real::{Real, TILE_ROWS};
 
-/// Options of sharing ADMM for the group LASSO.
-#[derive(Debug, Clone, PartialEq)]
-pub struct GroupLassoAdmmOptions {
-    /// Iterations, >= 1. Default 200.
-    pub iterations: usize,
-    /// Weight of the row norms, > 0. Default `sqrt(M sigma2 mean||a||^2)`.
-    pub lambda: Option<f64>,
-    /// Penalty of the augmented Lagrangian, > 0. Default 1.
-    pub rho: f64,
-    /// Active when `||x||^2 > threshold * M * beta`. Default 0.1.
-    pub threshold: f64,
-}
-
-impl Default for GroupLassoAdmmOptions {
-    fn default() -> Self {
-        Self { iterations: 200, lambda: None, rho: 1.0, threshold: 0.1 }
+options! {
+    /// Options of sharing ADMM for the group LASSO.
+    pub struct GroupLassoAdmmOptions {
+        /// Iterations.
+        iterations: usize = 200, "1..=1000000" if |v| (1..=1_000_000).contains(v);
+        /// Weight of the row norms.
+        lambda: Option<f64> = None => "sqrt(M noise_var mean||a||^2)", "> 0"
+            if |v| v.is_none_or(|v| v.is_finite() && v > 0.0);
+        /// Penalty of the augmented Lagrangian.
+        rho: f64 = 1.0, "> 0" if |v| v.is_finite() && *v > 0.0;
+        /// Active when `||x||^2 > threshold * M * beta`.
+        threshold: Threshold = Threshold::Value(0.1), "\"best\", or a finite number compared with ||x||^2/(M beta)" if Threshold::is_number;
     }
 }
 
-pub(crate) struct GroupLassoAdmm {
+impl Algorithm for GroupLassoAdmmOptions {
+    const INFO: Info = Info::receiver("group-lasso-admm", "group LASSO by sharing ADMM");
+
+    fn detector(&self, _: &Context) -> Result<Box<dyn Detector>, ClassicalError> {
+        Ok(Box::new(Solved(Engine { options: self.clone() })))
+    }
+
+    fn threshold(&self) -> Option<Threshold> {
+        Some(self.threshold)
+    }
+
+    fn set_threshold(&mut self, threshold: Threshold) {
+        self.threshold = threshold;
+    }
+}
+
+/// Group LASSO by sharing ADMM.
+pub type GroupLassoAdmm = Built<GroupLassoAdmmOptions>;
+
+/// The algorithm with its options.
+pub(crate) struct Engine {
     pub options: GroupLassoAdmmOptions,
 }
 
@@ -71,7 +92,7 @@ pub(crate) struct Workspace {
     support: Vec<usize>,
 }
 
-impl FrameDetector for GroupLassoAdmm {
+impl FrameDetector for Engine {
     type Shared = Shared;
     type Workspace = Workspace;
     const ESTIMATES_X: bool = true;
@@ -121,7 +142,7 @@ impl FrameDetector for GroupLassoAdmm {
     ) {
         let (m, q) = (batch.model().antennas(), batch.model().sequences());
         solve(isa, self, shared, (batch.frame(f), m), work, (self.options.iterations, 0.0), out.x);
-        judge_rows(batch.beta_of(f), m, q, self.options.threshold, &mut out);
+        judge_rows(batch.beta_of(f), m, q, self.options.threshold.number(), &mut out);
     }
 }
 
@@ -177,7 +198,7 @@ impl Workspace {
     }
 }
 
-impl Solver for GroupLassoAdmm {
+impl Solver for Engine {
     const GROUPS: bool = true;
 
     fn lambda(shared: &Shared) -> f64 {
@@ -208,15 +229,5 @@ impl Solver for GroupLassoAdmm {
         for (x, &inverse) in x.chunks_exact_mut(antennas).zip(&shared.inverse_energies) {
             x.iter_mut().for_each(|v| *v *= inverse);
         }
-    }
-}
-
-impl Detector for GroupLassoAdmm {
-    fn detect(&self, frames: &FrameBatch) -> Result<Decisions, DetectError> {
-        detect_frames(self, frames)
-    }
-
-    fn iterations_to_optimum(&self, frames: &FrameBatch, kkt: f64) -> Result<Option<Vec<usize>>, DetectError> {
-        iterations_to(self, frames, kkt).map(Some)
     }
 }

@@ -1,21 +1,43 @@
 //! Exhaustive joint MAP.
 
+use crate::detect::ClassicalError;
+use crate::detect::algorithm::{Algorithm, Context, Info};
+use crate::detect::built::Built;
 use crate::detect::spreading::algebra::{dot, energy};
+use crate::detect::spreading::link::Receivers;
 use crate::detect::spreading::link::{Link, LinkDetector, LinkModel, odds_of_costs};
 use crate::link::DetectError;
 use crate::link::{C64, FrameBatch};
+use crate::link::{Detector, options};
 
 /// Most hypotheses that are searched.
 pub const MAX_HYPOTHESES: u64 = 20_000_000;
 
-/// `min ||y - G x||^2 / sigma2 - ln prior(x)` over all `(C+1)^N` hypotheses (field guide, E). No receiver has fewer wrong
+options! {
+    /// Options of: exhaustive search over every hypothesis of all users.
+    pub struct JointMapOptions {
+    }
+}
+
+impl Algorithm for JointMapOptions {
+    const INFO: Info = Info::spreading("joint-map", "exhaustive search over every hypothesis of all users");
+
+    fn detector(&self, _: &Context) -> Result<Box<dyn Detector>, ClassicalError> {
+        Ok(Box::new(Receivers(Engine)))
+    }
+}
+
+/// Exhaustive search over every hypothesis of all users.
+pub type JointMap = Built<JointMapOptions>;
+
+/// `min ||y - G x||^2 / sigma2 - ln prior(x)` over all `(C+1)^N` hypotheses. No receiver has fewer wrong
 /// frames. Scores are max-log posterior odds over all hypotheses.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct JointMap;
+pub(crate) struct Engine;
 
 /// Buffers of one thread.
 #[derive(Default)]
-pub struct Workspace {
+pub(crate) struct Workspace {
     /// Residual after the decisions of the first users, `[N, H]`.
     residuals: Vec<C64>,
     /// The path, `[N]`.
@@ -25,7 +47,7 @@ pub struct Workspace {
     best: f64,
 }
 
-impl LinkDetector for JointMap {
+impl LinkDetector for Engine {
     const NAME: &'static str = "joint-map";
     type Workspace = Workspace;
 

@@ -76,7 +76,7 @@ impl Schedule {
         let root: Vec<f64> = beta.iter().map(|b| b.max(0.0).sqrt()).collect();
         let mut pilots = Planes::zeros(length, n, 2 * f64::LANES);
         let mut scaled = columns.clone();
-        // The curvature of the paper's likelihood: its step assumes pilots of unit power per entry.
+        // The curvature of the score paper's likelihood: its step assumes pilots of unit power per entry.
         let mut power = 0.0;
         for (i, root) in root.iter().enumerate() {
             let [re, im] = columns.row(i);

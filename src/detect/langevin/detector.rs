@@ -11,7 +11,7 @@
 //! batch, on every thread and in every shard. A chain that diverges (steps too large) is left out of the mean;
 //! a frame all of whose chains diverge is estimated as zero.
 //!
-//! Source: field guide D; annealed Langevin dynamics after Song and Ermon (2019), posterior sampling for channels after
+//! Source: the score paper (Tang et al., 2025), misprints corrected; annealed Langevin dynamics after Song and Ermon (2019), posterior sampling for channels after
 //! Arvinte and Tamir (2022).
 
 use std::ops::Range;
@@ -29,14 +29,14 @@ use crate::detect::common::columns::pilot_columns;
 use crate::detect::common::frames::{FrameDetector, FrameOut, detect_frames};
 use crate::detect::common::row_energy::judge_rows;
 use crate::link::{C64, FrameBatch};
-use crate::link::{Decisions, DetectError, Detector};
+use crate::link::{Decisions, DetectError, Detector, Facts};
 use crate::math::isa::Isa;
 use crate::math::planes::Planes;
 use crate::math::real::Real;
 
-/// Annealed Langevin sampling with the exact score of Bernoulli-Gaussian rows.
+/// The sampler and its decision.
 #[derive(Debug, Clone)]
-pub struct Langevin {
+pub(crate) struct Engine {
     /// Levels, steps and samples.
     pub options: LangevinConfig,
     /// Active when `||x||^2 > threshold * M * beta`. Default 0.1.
@@ -80,7 +80,7 @@ fn column_gains(beta: &[f64], q: usize) -> Vec<f64> {
     beta.iter().flat_map(|b| std::iter::repeat_n(*b, q)).collect()
 }
 
-impl FrameDetector for Langevin {
+impl FrameDetector for Engine {
     type Shared = Shared;
     type Workspace = Workspace;
     const ESTIMATES_X: bool = true;
@@ -181,12 +181,13 @@ pub(crate) fn mean(shape: &Shape, schedule: &Schedule, u: &Planes<f64>, chains: 
     }
 }
 
-impl Detector for Langevin {
+impl Detector for Engine {
     fn detect(&self, frames: &FrameBatch) -> Result<Decisions, DetectError> {
         detect_frames(self, frames)
     }
 
-    fn score_calls(&self) -> Option<usize> {
-        Some(self.options.calls() * self.options.samples)
+    fn facts(&self) -> Facts {
+        let score_calls = Some(self.options.calls() * self.options.samples);
+        Facts { score_calls, ..Facts::default() }
     }
 }

@@ -10,7 +10,7 @@ use crate::link::{ConfigError, check};
 pub enum Likelihood {
     /// Covariance `noise_var I + sigma^2 A A^H`: what is known of X is uncertain by `sigma^2`.
     Matched,
-    /// The paper's `(noise_var + sigma^2) I`, over-confident by about N.
+    /// The score paper's `(noise_var + sigma^2) I`, over-confident by about N.
     Paper,
 }
 
@@ -18,7 +18,7 @@ pub enum Likelihood {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Sampler {
-    /// `steps` Langevin steps at each level, as the paper has it.
+    /// `steps` Langevin steps at each level, as in Algorithm 1 of the score paper.
     #[default]
     Langevin,
     /// A step of the reverse diffusion from level to level, `steps` Langevin steps at each.

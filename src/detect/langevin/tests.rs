@@ -5,10 +5,10 @@ use rand_distr::{Distribution, StandardNormal};
 
 use super::anneal::{Chains, Schedule};
 use super::prior::{BernoulliGaussian, Prior, Shape};
-use crate::config::{DetectorConfig, DetectorKind};
 use crate::detect::build;
 use crate::detect::common::columns::pilot_columns;
 use crate::detect::langevin::detector::{generators, mean, repeat};
+use crate::detect::tests::config;
 use crate::detect::{LangevinConfig, Likelihood, Sampler};
 use crate::link::Decisions;
 use crate::link::{Beta, C64, FrameBatch, Split, Truth};
@@ -36,8 +36,8 @@ fn frames(config: &ScenarioConfig, count: usize) -> FrameBatch {
     scenario.realize(0, count).observe(&scenario.pilots(0)).unwrap()
 }
 
-fn run(kind: DetectorKind, langevin: Option<LangevinConfig>, batch: &FrameBatch) -> Decisions {
-    build(&DetectorConfig { langevin, ..DetectorConfig::new(kind) }).unwrap().detect(batch).unwrap()
+fn run(kind: &str, langevin: Option<LangevinConfig>, batch: &FrameBatch) -> Decisions {
+    build(&config!(kind, langevin = langevin).unwrap()).unwrap().detect(batch).unwrap()
 }
 
 fn nmse_db(d: &Decisions, batch: &FrameBatch) -> f64 {
@@ -119,7 +119,7 @@ fn samples_of_a_gaussian_prior_have_the_mean_and_variance_of_the_posterior() {
     let mut found = vec![C64::default(); n * m];
     mean(&shape, &schedule, &chains.u, 0..shape.chains, &mut found);
     // With every device active the genie's estimate is the posterior mean.
-    let expected = run(DetectorKind::GenieMmse, None, &batch).x.unwrap();
+    let expected = run("genie-mmse", None, &batch).x.unwrap();
     for (a, b) in found.iter().zip(&expected) {
         assert!((a - b).norm() < 0.06, "{a} {b}");
     }
@@ -143,7 +143,7 @@ fn without_noise_enough_pilots_tell_everything() {
     let config = ScenarioConfig { pilot_length: 32, active_devices: Some(4), snr_db: Some(60.0), ..link() };
     let batch = frames(&config, 8);
     let options = LangevinConfig { samples: 2, sigma_min: 0.0005, levels: 40, ..Default::default() };
-    let d = run(DetectorKind::Langevin, Some(options), &batch);
+    let d = run("langevin", Some(options), &batch);
     assert_eq!(d.activity, batch.truth().unwrap().activity());
     assert!(nmse_db(&d, &batch) < -45.0, "{}", nmse_db(&d, &batch));
 }
@@ -153,15 +153,15 @@ fn estimates_depend_on_neither_threads_nor_batch_nor_units() {
     let batch = frames(&link(), 6);
     let options = || Some(LangevinConfig { samples: 2, levels: 5, steps: 3, ..Default::default() });
     let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-    let one = pool(1).install(|| run(DetectorKind::Langevin, options(), &batch));
-    assert_eq!(one, pool(3).install(|| run(DetectorKind::Langevin, options(), &batch)));
+    let one = pool(1).install(|| run("langevin", options(), &batch));
+    assert_eq!(one, pool(3).install(|| run("langevin", options(), &batch)));
     let last = batch.observed(5..6);
-    let alone = run(DetectorKind::Langevin, options(), &last);
+    let alone = run("langevin", options(), &last);
     assert_eq!(alone.x.unwrap()[..], one.x.as_ref().unwrap()[5 * 256..]);
     // Gains of every frame on their own give what shared ones give.
     let beta = Beta::per_frame(32, vec![1.0; 6 * 32]).unwrap();
     let own = FrameBatch::new(batch.model().clone(), batch.y().to_vec(), beta).unwrap();
-    let own = run(DetectorKind::Langevin, options(), &own);
+    let own = run("langevin", options(), &own);
     for (a, b) in own.x.unwrap().iter().zip(one.x.as_ref().unwrap()) {
         assert!((a - b).norm() < 1e-9);
     }
@@ -171,11 +171,11 @@ fn estimates_depend_on_neither_threads_nor_batch_nor_units() {
 fn the_average_of_samples_beats_one_and_both_beat_the_linear_estimate() {
     let batch = frames(&ScenarioConfig { snr_db: Some(20.0), ..link() }, 24);
     let options = |samples, likelihood| Some(LangevinConfig { samples, likelihood, ..Default::default() });
-    let linear = nmse_db(&run(DetectorKind::Lmmse, None, &batch), &batch);
-    let one = nmse_db(&run(DetectorKind::Langevin, options(1, Likelihood::Matched), &batch), &batch);
-    let eight = nmse_db(&run(DetectorKind::Langevin, options(8, Likelihood::Matched), &batch), &batch);
-    let paper = nmse_db(&run(DetectorKind::Langevin, options(8, Likelihood::Paper), &batch), &batch);
-    let genie = nmse_db(&run(DetectorKind::GenieMmse, None, &batch), &batch);
+    let linear = nmse_db(&run("lmmse", None, &batch), &batch);
+    let one = nmse_db(&run("langevin", options(1, Likelihood::Matched), &batch), &batch);
+    let eight = nmse_db(&run("langevin", options(8, Likelihood::Matched), &batch), &batch);
+    let paper = nmse_db(&run("langevin", options(8, Likelihood::Paper), &batch), &batch);
+    let genie = nmse_db(&run("genie-mmse", None, &batch), &batch);
     assert!(genie < eight && eight < one - 1.0 && one < linear - 2.0, "{genie} {eight} {one} {linear}");
     assert!(paper > eight, "{paper} {eight}");
 }
@@ -184,7 +184,7 @@ fn the_average_of_samples_beats_one_and_both_beat_the_linear_estimate() {
 fn a_diverging_chain_leaves_finite_estimates() {
     let batch = frames(&link(), 2);
     let options = LangevinConfig { alpha_0: Some(10.0), steps: 400, samples: 2, ..Default::default() };
-    let d = run(DetectorKind::Langevin, Some(options), &batch);
+    let d = run("langevin", Some(options), &batch);
     assert!(d.x.unwrap().iter().all(|v| v.is_finite()));
 }
 
@@ -203,8 +203,8 @@ fn message_passing_finds_the_posterior_mean_of_gaussian_channels() {
         let batch = frames(&config, 8);
         let options =
             LangevinConfig { sampler: Sampler::Oamp, samples: 2, steps: 30, sigma_max: 10.0, ..Default::default() };
-        let found = run(DetectorKind::Langevin, Some(options), &batch).x.unwrap();
-        let linear = run(DetectorKind::Lmmse, None, &batch).x.unwrap();
+        let found = run("langevin", Some(options), &batch).x.unwrap();
+        let linear = run("lmmse", None, &batch).x.unwrap();
         let error: f64 = found.iter().zip(&linear).map(|(a, b)| (a - b).norm_sqr()).sum();
         let energy: f64 = linear.iter().map(|v| v.norm_sqr()).sum();
         assert!(error < 2e-3 * energy, "{devices} devices: {}", error / energy);
@@ -214,15 +214,9 @@ fn message_passing_finds_the_posterior_mean_of_gaussian_channels() {
 #[test]
 fn fewer_scores_do_as_well() {
     let batch = frames(&ScenarioConfig { snr_db: Some(20.0), ..link() }, 48);
-    let amp = nmse_db(
-        &build(&DetectorConfig { damping: Some(0.7), ..DetectorConfig::new(DetectorKind::Amp) })
-            .unwrap()
-            .detect(&batch)
-            .unwrap(),
-        &batch,
-    );
+    let amp = nmse_db(&build(&config!("amp", damping = 0.7).unwrap()).unwrap().detect(&batch).unwrap(), &batch);
     let with = |options: LangevinConfig| {
-        (options.calls() * options.samples, nmse_db(&run(DetectorKind::Langevin, Some(options), &batch), &batch))
+        (options.calls() * options.samples, nmse_db(&run("langevin", Some(options), &batch), &batch))
     };
     let d = LangevinConfig { samples: 2, ..LangevinConfig::default() };
     let (calls, langevin) = with(LangevinConfig { steps: 20, ..d.clone() });
@@ -249,7 +243,7 @@ fn a_sampler_that_stops_early_has_run_fewer_levels() {
     let sigmas = whole.sigmas();
     let short = LangevinConfig { levels: 3, sigma_min: sigmas[2], ..whole };
     // Levels in equal ratios: the first three of six are three of their own.
-    let [a, b] = [stopped, short].map(|o| run(DetectorKind::Langevin, Some(o), &batch).x.unwrap());
+    let [a, b] = [stopped, short].map(|o| run("langevin", Some(o), &batch).x.unwrap());
     assert!(a.iter().zip(&b).all(|(a, b)| (a - b).norm() < 1e-9));
 }
 
@@ -278,14 +272,12 @@ fn message_passing_leaves_out_silent_devices_and_refuses_unequal_gains() {
     }
     let with_gains = |beta| FrameBatch::new(loud.model().clone(), y.clone(), Beta::shared(beta).unwrap()).unwrap();
     let batch = with_gains(beta).with_truth(Truth::new(activity, channel)).unwrap();
-    let found = run(DetectorKind::Langevin, oamp(), &batch);
-    let genie = nmse_db(&run(DetectorKind::GenieMmse, None, &batch), &batch);
+    let found = run("langevin", oamp(), &batch);
+    let genie = nmse_db(&run("genie-mmse", None, &batch), &batch);
     let x = found.x.as_ref().unwrap();
     assert!((0..24 * 32).filter(|i| silent(i % 32)).all(|i| x[i * m..(i + 1) * m].iter().all(|v| v.norm() < 1e-6)));
     assert!(nmse_db(&found, &batch) < genie + 1.0, "{} {genie}", nmse_db(&found, &batch));
     let batch = with_gains((0..32).map(|d| 1.0 + d as f64).collect());
-    let refused = build(&DetectorConfig { langevin: oamp(), ..DetectorConfig::new(DetectorKind::Langevin) })
-        .unwrap()
-        .detect(&batch);
+    let refused = build(&config!("langevin", langevin = oamp()).unwrap()).unwrap().detect(&batch);
     assert!(refused.unwrap_err().to_string().contains("15.1 dB"));
 }

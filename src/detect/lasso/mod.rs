@@ -15,39 +15,60 @@
 //! Score and decision are those of group-lasso. Source: Beck and Teboulle (SIAM J. Imaging Sci. 2, 2009).
 
 use crate::detect::LassoMethod;
+use crate::detect::algorithm::{Algorithm, Context, Info};
 use crate::detect::amp::steps::{PackedPilots, matched_filter};
+use crate::detect::built::Built;
 use crate::detect::common::fit::misfit;
-use crate::detect::common::frames::{FrameDetector, FrameOut, detect_frames};
-use crate::detect::common::kkt::{Solver, iterations_to, solve};
+use crate::detect::common::frames::Solved;
+use crate::detect::common::frames::{FrameDetector, FrameOut};
+use crate::detect::common::kkt::{Solver, solve};
 use crate::detect::common::row_energy::{column_energies, judge_rows, weight_of};
+use crate::detect::{ClassicalError, Threshold};
+use crate::link::options;
 use crate::link::{AccessModel, C64, FrameBatch};
-use crate::link::{Decisions, DetectError, Detector};
+use crate::link::{DetectError, Detector};
 use crate::math::isa::Isa;
 use crate::math::planes::{Planes, pack};
 use crate::math::real::{Real, TILE_ROWS};
 
-/// Options of the LASSO.
-#[derive(Debug, Clone, PartialEq)]
-pub struct LassoOptions {
-    /// Iterations at most, >= 1. Default 500.
-    pub iterations: usize,
-    /// Weight of the moduli, > 0. Default `sqrt(sigma2 mean||a||^2)`.
-    pub lambda: Option<f64>,
-    /// ISTA or FISTA. Default FISTA.
-    pub method: LassoMethod,
-    /// Active when `||x||^2 > threshold * M * beta`. Default 0.1.
-    pub threshold: f64,
-    /// Stop when the largest change of an entry is at most this times the largest modulus; 0 never stops early.
-    pub tolerance: f64,
-}
-
-impl Default for LassoOptions {
-    fn default() -> Self {
-        Self { iterations: 500, lambda: None, method: LassoMethod::Fista, threshold: 0.1, tolerance: 0.0 }
+options! {
+    /// Options of the LASSO.
+    pub struct LassoOptions {
+        /// Iterations.
+        iterations: usize = 500, "1..=1000000" if |v| (1..=1_000_000).contains(v);
+        /// Weight of the moduli.
+        lambda: Option<f64> = None => "sqrt(noise_var mean||a||^2)", "> 0"
+            if |v| v.is_none_or(|v| v.is_finite() && v > 0.0);
+        /// Proximal gradient steps with or without momentum.
+        method: LassoMethod = LassoMethod::Fista, "\"fista\" or \"ista\"";
+        /// Active when `||x||^2 > threshold * M * beta`.
+        threshold: Threshold = Threshold::Value(0.1), "\"best\", or a finite number compared with ||x||^2/(M beta)" if Threshold::is_number;
+        /// Stop when the largest change of one iteration relative to the largest modulus falls below; 0 never stops early.
+        tolerance: f64 = 0.0, ">= 0" if |v| v.is_finite() && *v >= 0.0;
     }
 }
 
-pub(crate) struct Lasso {
+impl Algorithm for LassoOptions {
+    const INFO: Info = Info::receiver("lasso", "LASSO of the entries by ISTA or FISTA");
+
+    fn detector(&self, _: &Context) -> Result<Box<dyn Detector>, ClassicalError> {
+        Ok(Box::new(Solved(Engine { options: self.clone() })))
+    }
+
+    fn threshold(&self) -> Option<Threshold> {
+        Some(self.threshold)
+    }
+
+    fn set_threshold(&mut self, threshold: Threshold) {
+        self.threshold = threshold;
+    }
+}
+
+/// LASSO of the entries by ISTA or FISTA.
+pub type Lasso = Built<LassoOptions>;
+
+/// The algorithm with its options.
+pub(crate) struct Engine {
     pub options: LassoOptions,
 }
 
@@ -105,7 +126,7 @@ fn squared_norm(model: &AccessModel) -> f64 {
     log_scale.exp()
 }
 
-impl FrameDetector for Lasso {
+impl FrameDetector for Engine {
     type Shared = Shared;
     type Workspace = Workspace;
     const ESTIMATES_X: bool = true;
@@ -155,11 +176,11 @@ impl FrameDetector for Lasso {
         let (m, q) = (batch.model().antennas(), batch.model().sequences());
         let budget = (self.options.iterations, self.options.tolerance);
         solve(isa, self, shared, (batch.frame(f), m), work, budget, out.x);
-        judge_rows(batch.beta_of(f), m, q, self.options.threshold, &mut out);
+        judge_rows(batch.beta_of(f), m, q, self.options.threshold.number(), &mut out);
     }
 }
 
-impl Solver for Lasso {
+impl Solver for Engine {
     const GROUPS: bool = false;
 
     fn lambda(shared: &Shared) -> f64 {
@@ -206,15 +227,5 @@ impl Solver for Lasso {
 
     fn estimate(&self, _: &Shared, work: &Workspace, antennas: usize, x: &mut [C64]) {
         work.x.store(x, antennas);
-    }
-}
-
-impl Detector for Lasso {
-    fn detect(&self, frames: &FrameBatch) -> Result<Decisions, DetectError> {
-        detect_frames(self, frames)
-    }
-
-    fn iterations_to_optimum(&self, frames: &FrameBatch, kkt: f64) -> Result<Option<Vec<usize>>, DetectError> {
-        iterations_to(self, frames, kkt).map(Some)
     }
 }

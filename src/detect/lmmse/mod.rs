@@ -8,28 +8,68 @@
 //!
 //! Where the antennas are correlated alike for all devices (`covariance = "pooled"`), `p_i I` becomes `p_i C` ([`spatial`](crate::detect::Spatial)).
 //!
-//! It does not know that rows are zero or not, so its error floors where L < N (field guide D: -4.2 dB at 30 dB).
+//! It does not know that rows are zero or not, so its error floors where L < N (N = 32, M = 8, L = 20, K = 8: -4.2 dB at an SNR of 30 dB).
 //! Decision: `score = ||x_i||^2/(M beta_n)` above the threshold, as for the group lassos; linear estimates are shrunk, so
 //! scores of active devices lie well below one.
 
+use crate::detect::algorithm::{Algorithm, Context, Info, Prior};
+use crate::detect::built::Built;
+use crate::detect::{ClassicalError, RowCovariance, Threshold};
 use std::sync::Arc;
 
 use pulp::Scalar;
 
 use crate::detect::common::columns::pilot_columns;
-use crate::detect::common::frames::{FrameDetector, FrameOut, detect_frames};
+use crate::detect::common::frames::{FrameDetector, FrameOut, Frames};
 use crate::detect::common::mmse::mmse_rows;
 use crate::detect::common::row_energy::judge_rows;
 use crate::detect::common::spatial::{Filters, Spatial, check_antennas};
 use crate::link::FrameBatch;
-use crate::link::{Decisions, DetectError, Detector};
+use crate::link::{DetectError, Detector, options};
 use crate::math::inverse::InverseCovariance;
 use crate::math::isa::Isa;
 use crate::math::planes::Planes;
 
+options! {
+    /// Options of the linear MMSE estimate.
+    pub struct LmmseOptions {
+        /// Active when `||x||^2 > threshold * M * beta`.
+        threshold: Threshold = Threshold::Value(0.1), "\"best\", or a finite number compared with ||x||^2/(M beta)" if Threshold::is_number;
+        /// Independent antennas of equal power, or their covariance over training frames (experiment files only).
+        covariance: RowCovariance = RowCovariance::White, "\"white\" or \"pooled\"";
+    }
+}
+
+impl Algorithm for LmmseOptions {
+    const INFO: Info =
+        Info::receiver("lmmse", "linear MMSE estimate from the mean power of every row").with_prior(Prior::PerDevice);
+
+    fn detector(&self, context: &Context) -> Result<Box<dyn Detector>, ClassicalError> {
+        Ok(Box::new(Frames(Engine {
+            threshold: self.threshold.number(),
+            spatial: context.spatial_if(self.wants_spatial()),
+        })))
+    }
+
+    fn threshold(&self) -> Option<Threshold> {
+        Some(self.threshold)
+    }
+
+    fn set_threshold(&mut self, threshold: Threshold) {
+        self.threshold = threshold;
+    }
+
+    fn wants_spatial(&self) -> bool {
+        self.covariance == RowCovariance::Pooled
+    }
+}
+
 /// The linear MMSE estimate of channels that are zero with a known probability.
+pub type Lmmse = Built<LmmseOptions>;
+
+/// The algorithm with its options.
 #[derive(Debug, Clone)]
-pub struct Lmmse {
+pub(crate) struct Engine {
     /// Active when `||x||^2 > threshold * M * beta`. Default 0.1.
     pub threshold: f64,
     /// Correlation of the antennas; without it they count as independent.
@@ -57,7 +97,7 @@ pub struct Workspace {
     power: Vec<f64>,
 }
 
-impl FrameDetector for Lmmse {
+impl FrameDetector for Engine {
     type Shared = Shared;
     type Workspace = Workspace;
     const ESTIMATES_X: bool = true;
@@ -111,11 +151,5 @@ impl FrameDetector for Lmmse {
             }
         }
         judge_rows(beta, m, q, self.threshold, &mut out);
-    }
-}
-
-impl Detector for Lmmse {
-    fn detect(&self, frames: &FrameBatch) -> Result<Decisions, DetectError> {
-        detect_frames(self, frames)
     }
 }

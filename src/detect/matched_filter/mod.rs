@@ -1,14 +1,36 @@
 //! Matched filter: every user for itself.
 
+use crate::detect::ClassicalError;
+use crate::detect::algorithm::{Algorithm, Context, Info};
+use crate::detect::built::Built;
 use crate::detect::spreading::algebra::dot;
+use crate::detect::spreading::link::Receivers;
 use crate::detect::spreading::link::{Link, LinkDetector, LinkModel};
+use crate::link::{Detector, options};
+
+options! {
+    /// Options of: one matched filter per user, five-point decision.
+    pub struct MatchedFilterOptions {
+    }
+}
+
+impl Algorithm for MatchedFilterOptions {
+    const INFO: Info = Info::spreading("matched-filter", "one matched filter per user, five-point decision");
+
+    fn detector(&self, _: &Context) -> Result<Box<dyn Detector>, ClassicalError> {
+        Ok(Box::new(Receivers(Engine)))
+    }
+}
+
+/// One matched filter per user.
+pub type MatchedFilter = Built<MatchedFilterOptions>;
 
 /// `z_n = g_n^H y / ||g_n||^2`, taken as `x_n + CN(0, v_n)` with
-/// `v_n = (sum_{m != n} p_m |g_n^H g_m|^2 + sigma2 ||g_n||^2) / ||g_n||^4` (field guide, E). Optimal for a single user.
+/// `v_n = (sum_{m != n} p_m |g_n^H g_m|^2 + sigma2 ||g_n||^2) / ||g_n||^4`. Optimal for a single user.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct MatchedFilter;
+pub(crate) struct Engine;
 
-impl LinkDetector for MatchedFilter {
+impl LinkDetector for Engine {
     const NAME: &'static str = "matched-filter";
     type Workspace = ();
 

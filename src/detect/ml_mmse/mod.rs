@@ -11,26 +11,54 @@
 //! device with Q sequences several rows may be estimated; its activity is the one of largest gamma. With the true
 //! support the estimate is that of genie-mmse. Reports `x`, `gamma` (of step 1), `score = gamma/beta` and the activity.
 
-use crate::detect::common::frames::{FrameDetector, FrameOut, detect_frames};
+use crate::detect::algorithm::{Algorithm, Context, Info};
+use crate::detect::built::Built;
+use crate::detect::common::frames::{FrameDetector, FrameOut, Frames};
 use crate::detect::common::mmse::mmse_rows;
-use crate::detect::covariance::descent::{
-    Covariance, CovarianceOptions, Shared, Workspace as PowerWorkspace, judge_powers,
-};
+use crate::detect::covariance::descent::{Covariance, Settings, Shared, Workspace as PowerWorkspace, judge_powers};
+use crate::detect::{ClassicalError, Threshold};
 use crate::link::FrameBatch;
-use crate::link::{Decisions, DetectError, Detector};
+use crate::link::{DetectError, Detector, options};
 use crate::math::isa::Isa;
 
-/// ML coordinate descent for the support, MMSE for the channels.
-pub(crate) struct MlMmse {
-    powers: Covariance<f64>,
-    threshold: f64,
+options! {
+    /// Options of ML support and MMSE channels.
+    pub struct MlMmseOptions {
+        /// Sweeps over all columns.
+        iterations: usize = 55, "1..=1000000" if |v| (1..=1_000_000).contains(v);
+        /// On the support when `gamma >= threshold * beta`.
+        threshold: Threshold = Threshold::Value(0.5), "\"best\", or a finite number compared with gamma/beta" if Threshold::is_number;
+        /// Stop when the largest change of one sweep relative to the largest power falls below; 0 never stops early.
+        tolerance: f64 = 0.0, ">= 0" if |v| v.is_finite() && *v >= 0.0;
+    }
 }
 
-impl MlMmse {
-    /// The detector; `options.prior` must be false for the support of ML.
-    pub fn new(options: CovarianceOptions) -> Self {
-        Self { threshold: options.threshold, powers: Covariance { options, precision: std::marker::PhantomData } }
+impl Algorithm for MlMmseOptions {
+    const INFO: Info = Info::receiver("ml-mmse", "support by maximum likelihood, then MMSE channels");
+
+    fn detector(&self, _: &Context) -> Result<Box<dyn Detector>, ClassicalError> {
+        let threshold = self.threshold.number();
+        let options = Settings { sweeps: self.iterations, threshold, tolerance: self.tolerance, prior: false };
+        let powers = Covariance { options, precision: std::marker::PhantomData };
+        Ok(Box::new(Frames(Engine { powers, threshold })))
     }
+
+    fn threshold(&self) -> Option<Threshold> {
+        Some(self.threshold)
+    }
+
+    fn set_threshold(&mut self, threshold: Threshold) {
+        self.threshold = threshold;
+    }
+}
+
+/// ML coordinate descent for the support, MMSE for the channels.
+pub type MlMmse = Built<MlMmseOptions>;
+
+/// The algorithm with its options.
+pub(crate) struct Engine {
+    powers: Covariance<f64>,
+    threshold: f64,
 }
 
 /// Buffers of one thread.
@@ -40,7 +68,7 @@ pub(crate) struct Workspace {
     support: Vec<f64>,
 }
 
-impl FrameDetector for MlMmse {
+impl FrameDetector for Engine {
     type Shared = Shared<f64>;
     type Workspace = Workspace;
     const ESTIMATES_X: bool = true;
@@ -74,11 +102,5 @@ impl FrameDetector for MlMmse {
         }
         let inverse = &mut work.powers.inverse;
         mmse_rows(isa, inverse, &shared.columns, &work.support, batch.frame(f), m, out.x);
-    }
-}
-
-impl Detector for MlMmse {
-    fn detect(&self, frames: &FrameBatch) -> Result<Decisions, DetectError> {
-        detect_frames(self, frames)
     }
 }

@@ -1,22 +1,45 @@
 //! Least squares for a known active set.
 
+use crate::detect::ClassicalError;
+use crate::detect::algorithm::{Algorithm, Context, Info, Role};
+use crate::detect::built::Built;
 use crate::detect::spreading::algebra::{dot, energy, invert, subtract};
+use crate::detect::spreading::link::Receivers;
 use crate::detect::spreading::link::{LOG_NEVER, Link, LinkDetector, LinkModel, largest};
 use crate::link::DetectError;
 use crate::link::{C64, FrameBatch};
+use crate::link::{Detector, options};
 
 /// Columns whose part outside of the others is below this fraction of the largest column are taken as dependent.
 const RANK_TOLERANCE: f64 = 1e-10;
 
-/// Minimum-norm least squares on the true active set, then the nearest symbol (field guide, E); needs the truth.
+options! {
+    /// Options of: minimum-norm least squares on the true active set.
+    pub struct OracleLsOptions {
+    }
+}
+
+impl Algorithm for OracleLsOptions {
+    const INFO: Info =
+        Info::spreading("oracle-ls", "minimum-norm least squares on the true active set").with_truth(Role::Genie);
+
+    fn detector(&self, _: &Context) -> Result<Box<dyn Detector>, ClassicalError> {
+        Ok(Box::new(Receivers(Engine)))
+    }
+}
+
+/// Minimum-norm least squares on the true active set; needs the truth.
+pub type OracleLs = Built<OracleLsOptions>;
+
+/// Minimum-norm least squares on the true active set, then the nearest symbol; needs the truth.
 ///
 /// The score of a truly idle user says so; of an active one it is the log odds under the noise of its estimate.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct OracleLs;
+pub(crate) struct Engine;
 
 /// Buffers of one thread.
 #[derive(Default)]
-pub struct Workspace {
+pub(crate) struct Workspace {
     active: Vec<usize>,
     /// Columns that are still to be orthogonalised, `[K, H]`.
     columns: Vec<C64>,
@@ -26,7 +49,7 @@ pub struct Workspace {
     gram: Vec<C64>,
 }
 
-impl LinkDetector for OracleLs {
+impl LinkDetector for Engine {
     const NAME: &'static str = "oracle-ls";
     type Workspace = Workspace;
 

@@ -46,52 +46,76 @@
 use pulp::Scalar;
 
 use crate::detect::DEFAULT_ALPHA;
+use crate::detect::algorithm::{Algorithm, Context, Info, Prior};
 use crate::detect::amp::steps::{PackedPilots, matched_filter};
+use crate::detect::built::Built;
 use crate::detect::common::columns::pilot_columns;
 use crate::detect::common::fit::misfit;
-use crate::detect::common::frames::{FrameDetector, FrameOut, detect_frames};
-use crate::detect::common::kkt::{Solver, iterations_to, solve};
+use crate::detect::common::frames::Solved;
+use crate::detect::common::frames::{FrameDetector, FrameOut};
+use crate::detect::common::kkt::{Solver, solve};
 use crate::detect::common::row_energy::{column_energies, default_lambda, judge_rows};
+use crate::detect::{ClassicalError, Threshold};
+use crate::link::options;
 use crate::link::{AccessModel, C64, FrameBatch};
-use crate::link::{Decisions, DetectError, Detector};
+use crate::link::{ConfigError, check};
+use crate::link::{DetectError, Detector};
 use crate::math::inverse::InverseCovariance;
 use crate::math::isa::Isa;
 use crate::math::kernels::energy;
 use crate::math::planes::{Planes, pack};
 use crate::math::real::{Real, TILE_ROWS};
 
-/// Options of prediction-correction ADMM for the group LASSO.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PcAdmmOptions {
-    /// Iterations at most, >= 1. Default 200.
-    pub iterations: usize,
-    /// Weight of the row norms, > 0. Default `sqrt(M sigma2 mean||a||^2)`.
-    pub lambda: Option<f64>,
-    /// Penalty, > 0, in units of `||a||^2`. Default [`default_rho`].
-    pub rho: Option<f64>,
-    /// Relaxation, in (0, 2). Default [`DEFAULT_ALPHA`].
-    pub alpha: f64,
-    /// theta, in `[0, 1)`: how far the prox looks ahead along the change of the dual. Default [`default_extrapolation`].
-    pub extrapolation: Option<f64>,
-    /// Active when `||x||^2 > threshold * M * beta`. Default 0.1.
-    pub threshold: f64,
-    /// Stop when the largest change `w - w~` of a row is at most this times the largest row norm; 0 never stops early.
-    pub tolerance: f64,
-}
-
-impl Default for PcAdmmOptions {
-    fn default() -> Self {
-        Self {
-            iterations: 200,
-            lambda: None,
-            rho: None,
-            alpha: DEFAULT_ALPHA,
-            extrapolation: None,
-            threshold: 0.1,
-            tolerance: 0.0,
-        }
+options! {
+    /// Options of prediction-correction ADMM for the group LASSO.
+    pub struct PcAdmmOptions {
+        /// Iterations.
+        iterations: usize = 200, "1..=1000000" if |v| (1..=1_000_000).contains(v);
+        /// Weight of the row norms.
+        lambda: Option<f64> = None => "sqrt(M noise_var mean||a||^2)", "> 0"
+            if |v| v.is_none_or(|v| v.is_finite() && v > 0.0);
+        /// Penalty of the augmented Lagrangian for K active devices on average, see [`default_rho`].
+        rho: Option<f64> = None => "mean||a||^2 max(1 - K/L, 1/4)", "> 0"
+            if |v| v.is_none_or(|v| v.is_finite() && v > 0.0);
+        /// Relaxation of the correction.
+        alpha: f64 = DEFAULT_ALPHA, "in (0, 2)" if |v| *v > 0.0 && *v < 2.0;
+        /// theta: how far the prox looks ahead along the change of the dual, see [`default_extrapolation`].
+        /// `alpha = 1, extrapolation = 0` is plain ADMM.
+        extrapolation: Option<f64> = None => "1 - min(1, (2 - alpha)^2/2)",
+            "in [0, 1) with alpha <= 2 - sqrt(1 - extrapolation)";
+        /// Active when `||x||^2 > threshold * M * beta`.
+        threshold: Threshold = Threshold::Value(0.1), "\"best\", or a finite number compared with ||x||^2/(M beta)" if Threshold::is_number;
+        /// Stop when the largest change of one iteration relative to the largest row norm falls below; 0 never stops early.
+        tolerance: f64 = 0.0, ">= 0" if |v| v.is_finite() && *v >= 0.0;
     }
 }
+
+impl Algorithm for PcAdmmOptions {
+    const INFO: Info = Info::receiver("pc-admm", "group LASSO by prediction-correction ADMM").with_prior(Prior::Mean);
+
+    fn detector(&self, _: &Context) -> Result<Box<dyn Detector>, ClassicalError> {
+        Ok(Box::new(Solved(Engine { options: self.clone() })))
+    }
+
+    fn check(&self, prefix: &str) -> Result<(), ConfigError> {
+        let Some(theta) = self.extrapolation else { return Ok(()) };
+        let alpha = self.alpha;
+        let range = format!("in [0, 1) with alpha <= 2 - sqrt(1 - extrapolation); alpha is {alpha}");
+        let fits = (0.0..1.0).contains(&theta) && alpha <= 2.0 - (1.0 - theta).sqrt();
+        check(fits, &format!("{prefix}.extrapolation"), theta, &range, "1 - min(1, (2 - alpha)^2/2)")
+    }
+
+    fn threshold(&self) -> Option<Threshold> {
+        Some(self.threshold)
+    }
+
+    fn set_threshold(&mut self, threshold: Threshold) {
+        self.threshold = threshold;
+    }
+}
+
+/// Group LASSO by prediction-correction ADMM.
+pub type PcAdmm = Built<PcAdmmOptions>;
 
 /// Default of theta: `1 - min(1, (2 - alpha)^2/2)`, half way (in `1 - theta`) to where the correction condition ends.
 pub fn default_extrapolation(alpha: f64) -> f64 {
@@ -111,7 +135,8 @@ fn rho_of(model: &AccessModel, energies: &[f64]) -> f64 {
     unit * default_rho(model.activity_prob().iter().sum(), model.pilot_length())
 }
 
-pub(crate) struct PcAdmm {
+/// The algorithm with its options.
+pub(crate) struct Engine {
     pub options: PcAdmmOptions,
 }
 
@@ -164,7 +189,7 @@ fn packed(model: &AccessModel, rho: f64) -> PackedPilots<f64> {
     }
 }
 
-impl FrameDetector for PcAdmm {
+impl FrameDetector for Engine {
     type Shared = Shared;
     type Workspace = Workspace;
     const ESTIMATES_X: bool = true;
@@ -209,7 +234,7 @@ impl FrameDetector for PcAdmm {
         let (m, q) = (batch.model().antennas(), batch.model().sequences());
         let budget = (self.options.iterations, self.options.tolerance);
         solve(isa, self, shared, (batch.frame(f), m), work, budget, out.x);
-        judge_rows(batch.beta_of(f), m, q, self.options.threshold, &mut out);
+        judge_rows(batch.beta_of(f), m, q, self.options.threshold.number(), &mut out);
     }
 }
 
@@ -257,7 +282,7 @@ impl Workspace {
     }
 }
 
-impl Solver for PcAdmm {
+impl Solver for Engine {
     const GROUPS: bool = true;
 
     fn lambda(shared: &Shared) -> f64 {
@@ -286,16 +311,6 @@ impl Solver for PcAdmm {
 
     fn estimate(&self, _: &Shared, work: &Workspace, antennas: usize, x: &mut [C64]) {
         work.predicted.store(x, antennas);
-    }
-}
-
-impl Detector for PcAdmm {
-    fn detect(&self, frames: &FrameBatch) -> Result<Decisions, DetectError> {
-        detect_frames(self, frames)
-    }
-
-    fn iterations_to_optimum(&self, frames: &FrameBatch, kkt: f64) -> Result<Option<Vec<usize>>, DetectError> {
-        iterations_to(self, frames, kkt).map(Some)
     }
 }
 

@@ -3,11 +3,10 @@
 use std::path::Path;
 
 use super::*;
-use crate::config::{DetectorConfig, DetectorKind as K};
 use crate::detect::common::frames::FrameDetector;
 use crate::detect::common::kkt::{Solver, kkt_residual};
-use crate::detect::pc_admm::PcAdmm;
-use crate::detect::{LassoMethod, build};
+use crate::detect::tests::config;
+use crate::detect::{Classical, LassoMethod, build};
 use crate::link::{C64, FrameBatch, Split};
 use crate::scenario::Scenario;
 use crate::scenario::{PilotKind, PilotRedraw, ScenarioConfig, ScenarioKind};
@@ -20,7 +19,7 @@ fn reference() -> (FrameBatch, Vec<C64>) {
     (batch, expected.complex("group_lasso_x").expect("the optimum").data)
 }
 
-/// Problems of the issue: N = 100, p = 0.1, sigma2 = 0.1, Gaussian pilots that change every ten problems.
+/// Problems of reference: N = 100, p = 0.1, sigma2 = 0.1, Gaussian pilots that change every ten problems.
 fn problems(pilot_length: usize, antennas: usize, count: usize) -> Vec<FrameBatch> {
     let config = ScenarioConfig {
         kind: ScenarioKind::UnitGain,
@@ -80,7 +79,7 @@ fn the_correction_condition_holds_for_every_relaxation_and_ends_where_documented
 
 /// Runs from a random start; returns the distances `||w - w*||_H^2` to the last iterate and the final KKT residual.
 fn from_random_start(alpha: f64, seed: u64, batch: &FrameBatch) -> (Vec<f64>, f64) {
-    let solver = PcAdmm { options: PcAdmmOptions { alpha, lambda: Some(1.0), ..PcAdmmOptions::default() } };
+    let solver = Engine { options: PcAdmmOptions { alpha, lambda: Some(1.0), ..PcAdmmOptions::default() } };
     let shared = solver.prepare(batch).expect("fitting frames");
     let mut work = solver.workspace(&shared, batch);
     let m = batch.model().antennas();
@@ -130,7 +129,7 @@ fn random_starts_end_at_the_optimum_and_never_move_away_from_it() {
     }
 }
 
-fn run(config: &DetectorConfig, batch: &FrameBatch) -> Vec<C64> {
+fn run(config: &Classical, batch: &FrameBatch) -> Vec<C64> {
     build(config).expect("valid options").detect(batch).expect("fitting frames").x.expect("estimates")
 }
 
@@ -142,12 +141,7 @@ fn relative(a: &[C64], b: &[C64]) -> f64 {
 #[test]
 fn the_optimum_is_the_one_of_the_reference_vectors() {
     let (batch, optimum) = reference();
-    let config = DetectorConfig {
-        lambda: Some(1.0),
-        iterations: Some(20_000),
-        tolerance: Some(1e-11),
-        ..DetectorConfig::new(K::PcAdmm)
-    };
+    let config = config!("pc-admm", lambda = 1.0, iterations = 20_000, tolerance = 1e-11).unwrap();
     let x = run(&config, &batch);
     // The reference is stored in single precision.
     assert!(relative(&x, &optimum) < 1e-6, "{}", relative(&x, &optimum));
@@ -158,13 +152,8 @@ fn the_optimum_is_the_one_of_the_reference_vectors() {
 fn the_lasso_meets_its_optimality_conditions_by_either_method() {
     let batch = reference().0.observed(0..2);
     for (method, iterations) in [(LassoMethod::Fista, 20_000), (LassoMethod::Ista, 100_000)] {
-        let config = DetectorConfig {
-            lambda: Some(1.0),
-            iterations: Some(iterations),
-            tolerance: Some(1e-13),
-            method: Some(method),
-            ..DetectorConfig::new(K::Lasso)
-        };
+        let config =
+            config!("lasso", lambda = 1.0, iterations = iterations, tolerance = 1e-13, method = method).unwrap();
         let x = run(&config, &batch);
         for (f, x) in x.chunks_exact(400).enumerate() {
             let kkt = kkt_residual(batch.model(), batch.frame(f), x, 1.0, 1);
@@ -176,9 +165,8 @@ fn the_lasso_meets_its_optimality_conditions_by_either_method() {
 #[test]
 fn with_one_antenna_the_lasso_is_the_group_lasso() {
     let batch = problems(40, 1, 10).remove(0);
-    let config =
-        |kind| DetectorConfig { iterations: Some(20_000), tolerance: Some(1e-12), ..DetectorConfig::new(kind) };
-    let (a, b) = (run(&config(K::Lasso), &batch), run(&config(K::GroupLasso), &batch));
+    let config = |kind| config!(kind, iterations = 20_000, tolerance = 1e-12).unwrap();
+    let (a, b) = (run(&config("lasso"), &batch), run(&config("group-lasso"), &batch));
     assert!(relative(&a, &b) < 1e-6, "{}", relative(&a, &b));
 }
 
@@ -194,14 +182,15 @@ fn prediction_correction_needs_the_fewest_iterations() {
     println!("| problem | solver | rho | median iterations to KKT < 1e-6 |\n|---|---|---|---|");
     for (length, antennas) in [(40, 1), (20, 4)] {
         let problems = problems(length, antennas, 100);
-        let count = |config: &DetectorConfig, of: &[FrameBatch]| {
+        let count = |config: &Classical, of: &[FrameBatch]| {
             let detector = build(config).expect("valid options");
-            let counts = |batch| detector.iterations_to_optimum(batch, 1e-6).expect("fits").expect("a convex problem");
+            let solver = detector.solver().expect("a convex problem");
+            let counts = |batch| solver.iterations_to_optimum(batch, 1e-6).expect("fits");
             median(of.iter().flat_map(counts).collect())
         };
-        let pc = |rho| DetectorConfig { rho, ..DetectorConfig::new(K::PcAdmm) };
-        let plain = |rho| DetectorConfig { alpha: Some(1.0), extrapolation: Some(0.0), ..pc(rho) };
-        let sharing = |rho| DetectorConfig { rho, ..DetectorConfig::new(K::GroupLassoAdmm) };
+        let pc = |rho| config!("pc-admm", rho = rho).unwrap();
+        let plain = |rho| config!("pc-admm", rho = rho, alpha = 1.0, extrapolation = 0.0).unwrap();
+        let sharing = |rho| config!("group-lasso-admm", rho = rho).unwrap();
         let unit = length as f64 * default_rho(10.0, length);
         let line = |name: &str, rho: &str, n: usize| {
             println!("| N = 100, L = {length}, M = {antennas} | {name} | {rho} | {n} |");
@@ -212,7 +201,7 @@ fn prediction_correction_needs_the_fewest_iterations() {
         let plain_one = line("plain ADMM, same splitting", "1", count(&plain(Some(1.0)), &problems));
         let algorithm_1 = line("Algorithm 1 (group-lasso-admm)", "default 1", count(&sharing(None), &problems));
         // Each at its best penalty of a grid of factors of two, on the first 20 problems.
-        let grid = |of: &dyn Fn(Option<f64>) -> DetectorConfig, unit: f64| {
+        let grid = |of: &dyn Fn(Option<f64>) -> Classical, unit: f64| {
             let at = |k: i32| unit * 2.0_f64.powi(k);
             (-2..=2).map(|k| (count(&of(Some(at(k))), &problems[..2]), at(k))).min_by_key(|v| v.0).expect("five values")
         };

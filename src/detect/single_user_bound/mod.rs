@@ -5,19 +5,41 @@
 //! `LLR_q = beta ||s_q^H Y_n||^2 / (sigma2 (sigma2 + beta ||s_q||^2)) - M ln(1 + beta ||s_q||^2/sigma2)`,
 //! argmax over q, active when `LLR > ln(Q (1 - eps)/eps)`. Its error rate is a floor for every detector of the figure.
 
+use crate::detect::ClassicalError;
+use crate::detect::algorithm::{Algorithm, Context, Info, Prior, Role};
+use crate::detect::built::Built;
 use num_complex::Complex64;
 
 use crate::detect::Threshold;
 use crate::detect::common::decide::{decide, section_threshold};
-use crate::detect::common::frames::{FrameDetector, FrameOut, detect_frames};
+use crate::detect::common::frames::{FrameDetector, FrameOut, Frames};
 use crate::detect::genie_mmse::check_truth;
 use crate::link::{C64, FrameBatch};
-use crate::link::{Decisions, DetectError, Detector};
+use crate::link::{DetectError, Detector, options};
 use crate::math::isa::Isa;
 
+options! {
+    /// The single-user bound has no options.
+    pub struct SingleUserBoundOptions {
+    }
+}
+
+impl Algorithm for SingleUserBoundOptions {
+    const INFO: Info = Info::receiver("single-user-bound", "every other device known: the floor of every figure")
+        .with_prior(Prior::Mean)
+        .with_truth(Role::Bound);
+
+    fn detector(&self, _: &Context) -> Result<Box<dyn Detector>, ClassicalError> {
+        Ok(Box::new(Frames(Engine)))
+    }
+}
+
 /// The single-user bound; needs the truth.
+pub type SingleUserBound = Built<SingleUserBoundOptions>;
+
+/// The algorithm.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct SingleUserBound;
+pub(crate) struct Engine;
 
 /// Columns of S as rows, their energies, and the thresholds.
 pub struct Shared {
@@ -26,7 +48,7 @@ pub struct Shared {
     thresholds: Vec<f64>,
 }
 
-impl FrameDetector for SingleUserBound {
+impl FrameDetector for Engine {
     type Shared = Shared;
     /// The noise left when all devices are subtracted, `[L, M]`.
     type Workspace = Vec<C64>;
@@ -96,10 +118,4 @@ impl FrameDetector for SingleUserBound {
 /// `a^H b`.
 fn dot(a: &[C64], b: &[C64]) -> C64 {
     a.iter().zip(b).map(|(a, b)| a.conj() * b).sum()
-}
-
-impl Detector for SingleUserBound {
-    fn detect(&self, frames: &FrameBatch) -> Result<Decisions, DetectError> {
-        detect_frames(self, frames)
-    }
 }

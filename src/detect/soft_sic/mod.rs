@@ -1,8 +1,32 @@
 //! Soft interference cancellation with LMMSE estimates.
 
+use crate::detect::ClassicalError;
+use crate::detect::algorithm::{Algorithm, Context, Info};
+use crate::detect::built::Built;
 use crate::detect::spreading::algebra::{add_outer, apply, dot, energy, invert, subtract};
+use crate::detect::spreading::link::Receivers;
 use crate::detect::spreading::link::{Link, LinkDetector, LinkModel};
 use crate::link::C64;
+use crate::link::{Detector, options};
+
+options! {
+    /// Options of: soft interference cancellation in rounds.
+    pub struct SoftSicOptions {
+        /// Rounds over all users.
+        iterations: usize = 4, "1..=1000000" if |v| (1..=1_000_000).contains(v);
+    }
+}
+
+impl Algorithm for SoftSicOptions {
+    const INFO: Info = Info::spreading("soft-sic", "soft interference cancellation in rounds");
+
+    fn detector(&self, _: &Context) -> Result<Box<dyn Detector>, ClassicalError> {
+        Ok(Box::new(Receivers(Engine { rounds: self.iterations })))
+    }
+}
+
+/// Soft interference cancellation with LMMSE estimates.
+pub type SoftSic = Built<SoftSicOptions>;
 
 /// Every user in turn, `rounds` times: with the posterior means m and variances v of all symbols so far, covariance
 /// `C = sum_j v_j g_j g_j^H + sigma2 I` and residual `e = y - sum_j m_j g_j`, the LMMSE estimate is
@@ -10,14 +34,14 @@ use crate::link::C64;
 /// variance replace `m_n`, `v_n` (Wang and Poor, IEEE Trans. Commun. 47(7), 1999, with an idle symbol). Users are
 /// treated in the order of their first error variance, smallest first.
 #[derive(Debug, Clone, Copy)]
-pub struct SoftSic {
+pub(crate) struct Engine {
     /// Passes over all users, >= 1.
     pub rounds: usize,
 }
 
 /// Buffers of one thread.
 #[derive(Default)]
-pub struct Workspace {
+pub(crate) struct Workspace {
     inverse: Vec<C64>,
     filter: Vec<C64>,
     residual: Vec<C64>,
@@ -27,7 +51,7 @@ pub struct Workspace {
     weights: Vec<f64>,
 }
 
-impl LinkDetector for SoftSic {
+impl LinkDetector for Engine {
     const NAME: &'static str = "soft-sic";
     type Workspace = Workspace;
 

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::algebra::energy;
 use crate::link::{C64, FrameBatch};
-use crate::link::{Decisions, DetectError};
+use crate::link::{Decisions, DetectError, Detector};
 
 /// Log prior that stands for "never" in scores, so that they stay finite (ln 1e-300).
 pub(crate) const LOG_NEVER: f64 = -690.8;
@@ -155,6 +155,15 @@ pub(crate) trait LinkDetector: Sync {
         activity: &mut [i64],
         score: &mut [f64],
     );
+}
+
+/// A receiver as a [`Detector`].
+pub(crate) struct Receivers<D>(pub D);
+
+impl<D: LinkDetector + Send> Detector for Receivers<D> {
+    fn detect(&self, frames: &FrameBatch) -> Result<Decisions, DetectError> {
+        detect_link(&self.0, frames)
+    }
 }
 
 /// Decides all frames of the batch on the threads of the current rayon pool.

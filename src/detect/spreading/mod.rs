@@ -1,14 +1,14 @@
 //! Reference receivers of the spreading link (system E): `y = sum_n g_n x_n + w` with `g_n = diag(h_n) s_n`.
 //!
-//! | kind | algorithm | field guide |
-//! |---|---|---|
-//! | matched-filter | one matched filter per user, interference taken as Gaussian | E |
-//! | mmse-sic | MMSE filter and successive cancellation of decisions | E |
-//! | beam-sic | the same, keeping the best hypotheses | E |
-//! | expectation-propagation | Gaussian EP with the discrete prior | - |
-//! | soft-sic | soft cancellation of LMMSE estimates, in rounds | - |
-//! | joint-map | exhaustive search | E |
-//! | oracle-ls | minimum-norm least squares on the true active set | E |
+//! | kind | algorithm |
+//! |---|---|
+//! | matched-filter | one matched filter per user, interference taken as Gaussian |
+//! | mmse-sic | MMSE filter and successive cancellation of decisions |
+//! | beam-sic | the same, keeping the best hypotheses |
+//! | expectation-propagation | Gaussian EP with the discrete prior |
+//! | soft-sic | soft cancellation of LMMSE estimates, in rounds |
+//! | joint-map | exhaustive search |
+//! | oracle-ls | minimum-norm least squares on the true active set |
 //!
 //! Every receiver knows `h`, the signatures, the noise variance and the activity probabilities. A user is idle with
 //! probability `1 - p_n` and else sends each of the C symbols with `p_n / C`. `Decisions::score` is `[F, N*C]`: log
@@ -20,20 +20,3 @@ pub(crate) mod link;
 pub(crate) mod schedule;
 #[cfg(test)]
 mod tests;
-
-use link::detect_link;
-
-use super::{BeamSic, ExpectationPropagation, JointMap, MatchedFilter, MmseSic, OracleLs, SoftSic};
-use crate::link::{Decisions, DetectError, Detector, FrameBatch};
-
-macro_rules! detectors {
-    ($($kind:ty),*) => {$(
-        impl Detector for $kind {
-            fn detect(&self, frames: &FrameBatch) -> Result<Decisions, DetectError> {
-                detect_link(self, frames)
-            }
-        }
-    )*};
-}
-
-detectors!(MatchedFilter, MmseSic, OracleLs, JointMap, BeamSic, ExpectationPropagation, SoftSic);

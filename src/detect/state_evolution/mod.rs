@@ -1,7 +1,7 @@
 //! State evolution: what AMP achieves on large systems, without simulating a single frame.
 //!
 //! AMP's `Z` behaves like `X + tau V` with `V ~ CN(0, I)`, and the effective noise follows the scalar recursion
-//! `tau2_{t+1} = sigma2 + (N Q/L) E ||eta(x + tau v) - x||^2 / M` (field guide, section A), started at `tau2_0` with eta = 0.
+//! `tau2_{t+1} = sigma2 + (N Q/L) E ||eta(x + tau v) - x||^2 / M` (Liu and Yu, 2018; Theorem 1 of the DL-mAMPnet paper), started at `tau2_0` with eta = 0.
 //! The expectation is a Monte-Carlo mean over gains and energies; two averages are taken exactly: over activity (both
 //! branches are computed and weighted), and over the channel given z, because only `||z||^2` enters:
 //! for an active row `E[||w omega z - x||^2 | z] = omega^2 (1 - w)^2 ||z||^2 + M omega tau2`, for an idle one it is
@@ -10,6 +10,8 @@
 //! The prediction assumes uncorrelated Rayleigh antennas; from a channel file it takes the gains only, so correlated
 //! channels do worse than predicted. The same random numbers serve all iterations, so the recursion is smooth.
 
+use crate::detect::algorithm::{Algorithm, Context, Info, Prediction, Prior};
+use crate::link::{Detector, check, options};
 use rand_distr::{Distribution, Gamma};
 use rayon::prelude::*;
 
@@ -20,6 +22,50 @@ use crate::detect::common::error::ClassicalError;
 use crate::link::{Purpose, Split, StreamKey};
 use crate::scenario::Scenario;
 use crate::scenario::ScenarioConfig;
+
+options! {
+    /// Options of the prediction.
+    pub struct StateEvolutionOptions {
+        /// Iterations.
+        iterations: usize = 50, "1..=1000000" if |v| (1..=1_000_000).contains(v);
+        /// Threshold on the log-likelihood ratio.
+        threshold: Threshold = Threshold::MAP, "\"equal-prior\", \"map\", or a finite number compared with the log-likelihood ratio"
+            if |v| v.is_finite() && *v != Threshold::BEST;
+    }
+}
+
+impl Algorithm for StateEvolutionOptions {
+    const INFO: Info = Info::receiver("state-evolution", "state-evolution prediction of AMP")
+        .with_prior(Prior::PerDevice)
+        .prediction();
+
+    fn detector(&self, _: &Context) -> Result<Box<dyn Detector>, ClassicalError> {
+        let hint = "state evolution predicts without frames; call state_evolution";
+        Err(ClassicalError::NotAFrameDetector { kind: Self::INFO.name, hint })
+    }
+
+    fn threshold(&self) -> Option<Threshold> {
+        Some(self.threshold)
+    }
+
+    fn set_threshold(&mut self, threshold: Threshold) {
+        self.threshold = threshold;
+    }
+
+    fn predict(&self, scenario: &ScenarioConfig, seed: u64) -> Result<Option<Prediction>, ClassicalError> {
+        let p = state_evolution(scenario, self.threshold, self.iterations, SAMPLES, seed)?;
+        Ok(Some(vec![
+            ("ser", p.ser),
+            ("missed_detection", p.missed_detection),
+            ("false_alarm", p.false_alarm),
+            ("mse", p.mse),
+            ("mse_entry", p.mse / scenario.antennas as f64),
+        ]))
+    }
+}
+
+/// Random devices of a prediction in experiment files.
+const SAMPLES: usize = 1_000_000;
 
 /// What state evolution predicts.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,7 +96,7 @@ struct Sample {
 /// Accuracy: the standard error of `ser` is about `sqrt(ser * eps / samples)`; 1e6 samples give 1 % at 7e-4, eps = 0.1.
 ///
 /// # Errors
-/// [`ClassicalError::Zero`] for zero iterations or samples, [`ClassicalError::Scenario`] when a channel file fails.
+/// [`ClassicalError::Config`] for zero iterations or samples, [`ClassicalError::Scenario`] when a channel file fails.
 pub fn state_evolution(
     scenario: &ScenarioConfig,
     threshold: Threshold,
@@ -59,11 +105,8 @@ pub fn state_evolution(
     seed: u64,
 ) -> Result<StateEvolution, ClassicalError> {
     scenario.validate()?;
-    for (what, count, default) in [("iterations", iterations, 50), ("samples", samples, 1_000_000)] {
-        if count == 0 {
-            return Err(ClassicalError::Zero { what, default });
-        }
-    }
+    check(iterations >= 1, "iterations", iterations, ">= 1", 50)?;
+    check(samples >= 1, "samples", samples, ">= 1", SAMPLES)?;
     let draws = draw(scenario, samples, seed)?;
     let (m, q) = (scenario.antennas, scenario.sequences());
     // Rows per equation; noise per unit of pilot energy.

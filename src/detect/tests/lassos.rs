@@ -4,7 +4,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::*;
-use crate::config::DetectorKind as K;
 use crate::link::{AccessModel, Beta, C64, FrameBatch, Truth};
 use crate::link::{Decisions, DetectError};
 
@@ -14,18 +13,13 @@ fn reference() -> FrameBatch {
     crate::scenario::files::read_frames(&path).expect("committed frames").observed(0..4)
 }
 
-fn run(config: &DetectorConfig, batch: &FrameBatch) -> Decisions {
+fn run(config: &Classical, batch: &FrameBatch) -> Decisions {
     build(config).expect("valid options").detect(batch).expect("fitting frames")
 }
 
 /// Runs until nothing moves any more.
-fn converged(kind: K, lambda: f64, batch: &FrameBatch) -> Decisions {
-    let config = DetectorConfig {
-        lambda: Some(lambda),
-        iterations: Some(1_000_000),
-        tolerance: Some(1e-11),
-        ..DetectorConfig::new(kind)
-    };
+fn converged(kind: &str, lambda: f64, batch: &FrameBatch) -> Decisions {
+    let config = config!(kind, lambda = lambda, iterations = 1_000_000, tolerance = 1e-11).unwrap();
     run(&config, batch)
 }
 
@@ -83,7 +77,7 @@ fn relative_gap(a: &[C64], b: &[C64]) -> f64 {
 fn coordinate_descent_meets_the_optimality_conditions_of_the_group_lasso() {
     let batch = reference();
     for lambda in [0.5, 1.0, 3.0] {
-        let x = converged(K::GroupLasso, lambda, &batch).x.expect("estimates");
+        let x = converged("group-lasso", lambda, &batch).x.expect("estimates");
         let worst = group_lasso_kkt(&batch, &x, lambda);
         assert!(worst < 1e-6, "lambda {lambda}: {worst}");
         assert!(x.chunks_exact(4).any(|row| norm(row) == 0.0), "lambda {lambda}: nothing was set to zero");
@@ -93,20 +87,15 @@ fn coordinate_descent_meets_the_optimality_conditions_of_the_group_lasso() {
 #[test]
 fn sharing_admm_reaches_the_optimum_of_coordinate_descent() {
     let batch = reference();
-    let optimum = converged(K::GroupLasso, 1.0, &batch).x.expect("estimates");
+    let optimum = converged("group-lasso", 1.0, &batch).x.expect("estimates");
     let admm = |iterations| {
-        let config = DetectorConfig {
-            lambda: Some(1.0),
-            rho: Some(2.0),
-            iterations: Some(iterations),
-            ..DetectorConfig::new(K::GroupLassoAdmm)
-        };
+        let config = config!("group-lasso-admm", lambda = 1.0, rho = 2.0, iterations = iterations).unwrap();
         run(&config, &batch).x.expect("estimates")
     };
     let late = admm(20_000);
     assert!(relative_gap(&late, &optimum) < 1e-6, "{}", relative_gap(&late, &optimum));
     assert!(group_lasso_kkt(&batch, &late, 1.0) < 1e-6, "{}", group_lasso_kkt(&batch, &late, 1.0));
-    // The guide: far from optimal after the 200 iterations that the paper unfolds.
+    // Far from optimal after the 200 iterations that the auto-encoder paper unfolds.
     assert!(group_lasso_kkt(&batch, &admm(200), 1.0) > 1e-3);
 }
 
@@ -116,7 +105,7 @@ fn the_covariance_lasso_meets_its_optimality_conditions() {
     let (model, m) = (batch.model(), batch.model().antennas());
     let (l, n) = (model.pilot_length(), model.columns());
     for lambda in [0.0, 8.0] {
-        let gamma = converged(K::CovarianceLasso, lambda, &batch).gamma.expect("powers");
+        let gamma = converged("covariance-lasso", lambda, &batch).gamma.expect("powers");
         for (f, gamma) in gamma.chunks_exact(n).enumerate() {
             let y = batch.frame(f);
             // Sh - sigma2 I - sum gamma a a^H, entry by entry.
@@ -167,11 +156,11 @@ fn one_device() -> (FrameBatch, usize) {
 fn one_device_without_noise_is_found_with_its_channel() {
     let (batch, device) = one_device();
     let truth = batch.truth().expect("simulated");
-    for kind in [K::GroupLasso, K::GroupLassoAdmm, K::CovarianceLasso, K::MlMmse] {
+    for kind in ["group-lasso", "group-lasso-admm", "covariance-lasso", "ml-mmse"] {
         // With a weight that vanishes with the noise, both solvers would take for ever: a small one, and many iterations.
-        let group_lasso = matches!(kind, K::GroupLasso | K::GroupLassoAdmm);
+        let group_lasso = matches!(kind, "group-lasso" | "group-lasso-admm");
         let (iterations, lambda) = (group_lasso.then_some(100_000), group_lasso.then_some(1e-3));
-        let decisions = run(&DetectorConfig { iterations, lambda, ..DetectorConfig::new(kind) }, &batch);
+        let decisions = run(&config!(kind, iterations = iterations, lambda = lambda).unwrap(), &batch);
         // The estimate is shorter than the channel by lambda; ml-mmse works at a condition number of 1e12.
         let tolerance = if group_lasso { 1e-3 } else { 2e-3 };
         assert_eq!(decisions.activity, truth.activity(), "{kind:?}");
@@ -188,12 +177,12 @@ fn one_device_without_noise_is_found_with_its_channel() {
 #[test]
 fn ml_mmse_is_ml_for_powers_and_the_genie_for_channels_of_the_right_support() {
     let batch = reference();
-    let ml = run(&DetectorConfig::new(K::Ml), &batch);
-    let both = run(&DetectorConfig::new(K::MlMmse), &batch);
+    let ml = run(&named("ml"), &batch);
+    let both = run(&named("ml-mmse"), &batch);
     assert_eq!((ml.gamma, ml.score, ml.activity.clone()), (both.gamma, both.score, both.activity));
     // Told that its support is the truth, genie-mmse gives the same rows.
     let told = batch.with_truth(Truth::new(ml.activity, vec![C64::default(); 4 * 100 * 4])).unwrap();
-    assert_eq!(run(&DetectorConfig::new(K::GenieMmse), &told).x, both.x);
+    assert_eq!(run(&named("genie-mmse"), &told).x, both.x);
 }
 
 #[test]
@@ -209,8 +198,8 @@ fn the_default_weights_do_not_depend_on_units() {
     let y = batch.y().iter().map(|v| v * y_unit).collect();
     let scaled = FrameBatch::new(model, y, Beta::shared(vec![beta; 100]).unwrap()).unwrap();
     // Powers of two: every rounding is the same, so are all decisions and scores.
-    for kind in [K::GroupLasso, K::GroupLassoAdmm, K::CovarianceLasso, K::MlMmse] {
-        let (a, b) = (run(&DetectorConfig::new(kind), &batch), run(&DetectorConfig::new(kind), &scaled));
+    for kind in ["group-lasso", "group-lasso-admm", "covariance-lasso", "ml-mmse"] {
+        let (a, b) = (run(&named(kind), &batch), run(&named(kind), &scaled));
         assert_eq!(a.activity, b.activity, "{kind:?}");
         let gap = a.score.iter().zip(&b.score).fold(0.0_f64, |g, (a, b)| g.max((a - b).abs()));
         assert!(gap < 1e-9, "{kind:?}: {gap}");
@@ -219,28 +208,29 @@ fn the_default_weights_do_not_depend_on_units() {
 
 #[test]
 fn bad_options_name_their_range_and_default() {
-    let refused = |config: DetectorConfig| build(&config).err().expect("refused").to_string();
-    let with = |kind, lambda| DetectorConfig { lambda: Some(lambda), ..DetectorConfig::new(kind) };
-    for kind in [K::GroupLasso, K::GroupLassoAdmm] {
+    let refused = |config: Classical| build(&config).err().expect("refused").to_string();
+    let with = |kind, lambda| config!(kind, lambda = lambda).unwrap();
+    for kind in ["group-lasso", "group-lasso-admm"] {
         for bad in [0.0, -1.0, f64::NAN, f64::INFINITY] {
             let message = refused(with(kind, bad));
             assert!(message.contains("detector.lambda") && message.contains("> 0 (default: sqrt(M"), "{message}");
         }
-        let named = DetectorConfig { threshold: Some(Threshold::MAP), ..DetectorConfig::new(kind) };
+        let named = config!(kind, threshold = Threshold::MAP).unwrap();
         assert!(refused(named).contains("default: 0.1"));
     }
-    assert!(build(&with(K::CovarianceLasso, 0.0)).is_ok());
-    assert!(refused(with(K::CovarianceLasso, -1.0)).contains(">= 0 (default: 8 noise_var"));
-    assert!(refused(with(K::MlMmse, 1.0)).contains("not an option of detector ml-mmse"));
+    assert!(build(&with("covariance-lasso", 0.0)).is_ok());
+    assert!(refused(with("covariance-lasso", -1.0)).contains(">= 0 (default: 8 noise_var"));
+    let elsewhere = config!("ml-mmse", lambda = 1.0).unwrap_err().to_string();
+    assert!(elsewhere.contains("not an option of detector ml-mmse"), "{elsewhere}");
     for bad in [0.0, f64::NAN] {
-        let config = DetectorConfig { rho: Some(bad), ..DetectorConfig::new(K::GroupLassoAdmm) };
+        let config = config!("group-lasso-admm", rho = bad).unwrap();
         assert!(refused(config).contains("detector.rho"));
     }
-    let elsewhere = DetectorConfig { rho: Some(1.0), ..DetectorConfig::new(K::GroupLasso) };
-    assert!(refused(elsewhere).contains("it belongs to group-lasso-admm"));
-    for kind in [K::GroupLasso, K::GroupLassoAdmm, K::CovarianceLasso, K::MlMmse] {
-        let single = DetectorConfig { precision: Some(Precision::F32), ..DetectorConfig::new(kind) };
-        assert!(refused(single).contains("precision"), "{kind:?}");
+    let elsewhere = config!("group-lasso", rho = 1.0).unwrap_err().to_string();
+    assert!(elsewhere.contains("it belongs to group-lasso-admm"), "{elsewhere}");
+    for kind in ["group-lasso", "group-lasso-admm", "covariance-lasso", "ml-mmse"] {
+        let single = config!(kind, precision = Precision::F32).unwrap_err().to_string();
+        assert!(single.contains("precision"), "{kind:?}: {single}");
     }
 }
 
@@ -250,6 +240,6 @@ fn too_many_columns_for_the_covariance_lasso_are_an_error() {
     let pilots = crate::link::Pilots::new(1, 20_000, 1, 1.0, vec![C64::new(1.0, 0.0); 20_000]).unwrap();
     let model = AccessModel::new(pilots.into(), 4, batch.model().noise_var(), vec![0.1; 20_000]).unwrap();
     let many = FrameBatch::new(model, vec![C64::default(); 4], Beta::ones(20_000)).unwrap();
-    let found = build(&DetectorConfig::new(K::CovarianceLasso)).expect("defaults").detect(&many);
+    let found = build(&named("covariance-lasso")).expect("defaults").detect(&many);
     assert!(matches!(found, Err(DetectError::Mismatch(m)) if m.contains("16384") && m.contains("ml")));
 }

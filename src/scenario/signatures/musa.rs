@@ -7,7 +7,7 @@ type Columns = Vec<Vec<(i8, i8)>>;
 
 use super::integers::IntegerSet;
 
-/// Draws at most. The paper reports 3.73e-2 for its MUSA set (N = 6, H = 4, p_asy), about what the best of 100,000 draws
+/// Draws at most. The NOMA signature paper reports 3.73e-2 for its MUSA set (N = 6, H = 4, p_asy), about what the best of 100,000 draws
 /// has; the mean of a draw is 8.8e-2 and the best of 1000 has 4.3e-2.
 const DRAWS: usize = 100_000;
 /// Products of chips that the search may cost, which bounds large sets to a second or two.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use burn::tensor::{Device, Tensor};
 
 use super::net::{AutoEncoder, Decoder, relative_energy};
-use crate::link::{Decisions, DetectError, Detector};
+use crate::link::{Decisions, DetectError, Detector, Facts};
 use crate::link::{FrameBatch, Pilots};
 use crate::systems::access::{FrameTensors, LinkSizes, check_pilots, check_sizes, decide, file_rows, read};
 use crate::training::Rated;
@@ -88,8 +88,8 @@ impl Detector for AutoEncoderDetector {
         Some(Arc::clone(&self.pilots))
     }
 
-    fn activity_probs(&self) -> Option<Vec<f64>> {
-        self.net.activity_probs()
+    fn facts(&self) -> Facts {
+        Facts { activity_probs: self.net.activity_probs(), ..Facts::default() }
     }
 
     fn parameters(&self) -> usize {

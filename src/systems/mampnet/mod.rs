@@ -13,6 +13,7 @@
 //! [`amp-section`](crate::detect) (or `amp`) detector; both are tested.
 
 mod config;
+mod cost;
 mod detector;
 mod net;
 mod options;

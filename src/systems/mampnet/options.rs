@@ -1,7 +1,7 @@
 //! `[detectors.ID]` of kind "mampnet".
 
 use super::{MampNet, ModelConfig};
-use crate::detect::Threshold;
+use crate::detect::{Operations, Sizes, Threshold};
 use crate::link::ConfigError;
 use crate::systems::options::{check_threshold, check_training, options};
 use crate::systems::{AnySystem, Options, any};
@@ -35,6 +35,10 @@ impl Options for MampnetOptions {
 
     fn architecture(&self) -> serde_json::Value {
         serde_json::json!(self.model())
+    }
+
+    fn operations(&self, sizes: &Sizes) -> Option<Operations> {
+        Some(super::cost::operations(&self.model(), sizes))
     }
 
     fn system(&self) -> &'static dyn AnySystem {

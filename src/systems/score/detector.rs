@@ -14,7 +14,7 @@ use crate::detect::langevin::detector::{generators, mean, repeat};
 use crate::detect::langevin::orthogonal::check_gains;
 use crate::detect::langevin::prior::Shape;
 use crate::link::{C64, FrameBatch};
-use crate::link::{Decisions, DetectError, Detector};
+use crate::link::{Decisions, DetectError, Detector, Facts};
 use crate::math::planes::Planes;
 use crate::math::real::Real;
 use crate::systems::score::ScoreConfig;
@@ -122,8 +122,8 @@ impl Detector for ScoreDetector {
         Ok(out)
     }
 
-    fn score_calls(&self) -> Option<usize> {
-        Some(self.options.calls() * self.options.samples)
+    fn facts(&self) -> Facts {
+        Facts { score_calls: Some(self.options.calls() * self.options.samples), ..Facts::default() }
     }
 
     fn parameters(&self) -> usize {

@@ -4,8 +4,9 @@ use super::{ScoreArchitecture, ScoreConfig, ScoreNet, SetNet};
 use crate::detect::{LangevinConfig, Threshold};
 use crate::link::{ConfigError, check};
 use crate::scenario::{ScenarioConfig, SignatureKind};
+use crate::systems::options::Kind;
 use crate::systems::options::{check_threshold, check_training, options};
-use crate::systems::{AnySystem, Options, any};
+use crate::systems::{AnySystem, LearnedConfig, Options, any};
 use crate::training::PhaseKind;
 
 /// Active when `||x||^2` exceeds this times `M beta`, unless an experiment sets another.
@@ -26,11 +27,6 @@ options! {
 }
 
 impl ScoreOptions {
-    /// Takes architecture and schedule from the detector whose network it uses.
-    pub fn use_network_of(&mut self, owner: &Self) {
-        (self.score, self.training) = (owner.score.clone(), owner.training.clone());
-    }
-
     /// The scenario as a prior of channels sees it: everything that neither the channels nor the activities depend on is
     /// at its default.
     pub fn prior_of(scenario: &ScenarioConfig) -> ScenarioConfig {
@@ -67,6 +63,19 @@ impl Options for ScoreOptions {
 
     fn network_of(&self) -> Option<&str> {
         self.network_of.as_deref()
+    }
+
+    fn use_network_of(&mut self, owner: &LearnedConfig) {
+        if let Some(owner) = Self::of(owner) {
+            (self.score, self.training) = (owner.score.clone(), owner.training.clone());
+        }
+    }
+
+    fn borrow_network(&mut self, owner: &str, changed: &[&str]) {
+        if self.bundle.is_none() && !["score", "training", "bundle"].iter().any(|key| changed.contains(key)) {
+            self.network_of = Some(owner.to_owned());
+            (self.score, self.training) = (None, None);
+        }
     }
 
     fn architecture(&self) -> serde_json::Value {

@@ -25,7 +25,7 @@ use denoise::{Gain, Shrinkage, choose, posterior, wiener};
 use panels::{Panels, TILE, To, product};
 
 use crate::detect::Onsager;
-use crate::detect::amp::iteration::AmpOptions;
+use crate::detect::amp::iteration::Settings;
 use crate::detect::common::decide::decide;
 use crate::detect::common::frames::FrameOut;
 use crate::link::{C64, FrameBatch, Pilots};
@@ -211,7 +211,7 @@ impl<V: Lanes<Number = f32>> Workspace<V> {
 
 /// As many frames as a vector has lanes, or fewer, from `first` on; `outs` are their decisions.
 pub(crate) struct Task<'a, 'b, V> {
-    pub options: &'a AmpOptions,
+    pub options: &'a Settings,
     pub shared: &'a Shared,
     pub batch: &'a FrameBatch,
     pub first: usize,
@@ -338,7 +338,7 @@ impl<V: Lanes<Number = f32>> Estimate<V> {
 #[inline(always)]
 fn iterate<V: Lanes<Number = f32>, I: Isa>(
     isa: I,
-    options: &AmpOptions,
+    options: &Settings,
     shared: &Shared,
     batch: &FrameBatch,
     work: &mut Workspace<V>,
@@ -388,7 +388,7 @@ fn effective_noise<V: Lanes<Number = f32>, I: Isa>(isa: I, r: &Matrix<V>, length
 #[inline(always)]
 fn visit_devices<V: Lanes<Number = f32>, I: Isa>(
     isa: I,
-    options: &AmpOptions,
+    options: &Settings,
     shared: &Shared,
     [m, q]: [usize; 2],
     (tau2, mask): (V, Option<V>),

@@ -6,6 +6,11 @@ use crate::link::{Decisions, Detector};
 use crate::scenario::Scenario;
 use crate::scenario::{PilotKind, ScenarioConfig, ScenarioKind};
 
+/// AMP as it is by default.
+fn settings() -> Settings {
+    Settings { iterations: 50, damping: 1.0, threshold: Threshold::MAP, onsager: Onsager::Matrix, section: false }
+}
+
 fn frames(config: ScenarioConfig, count: usize) -> FrameBatch {
     let scenario = Scenario::new(&config, 3, Split::Test).unwrap();
     scenario.realize(0, count).observe(&scenario.pilots(0)).unwrap()
@@ -50,7 +55,7 @@ fn eight_frames_side_by_side_decide_as_one_at_a_time_in_double_precision() {
         for (section, damping, onsager) in
             [(false, 1.0, Onsager::Matrix), (true, 0.6, Onsager::Matrix), (false, 0.7, Onsager::Scalar)]
         {
-            let options = AmpOptions { iterations: 12, damping, threshold: Threshold::MAP, onsager, section };
+            let options = Settings { iterations: 12, damping, threshold: Threshold::MAP, onsager, section };
             let single = Amp::<f32>::new(options.clone()).detect(batch).unwrap();
             let double = Amp::<f64>::new(options).detect(batch).unwrap();
             close(&single, &double, &format!("link {link}, section {section}, damping {damping}"));
@@ -64,7 +69,7 @@ fn eight_frames_side_by_side_decide_as_one_at_a_time_in_double_precision() {
 fn sixteen_frames_side_by_side_are_eight_twice_bit_for_bit() {
     for (link, batch) in links().iter().enumerate() {
         for damping in [1.0, 0.6] {
-            let options = AmpOptions { damping, ..AmpOptions::default() };
+            let options = Settings { damping, ..settings() };
             let amp = Amp::<f32>::new(options);
             let (narrow, wide) = (amp.side_by_side(batch, false).unwrap(), amp.side_by_side(batch, true).unwrap());
             assert_eq!(narrow.activity, wide.activity, "link {link}");
@@ -77,7 +82,7 @@ fn sixteen_frames_side_by_side_are_eight_twice_bit_for_bit() {
 #[test]
 fn neighbours_change_no_bit_of_a_frame() {
     let batch = &links()[3];
-    let amp = Amp::<f32>::new(AmpOptions::default());
+    let amp = Amp::<f32>::new(settings());
     let (all, last) = (amp.detect(batch).unwrap(), amp.detect(&part(batch, 4, 5)).unwrap());
     let n = batch.model().devices();
     assert_eq!(all.activity[4 * n..], last.activity);
@@ -88,7 +93,7 @@ fn neighbours_change_no_bit_of_a_frame() {
 #[test]
 fn an_overflowing_frame_keeps_its_last_finite_iterate_and_harms_nobody() {
     let batch = links().remove(1);
-    let amp = Amp::<f32>::new(AmpOptions::default());
+    let amp = Amp::<f32>::new(settings());
     let before = amp.detect(&batch).unwrap();
     let per_frame = batch.y().len() / batch.frames();
     let mut y = batch.y().to_vec();
@@ -102,8 +107,8 @@ fn an_overflowing_frame_keeps_its_last_finite_iterate_and_harms_nobody() {
 
 #[test]
 fn packed_pilots_are_those_of_the_batch() {
-    let (amp, links) = (Amp::<f32>::new(AmpOptions::default()), links());
-    let fresh = |batch: &FrameBatch| Amp::<f32>::new(AmpOptions::default()).detect(batch).unwrap();
+    let (amp, links) = (Amp::<f32>::new(settings()), links());
+    let fresh = |batch: &FrameBatch| Amp::<f32>::new(settings()).detect(batch).unwrap();
     for i in [1, 1, 2, 1, 3, 3] {
         assert_eq!(amp.detect(&links[i]).unwrap().score, fresh(&links[i]).score, "link {i}");
     }

@@ -1,0 +1,4 @@
+//! Guide pages.
+
+#[doc = include_str!("references.md")]
+pub mod references {}

@@ -1,0 +1,183 @@
+//! Options with their defaults and ranges, written once: [`options!`] makes of one declaration the struct, its default,
+//! the list of keys, the check of ranges and the form in files.
+
+use serde::Serialize;
+
+use super::{ConfigError, check};
+
+/// One key of a set of options, as errors and lists show it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OptionKey {
+    /// Name in files.
+    pub name: &'static str,
+    /// Values that are allowed.
+    pub range: &'static str,
+    /// The default, as files spell it, or in words where it depends on the frames.
+    pub default: String,
+}
+
+/// A struct made by [`options!`].
+pub trait Options: Default {
+    /// All keys in the order of the declaration.
+    fn keys() -> Vec<OptionKey>;
+
+    /// Checks every range; `prefix` is the dotted key of the table, for example `detectors.amp`.
+    ///
+    /// # Errors
+    /// [`ConfigError::Range`] names key, value, range and default.
+    fn check_ranges(&self, prefix: &str) -> Result<(), ConfigError>;
+}
+
+/// A value as files spell it, without quotes; numbers as short as they can be.
+pub(crate) fn shown(value: &impl Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(text)) => text,
+        Ok(serde_json::Value::Number(n)) => n.as_f64().map_or_else(|| n.to_string(), |v| v.to_string()),
+        Ok(serde_json::Value::Null) | Err(_) => "none".into(),
+        Ok(other) => other.to_string(),
+    }
+}
+
+/// Checks one option against its range.
+pub(crate) fn check_option(
+    ok: bool,
+    prefix: &str,
+    name: &str,
+    value: &impl Serialize,
+    range: &str,
+    default: &str,
+) -> Result<(), ConfigError> {
+    check(ok, &format!("{prefix}.{name}"), shown(value), range, default)
+}
+
+/// Declares a struct of options:
+///
+/// ```text
+/// options! {
+///     /// Documentation.
+///     pub struct AmpOptions {
+///         /// What it does.
+///         iterations: usize = 50, "1..=1000000" if |v| (1..=1_000_000).contains(v);
+///         /// A default that depends on the frames is `None` and said in words.
+///         lambda: Option<f64> = None => "sqrt(noise_var)", "> 0" if |v| v.is_none_or(|v| v > 0.0);
+///     }
+/// }
+/// ```
+///
+/// In files a key that is left out has its default, an unknown key is an error, and keys at their default are not written.
+macro_rules! options {
+    (
+        $(#[$meta:meta])*
+        pub struct $name:ident {
+            $(
+                $(#[$doc:meta])*
+                $field:ident: $type:ty = $default:expr $(=> $words:literal)?, $range:literal $(if $test:expr)?;
+            )*
+        }
+    ) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+        #[serde(default, deny_unknown_fields)]
+        pub struct $name {
+            $(
+                $(#[$doc])*
+                #[doc = concat!("\n\nRange: ", $range, ". Default: `", options!(@default $default $(, $words)?), "`.")]
+                pub $field: $type,
+            )*
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self { $($field: $default),* }
+            }
+        }
+
+        impl $crate::link::Options for $name {
+            fn keys() -> Vec<$crate::link::OptionKey> {
+                let default = Self::default();
+                let _ = &default;
+                vec![$($crate::link::OptionKey {
+                    name: stringify!($field),
+                    range: $range,
+                    default: options!(@shown default, $field $(, $words)?),
+                }),*]
+            }
+
+            fn check_ranges(&self, prefix: &str) -> Result<(), $crate::link::ConfigError> {
+                let default = Self::default();
+                let _ = (&default, prefix);
+                $(
+                    $crate::link::check_option(
+                        options!(@test $type, &self.$field $(, $test)?),
+                        prefix,
+                        stringify!($field),
+                        &self.$field,
+                        $range,
+                        &options!(@shown default, $field $(, $words)?),
+                    )?;
+                )*
+                Ok(())
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                use serde::ser::SerializeMap;
+                let default = Self::default();
+                #[allow(unused_mut, reason = "a struct without options writes nothing")]
+                let mut map = serializer.serialize_map(None)?;
+                $(
+                    if self.$field != default.$field {
+                        map.serialize_entry(stringify!($field), &self.$field)?;
+                    }
+                )*
+                let _ = &default;
+                map.end()
+            }
+        }
+    };
+    (@default $default:expr, $words:literal) => { $words };
+    (@default $default:expr) => { stringify!($default) };
+    (@shown $all:ident, $field:ident, $words:literal) => { String::from($words) };
+    (@shown $all:ident, $field:ident) => { $crate::link::shown(&$all.$field) };
+    (@test $type:ty, $value:expr, $test:expr) => {{
+        let test: fn(&$type) -> bool = $test;
+        test($value)
+    }};
+    (@test $type:ty, $value:expr) => { true };
+}
+pub(crate) use options;
+
+#[cfg(test)]
+mod tests {
+    use crate::link::Options;
+
+    options! {
+        /// Options of a test.
+        pub struct Sample {
+            /// A count.
+            count: usize = 3, "1..=9" if |v| (1..=9).contains(v);
+            /// A weight.
+            weight: Option<f64> = None => "sqrt(count)", "> 0" if |v| v.is_none_or(|v| v > 0.0);
+        }
+    }
+
+    #[test]
+    fn ranges_and_defaults_come_from_one_place() {
+        let keys = Sample::keys();
+        assert_eq!((keys[0].name, keys[0].range, keys[0].default.as_str()), ("count", "1..=9", "3"));
+        assert_eq!(keys[1].default, "sqrt(count)");
+        let wrong = Sample { count: 10, ..Sample::default() }.check_ranges("detectors.x").unwrap_err().to_string();
+        assert_eq!(wrong, "detectors.x.count = 10 is out of range: 1..=9 (default: 3)");
+        let wrong = Sample { weight: Some(-1.0), ..Sample::default() }.check_ranges("d").unwrap_err().to_string();
+        assert_eq!(wrong, "d.weight = -1 is out of range: > 0 (default: sqrt(count))");
+    }
+
+    #[test]
+    fn files_hold_what_differs_from_the_default() {
+        let some = Sample { weight: Some(0.5), ..Sample::default() };
+        assert_eq!(toml::to_string(&some).unwrap(), "weight = 0.5\n");
+        assert_eq!(toml::from_str::<Sample>("weight = 0.5").unwrap(), some);
+        assert!(toml::from_str::<Sample>("weigth = 0.5").unwrap_err().to_string().contains("weigth"));
+    }
+}
