@@ -121,12 +121,11 @@ fn mampnet(batch: usize, model: ModelConfig) -> Case {
     let training = step::schedule(batch, 0.1);
     let task = MampTask::new("peer", &gaussian_pilots(40), 1, &model, &training, &device()).expect("no files");
     let batch = task.batch(0, &task.phases()[0]).expect("no files");
-    let StepBatch::Frames(frames, labels) = &batch else { unreachable!("the pilots are given") };
+    let StepBatch::Frames(frames, sent) = &batch else { unreachable!("the pilots are given") };
     let inputs = Arrays::default()
         .tensor("y", &frames.y)
         .tensor("beta", &frames.beta)
-        .tensor("x", &labels.x)
-        .tensor("sent", &labels.sent)
+        .tensor("sent", sent)
         .tensor("pilots", &stack_pilots(task.pilots(), &device()))
         .scalar("sequences", 2.0);
     step::case(task, batch, inputs)

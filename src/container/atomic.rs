@@ -22,6 +22,7 @@ pub fn atomic_write(path: &Path, bytes: &[u8]) -> Result<(), IoError> {
         sync_folder(folder_of(path))
     })();
     written.map_err(|source| {
+        // It may not exist; the error that counts is the one below.
         let _ = fs::remove_file(&temporary);
         IoError::write(path, source)
     })

@@ -119,6 +119,7 @@ fn put(dir: &Path, manifest: &Manifest, files: &[(&str, &[u8])]) -> Result<(), I
         }
     };
     write().map_err(|source: std::io::Error| {
+        // It may not exist; the error that counts is the one below.
         let _ = fs::remove_dir_all(&fresh);
         IoError::write(dir, source)
     })
@@ -230,7 +231,7 @@ fn recover(dir: &Path) -> Result<(), IoError> {
     if fs::symlink_metadata(dir).is_err() && old.join(MANIFEST).is_file() {
         fs::rename(&old, dir).map_err(|e| IoError::write(dir, e))?;
     } else if old.is_dir() && dir.join(MANIFEST).is_file() {
-        // The new bundle is in place; only the clean-up was missing.
+        // The new bundle is in place; only the clean-up was missing, and reading does without it (on a read-only disk).
         let _ = fs::remove_dir_all(&old);
     }
     Ok(())

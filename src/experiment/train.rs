@@ -96,7 +96,7 @@ pub(super) fn ready(
             return Ok(None);
         }
         // The bundle is complete: the checkpoint has done its work.
-        drop(std::fs::remove_dir_all(checkpoint));
+        forget(checkpoint)?;
     }
     let mut ready = Job { owner, label, network, point, settings, folder }.open()?;
     // Its training is told once.
@@ -150,4 +150,26 @@ pub fn load_detector_as(
     config: Option<&DetectorConfig>,
 ) -> Result<Box<dyn Detector>, ExperimentError> {
     Ok(load(folder, config.and_then(DetectorConfig::learned), device)?.detector)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_removed_is_an_error_that_names_it() {
+        let dir = temp_dir::TempDir::new().unwrap();
+        let model = dir.path().join("models");
+        std::fs::create_dir_all(model.join("inside")).unwrap();
+        forget(&model).unwrap();
+        assert!(!model.exists());
+        // What is not there need not be removed.
+        forget(&model).unwrap();
+        // A file where a folder should be.
+        std::fs::write(&model, "a file").unwrap();
+        for folder in [model.clone(), model.join("amp-nn-0123456789ab")] {
+            let error = forget(&folder).unwrap_err();
+            assert!(matches!(&error, ExperimentError::Folder { path, .. } if *path == folder.display().to_string()));
+        }
+    }
 }

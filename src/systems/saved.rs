@@ -230,12 +230,14 @@ impl<N: System> Saved<N> {
         N::check(&info).map_err(|problem| ModelError::content(dir, problem))?;
         let pilots = N::Pilots::read(&bundle, N::pilot_shape(&info))?;
         let net = weights(&bundle, N::fresh(&info, &pilots, device))?;
+        let listed = manifest.files.get(TENSORS);
+        let listed = listed.ok_or_else(|| ModelError::content(dir, format!("the manifest does not list {TENSORS}")))?;
         Ok(Self {
             pilots: net.exact_pilots()?.unwrap_or(pilots),
             net,
             info,
             metrics: manifest.metrics.clone(),
-            checksum: manifest.files.get(TENSORS).map(|f| f.sha256.clone()).unwrap_or_default(),
+            checksum: listed.sha256.clone(),
         })
     }
 }

@@ -260,6 +260,7 @@ impl<N: System> AnySystem for Typed<N> {
         };
         let saved = Saved::<N>::load(dir, &device.device)?;
         Ok(Loaded {
+            // A bundle that was made elsewhere says other things there, or nothing.
             trail: serde_json::from_value(saved.metrics.clone()).ok(),
             checksum: saved.checksum.clone(),
             detector: N::detector(saved, options, device)?,

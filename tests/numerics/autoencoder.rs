@@ -44,7 +44,7 @@ fn untrained(decoder: &DecoderConfig, batch: &FrameBatch, device: &Device) -> Au
 fn detector(decoder: &DecoderConfig, batch: &FrameBatch, name: &str, device: &Device) -> AutoEncoderDetector {
     let net = untrained(decoder, batch, device);
     let pilots = Arc::clone(batch.model().pilots());
-    AutoEncoderDetector::new(net, pilots, LinkSizes::of(&scenario()), device.clone(), name, 0.0)
+    AutoEncoderDetector::new(net, pilots, LinkSizes::of(&scenario()), device.clone(), name, 0.0).unwrap()
 }
 
 fn relative(a: &[C64], b: &[C64]) -> f64 {
@@ -251,7 +251,9 @@ fn a_bundle_decides_as_the_network_did_and_refuses_other_frames() {
     let loaded = Saved::<AutoEncoder>::load(&dir, &device).unwrap();
     assert_eq!(loaded.info, info);
     let pilots = Arc::clone(batch.model().pilots());
-    let of = |net, pilots| AutoEncoderDetector::new(net, pilots, info.sizes, device.clone(), name, info.threshold);
+    let of = |net, pilots| {
+        AutoEncoderDetector::new(net, pilots, info.sizes, device.clone(), name, info.threshold).unwrap()
+    };
     let (before, after) = (of(net, pilots), of(loaded.net, loaded.pilots));
     // Files hold the pilots in single precision.
     let (a, b) = (before.detect(&batch).unwrap(), after.detect(&batch).unwrap());

@@ -263,7 +263,7 @@ fn an_untrained_beam_metric_is_beam_sic_and_its_bundle_keeps_what_it_learned() {
     let signatures = batch.model().pilots().clone();
     let receiver =
         ReceiverConfig { form: ReceiverForm::BeamMetric, beam: 3, hidden: Some(Vec::new()), ..Default::default() };
-    let untrained = BeamDetector::new(&net, &receiver).detect(&batch).unwrap();
+    let untrained = BeamDetector::new(&net, &receiver).unwrap().detect(&batch).unwrap();
     let classical =
         |window: f64| BeamSic::new(BeamSicOptions { beam: 3, window: Some(window) }).unwrap().detect(&batch).unwrap();
     assert_eq!(untrained, classical(receiver.window()));
@@ -271,7 +271,7 @@ fn an_untrained_beam_metric_is_beam_sic_and_its_bundle_keeps_what_it_learned() {
 
     // Another metric decides otherwise, and its bundle decides like it.
     let net = net.map(&mut Fill(-0.5));
-    let learned = BeamDetector::new(&net, &receiver).detect(&batch).unwrap();
+    let learned = BeamDetector::new(&net, &receiver).unwrap().detect(&batch).unwrap();
     assert_ne!(learned.activity, untrained.activity);
     let info = ReceiverInfo { receiver, sizes: Sizes::of(&config), parameters: 30, label: "test".into() };
     let dir = temp_dir::TempDir::new().unwrap();
@@ -279,7 +279,7 @@ fn an_untrained_beam_metric_is_beam_sic_and_its_bundle_keeps_what_it_learned() {
     Saved::new(net, signatures, info).save(&path).unwrap();
     for (name, device) in devices() {
         let loaded = Saved::<BeamNet>::load(&path, &device).unwrap();
-        let detector = BeamDetector::new(&loaded.net, &loaded.info.receiver);
+        let detector = BeamDetector::new(&loaded.net, &loaded.info.receiver).unwrap();
         assert_eq!(detector.detect(&batch).unwrap().activity, learned.activity, "{name}");
         let error = detector.detect(&frames(&NomaConfig { users: 5, ..config.clone() }, 1)).unwrap_err().to_string();
         assert!(error.contains("6 users"), "{error}");

@@ -52,3 +52,20 @@ pub fn unit_columns(raw: Tensor<2>) -> Tensor<2> {
     let norm = (raw.clone().powi_scalar(2).sum_dim(0) + 1e-12).sqrt();
     raw / norm
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tensor::{BackendChoice, choose};
+
+    #[test]
+    fn pilots_that_diverged_are_an_error_and_no_file() {
+        let device = choose(BackendChoice::Auto).expect("a build has at least one backend").device;
+        let pilots = Pilots::new(2, 2, 1, 1.0, vec![C64::new(3.0, 4.0); 4]).unwrap();
+        let mut learned = LearnedPilots::init(&pilots, &device);
+        assert!((learned.to_host(1, 2.0).unwrap().at(1, 0).norm() - 1.0).abs() < 1e-6);
+        learned.raw = Param::from_tensor(learned.raw.val() * f32::NAN);
+        let error = learned.to_host(1, 2.0).unwrap_err().to_string();
+        assert!(error.contains("pilots of the network") && error.contains("NaN"), "{error}");
+    }
+}

@@ -7,6 +7,7 @@ use burn::tensor::{Device, Tensor};
 use super::net::{AutoEncoder, Decoder, relative_energy};
 use crate::link::{Decisions, DetectError, Detector, Facts};
 use crate::link::{FrameBatch, Pilots};
+use crate::systems::ModelError;
 use crate::systems::access::{FrameTensors, LinkSizes, check_pilots, check_sizes, decide, file_rows, read};
 use crate::training::Rated;
 
@@ -25,11 +26,15 @@ pub struct AutoEncoderDetector {
     backend: String,
     parameters: usize,
     threshold: f64,
+    activity_probs: Option<Vec<f64>>,
 }
 
 impl AutoEncoderDetector {
     /// `net` must live on `device`; `pilots` are those it was trained with. A device is active when its score exceeds
     /// `threshold`: the logit of its activity, or `||x||^2/(M beta)` for a decoder of signals that has no logits.
+    ///
+    /// # Errors
+    /// [`ModelError::Values`] when learned probabilities cannot be read from the device.
     pub fn new(
         net: AutoEncoder,
         pilots: Arc<Pilots>,
@@ -37,10 +42,11 @@ impl AutoEncoderDetector {
         device: Device,
         backend: &str,
         threshold: f64,
-    ) -> Self {
+    ) -> Result<Self, ModelError> {
         let parameters = net.trained_parameters();
         let s = net.pilots(&pilots, &device);
-        Self { net, pilots, s, sizes, device, backend: backend.to_owned(), parameters, threshold }
+        let (backend, activity_probs) = (backend.to_owned(), net.activity_probs()?);
+        Ok(Self { net, pilots, s, sizes, device, backend, parameters, threshold, activity_probs })
     }
 
     fn check(&self, frames: &FrameBatch) -> Result<(), DetectError> {
@@ -89,7 +95,7 @@ impl Detector for AutoEncoderDetector {
     }
 
     fn facts(&self) -> Facts {
-        Facts { activity_probs: self.net.activity_probs(), ..Facts::default() }
+        Facts { activity_probs: self.activity_probs.clone(), ..Facts::default() }
     }
 
     fn parameters(&self) -> usize {

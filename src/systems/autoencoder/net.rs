@@ -9,7 +9,7 @@ use super::group_lasso::GroupLassoDecoder;
 use super::map::MapDecoder;
 use super::nn::NnDecoder;
 use crate::link::{Pilots, StreamKey};
-use crate::systems::ModelError;
+use crate::systems::saved::{ModelError, values};
 use crate::systems::access::{FrameTensors, LearnedPilots, LinkSizes};
 use crate::systems::autoencoder::{CorrectionKind, DecoderConfig, DecoderForm, DecoderTarget};
 use crate::systems::dense::Mlp;
@@ -169,14 +169,17 @@ impl AutoEncoder {
     }
 
     /// Learned activity probabilities `eps(n)`, where the approximate part has them.
-    pub fn activity_probs(&self) -> Option<Vec<f64>> {
+    ///
+    /// # Errors
+    /// [`ModelError::Values`] when the device fails.
+    pub fn activity_probs(&self) -> Result<Option<Vec<f64>>, ModelError> {
         let theta = match &self.decoder {
             Decoder::Amp(d) => &d.theta_1,
             Decoder::Map(d) => &d.theta_1,
-            Decoder::GroupLasso(_) | Decoder::Nn(_) => return None,
+            Decoder::GroupLasso(_) | Decoder::Nn(_) => return Ok(None),
         };
-        let values: Vec<f32> = theta.val().detach().into_data().convert::<f32>().try_into_vec().ok()?;
-        Some(values.iter().map(|&t| 1.0 / (1.0 + f64::from(t).exp())).collect())
+        let theta = values("theta_1", theta.val())?;
+        Ok(Some(theta.iter().map(|&t| 1.0 / (1.0 + f64::from(t).exp())).collect()))
     }
 }
 

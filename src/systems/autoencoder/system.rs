@@ -83,6 +83,7 @@ impl System for AutoEncoder {
     ) -> Result<Box<dyn Detector>, ModelError> {
         let Saved { net, pilots, info, .. } = saved;
         let threshold = threshold_or(options, info.threshold);
-        Ok(Box::new(AutoEncoderDetector::new(net, pilots, info.sizes, device.device.clone(), device.name, threshold)))
+        let detector = AutoEncoderDetector::new(net, pilots, info.sizes, device.device.clone(), device.name, threshold)?;
+        Ok(Box::new(detector))
     }
 }

@@ -30,8 +30,23 @@ pub struct MampTask {
 pub enum StepBatch {
     /// Drawn; the network's own pilots make the frames inside the graph.
     Draws(DrawTensors),
-    /// Made with fixed pilots on the host.
-    Frames(FrameTensors, Labels),
+    /// Made with fixed pilots on the host, with the sequences that were sent, one-hot `[F, K]`.
+    Frames(FrameTensors, Tensor<2>),
+}
+
+/// What a loss compares with.
+#[derive(Clone, Copy)]
+enum Aim<'a> {
+    /// True rows of X, `[F*M, 2K]`: of phases that train one layer on its own.
+    Rows(&'a Tensor<2>),
+    /// One-hot sent sequences, `[F, K]`.
+    Sent(&'a Tensor<2>),
+}
+
+impl<'a> Aim<'a> {
+    fn of(labels: &'a Labels, phase: &Phase) -> Self {
+        if phase.layer.is_some() { Self::Rows(&labels.x) } else { Self::Sent(&labels.sent) }
+    }
 }
 
 impl MampTask {
@@ -74,26 +89,25 @@ impl MampTask {
     }
 
     /// The loss of the output alone, by which checkpoints are chosen.
-    fn main_loss(&self, out: &NetOutput, labels: &Labels, phase: &Phase) -> Tensor<1> {
-        if phase.layer.is_some() {
-            return normalised_mse(out.x.last().expect("a layer ran").clone(), labels.x.clone());
-        }
-        match &out.stages {
-            Some(stages) => output_cross_entropy(stages.alpha.clone(), labels.sent.clone()),
-            None => cross_entropy(out.decision(), labels.sent.clone(), self.side.sequences),
+    fn main_loss(&self, out: &NetOutput, aim: Aim<'_>) -> Tensor<1> {
+        match (aim, &out.stages) {
+            (Aim::Rows(x), _) => normalised_mse(out.x.last().expect("a layer ran").clone(), x.clone()),
+            (Aim::Sent(sent), Some(stages)) => output_cross_entropy(stages.alpha.clone(), sent.clone()),
+            (Aim::Sent(sent), None) => cross_entropy(out.decision(), sent.clone(), self.side.sequences),
         }
     }
 
     /// The same with the auxiliary terms of a joint phase.
-    fn loss_of(&self, out: &NetOutput, labels: &Labels, phase: &Phase) -> Tensor<1> {
-        let main = self.main_loss(out, labels, phase);
+    fn loss_of(&self, out: &NetOutput, aim: Aim<'_>, phase: &Phase) -> Tensor<1> {
+        let main = self.main_loss(out, aim);
+        let Aim::Sent(sent) = aim else { return main };
         let auxiliary = phase.config.auxiliary;
-        if phase.layer.is_some() || phase.config.kind == PhaseKind::Refinement || auxiliary == 0.0 {
+        if phase.config.kind == PhaseKind::Refinement || auxiliary == 0.0 {
             return main;
         }
         let others = if out.stages.is_some() { &out.logits[..] } else { &out.logits[..out.logits.len() - 1] };
         others.iter().fold(main, |sum, logits| {
-            let loss = cross_entropy(logits.clone(), labels.sent.clone(), self.side.sequences);
+            let loss = cross_entropy(logits.clone(), sent.clone(), self.side.sequences);
             sum + loss * (auxiliary / others.len() as f64)
         })
     }
@@ -135,9 +149,7 @@ impl TrainTask for MampTask {
         let draws = self.source.draws(step, &self.plan);
         let batch = draws.observe(self.pilots())?;
         let frames = FrameTensors::from_frames(&batch, &self.plan.device);
-        let sent = Labels::one_hot(&draws, self.side.sequences, &self.plan.device);
-        let labels = Labels { sent, x: frames.beta.clone() };
-        Ok(StepBatch::Frames(frames, labels))
+        Ok(StepBatch::Frames(frames, Labels::one_hot(&draws, self.side.sequences, &self.plan.device)))
     }
 
     fn loss(&self, net: &MampNet, batch: &StepBatch, phase: &Phase) -> Tensor<1> {
@@ -145,9 +157,9 @@ impl TrainTask for MampTask {
         match batch {
             StepBatch::Draws(d) => {
                 let frames = d.observe(synthesis_matrix(s.clone()));
-                self.loss_of(&self.run(net, &frames, s, phase), &d.labels, phase)
+                self.loss_of(&self.run(net, &frames, s, phase), Aim::of(&d.labels, phase), phase)
             }
-            StepBatch::Frames(frames, labels) => self.loss_of(&self.run(net, frames, s, phase), labels, phase),
+            StepBatch::Frames(frames, sent) => self.loss_of(&self.run(net, frames, s, phase), Aim::Sent(sent), phase),
         }
     }
 
@@ -158,7 +170,7 @@ impl TrainTask for MampTask {
             let frames = chunk.observe(synthesis.clone());
             let count = frames.beta.dims()[0];
             let out = self.run(net, &frames, s.clone(), phase);
-            let loss = self.main_loss(&out, &chunk.labels, phase);
+            let loss = self.main_loss(&out, Aim::of(&chunk.labels, phase));
             let symbols = match phase.layer {
                 Some(_) => None,
                 None => {

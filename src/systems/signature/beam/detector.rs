@@ -8,6 +8,7 @@ use crate::detect::beam_sic::{extend, keep};
 use crate::detect::spreading::link::{Link, LinkDetector, LinkModel, detect_link};
 use crate::link::FrameBatch;
 use crate::link::{Decisions, DetectError, Detector};
+use crate::systems::ModelError;
 use crate::systems::signature::ReceiverConfig;
 use crate::training::Rated;
 
@@ -32,9 +33,13 @@ pub struct Workspace {
 
 impl BeamDetector {
     /// A metric with the beam and window of a configuration.
-    pub fn new(net: &BeamNet, config: &ReceiverConfig) -> Self {
+    ///
+    /// # Errors
+    /// [`ModelError::Values`] when the weights cannot be read from the device.
+    pub fn new(net: &BeamNet, config: &ReceiverConfig) -> Result<Self, ModelError> {
         let (beam, window) = (config.beam, config.window());
-        Self { metric: net.to_host(), beam, window, users: net.stages.len() + 1, parameters: net.trained_parameters() }
+        let (metric, parameters) = (net.to_host()?, net.trained_parameters());
+        Ok(Self { metric, beam, window, users: net.stages.len() + 1, parameters })
     }
 }
 

@@ -5,7 +5,8 @@ use burn::tensor::{Device, Tensor};
 
 use super::features::count;
 use crate::link::StreamKey;
-use crate::systems::dense::Mlp;
+use crate::systems::dense::{Dense, Mlp};
+use crate::systems::saved::{ModelError, values};
 use crate::training::{Rated, Rates};
 
 /// One MLP for every step but the last, after which nothing is undecided and the cost is exact.
@@ -35,11 +36,16 @@ impl BeamNet {
     }
 
     /// The weights on the host.
-    pub fn to_host(&self) -> HostMetric {
-        let read =
-            |t: Tensor<2>| -> Vec<f64> { t.detach().into_data().convert::<f64>().try_into_vec().unwrap_or_default() };
-        let layer = |d: &crate::systems::dense::Dense| (read(d.weight.val()), read(d.bias.val()));
-        HostMetric { stages: self.stages.iter().map(|m| m.layers.iter().map(layer).collect()).collect() }
+    ///
+    /// # Errors
+    /// [`ModelError::Values`] when the device fails.
+    pub fn to_host(&self) -> Result<HostMetric, ModelError> {
+        let read = |name: &str, t: Tensor<2>| -> Result<Vec<f64>, ModelError> {
+            Ok(values(name, t)?.into_iter().map(f64::from).collect())
+        };
+        let layer = |d: &Dense| Ok((read("weight", d.weight.val())?, read("bias", d.bias.val())?));
+        let stages = self.stages.iter().map(|m| m.layers.iter().map(layer).collect()).collect::<Result<_, _>>()?;
+        Ok(HostMetric { stages })
     }
 }
 

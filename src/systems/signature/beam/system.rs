@@ -45,6 +45,6 @@ impl System for BeamNet {
     }
 
     fn detector(saved: Saved<Self>, _: Option<&SicnnOptions>, _: &Chosen) -> Result<Box<dyn Detector>, ModelError> {
-        Ok(Box::new(BeamDetector::new(&saved.net, &saved.info.receiver)))
+        Ok(Box::new(BeamDetector::new(&saved.net, &saved.info.receiver)?))
     }
 }

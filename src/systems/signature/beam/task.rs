@@ -13,7 +13,7 @@ use crate::detect::Order;
 use crate::detect::beam_sic;
 use crate::detect::beam_sic::{extend, keep};
 use crate::detect::spreading::link::{Link, LinkModel};
-use crate::link::{DetectError, Detector};
+use crate::link::Detector;
 use crate::link::{FrameBatch, Pilots, Split, StreamKey};
 use crate::metrics::{BER, SER, count_frames};
 use crate::scenario::signatures::signature_set;
@@ -96,7 +96,7 @@ impl BeamTask {
         (self.config.beam + 1) * (self.sizes.alphabet().symbols.len() + 1)
     }
 
-    fn failed(&self, error: DetectError) -> TrainError {
+    fn failed(&self, error: impl ToString) -> TrainError {
         TrainError::Device { label: self.plan.label.clone(), message: error.to_string() }
     }
 
@@ -181,7 +181,7 @@ impl BeamTask {
 
     /// Mean over frames and steps of `-ln` of the share of the true extension, `e^-cost` over all extensions.
     fn loss_of(&self, net: &BeamNet, batches: &[FrameBatch]) -> Result<Tensor<1>, TrainError> {
-        let metric = net.to_host();
+        let metric = net.to_host().map_err(|e| self.failed(e))?;
         let width = self.width();
         let mut sum: Option<Tensor<1>> = None;
         for batch in batches {
@@ -238,7 +238,7 @@ impl TrainTask for BeamTask {
 
     fn validate(&self, net: &BeamNet, _: &Phase) -> Result<Validation, TrainError> {
         let loss = self.plan.scalar(self.loss_of(net, &self.validation)?)?;
-        let detector = BeamDetector::new(net, &self.config);
+        let detector = BeamDetector::new(net, &self.config).map_err(|e| self.failed(e))?;
         let mut sums = [(0.0, 0.0); 2];
         for batch in &self.validation {
             let decisions = detector.detect(batch).map_err(|e| self.failed(e))?;
