@@ -251,9 +251,8 @@ fn a_bundle_decides_as_the_network_did_and_refuses_other_frames() {
     let loaded = Saved::<AutoEncoder>::load(&dir, &device).unwrap();
     assert_eq!(loaded.info, info);
     let pilots = Arc::clone(batch.model().pilots());
-    let of = |net, pilots| {
-        AutoEncoderDetector::new(net, pilots, info.sizes, device.clone(), name, info.threshold).unwrap()
-    };
+    let of =
+        |net, pilots| AutoEncoderDetector::new(net, pilots, info.sizes, device.clone(), name, info.threshold).unwrap();
     let (before, after) = (of(net, pilots), of(loaded.net, loaded.pilots));
     // Files hold the pilots in single precision.
     let (a, b) = (before.detect(&batch).unwrap(), after.detect(&batch).unwrap());

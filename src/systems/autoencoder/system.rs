@@ -83,7 +83,8 @@ impl System for AutoEncoder {
     ) -> Result<Box<dyn Detector>, ModelError> {
         let Saved { net, pilots, info, .. } = saved;
         let threshold = threshold_or(options, info.threshold);
-        let detector = AutoEncoderDetector::new(net, pilots, info.sizes, device.device.clone(), device.name, threshold)?;
+        let detector =
+            AutoEncoderDetector::new(net, pilots, info.sizes, device.device.clone(), device.name, threshold)?;
         Ok(Box::new(detector))
     }
 }
