@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::registry::LearnedConfig;
+use super::LearnedConfig;
 use super::system::AnySystem;
 use crate::container::{file_sha256, sha256_hex};
 use crate::detect::{Operations, Sizes, Threshold};

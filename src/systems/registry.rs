@@ -2,25 +2,24 @@
 
 use std::path::Path;
 
-use serde::{Deserialize, Deserializer, Serialize};
-
-use super::options::{Kind, Options};
 use super::saved::ModelError;
-use super::system::{AnySystem, Loaded, any};
-use super::{autoencoder, mampnet, pc_admm, score, signature};
+use super::system::{AnySystem, Loaded};
+use super::{LearnedConfig, networks};
 use crate::container::Bundle;
 use crate::tensor::Chosen;
 
+/// One line per folder: `module: Variant = "kind", Options, [networks];`.
 macro_rules! registry {
-    ($($variant:ident: $kind:literal, $options:path, [$($net:path),+];)+) => {
+    ($($(#[$doc:meta])* $module:ident: $variant:ident = $kind:literal, $options:ident, [$($($net:ident)::+),+];)+) => {
+        $($(#[$doc])* pub mod $module;)+
         /// The keys of a learned detector in experiment files, by kind.
         #[derive(Debug, Clone, PartialEq, Serialize)]
         #[serde(untagged)]
         pub enum LearnedConfig {
-            $(#[doc = concat!("Kind \"", $kind, "\".")] $variant($options),)+
+            $(#[doc = concat!("Kind \"", $kind, "\".")] $variant($module::$options),)+
         }
 
-        $(impl Kind for $options {
+        $(impl Kind for $module::$options {
             const KIND: &'static str = $kind;
 
             fn of(config: &LearnedConfig) -> Option<&Self> {
@@ -46,7 +45,7 @@ macro_rules! registry {
             /// A detector of a kind with every option at its default; `None` for a kind that is not learned.
             pub fn new(kind: &str) -> Option<Self> {
                 match kind {
-                    $($kind => Some(Self::$variant(<$options>::default())),)+
+                    $($kind => Some(Self::$variant(<$module::$options>::default())),)+
                     _ => None,
                 }
             }
@@ -57,7 +56,7 @@ macro_rules! registry {
             /// That of the deserialiser, inside: an unknown key or a value of another type.
             pub fn read<'de, D: Deserializer<'de>>(kind: &str, keys: D) -> Option<Result<Self, D::Error>> {
                 match kind {
-                    $($kind => Some(<$options>::deserialize(keys).map(Self::$variant)),)+
+                    $($kind => Some(<$module::$options>::deserialize(keys).map(Self::$variant)),)+
                     _ => None,
                 }
             }
@@ -78,19 +77,12 @@ macro_rules! registry {
         }
 
         /// Every network that bundles may hold.
-        fn systems() -> Vec<&'static dyn AnySystem> {
-            vec![$($(any::<$net>()),+),+]
+        fn networks() -> Vec<&'static dyn AnySystem> {
+            vec![$($(any::<$module::$($net)::+>()),+),+]
         }
     };
 }
-
-registry! {
-    Mampnet: "mampnet", mampnet::MampnetOptions, [mampnet::MampNet];
-    Autoencoder: "autoencoder", autoencoder::AutoencoderOptions, [autoencoder::AutoEncoder];
-    PcAdmmNet: "pc-admm-net", pc_admm::PcAdmmOptions, [pc_admm::PcAdmmNet];
-    Score: "score", score::ScoreOptions, [score::ScoreNet, score::SetNet];
-    Sicnn: "sicnn", signature::SicnnOptions, [signature::ReceiverNet, signature::beam::BeamNet];
-}
+pub(super) use registry;
 
 /// The system of the bundle in `dir` by its manifest; loading verifies the files.
 ///
@@ -98,7 +90,7 @@ registry! {
 /// [`ModelError`] when the manifest is missing, damaged, of another version or of an unknown system.
 pub fn system_of(dir: &Path) -> Result<&'static dyn AnySystem, ModelError> {
     let manifest = Bundle::read_manifest(dir).map_err(ModelError::io(dir))?;
-    let all = systems();
+    let all = networks();
     all.iter().find(|s| s.holds(&manifest)).copied().ok_or_else(|| {
         let known: Vec<&str> = all.iter().map(|s| s.name()).collect();
         let problem = format!("holds a model of system {}, known are {}", manifest.system, known.join(", "));

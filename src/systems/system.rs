@@ -9,8 +9,8 @@ use burn::tensor::Device;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::LearnedConfig;
 use super::options::Kind;
-use super::registry::LearnedConfig;
 use super::saved::{ModelError, OwnPilots, PilotShape, Saved, Trail, info};
 use crate::container::Manifest;
 use crate::detect::best_threshold;
