@@ -10,8 +10,10 @@
 //! | [`row_onsager`] | `(sum_k t_k z_k z_k^H) r`: the matrix Onsager term, never forming the K Jacobians | `K M^2` |
 //! | [`amp_iteration`] | an iteration of unfolded AMP, from state to state | `K M (L + M)` |
 //! | [`covariance_score`] | leave-one-out covariance statistics of all K sequences | `L^2 K` |
+//! | [`covariance_filter`] | LMMSE filter outputs of all K sequences | `L^2 K` |
+//! | [`group_shrink`] | row soft threshold | one pass |
 //! | [`coordinate_sweep`] | coordinate descent on the powers of all devices, in f64 on the host | `U K L^2` |
-//! | [`entry_denoise`] | the entry-wise denoiser of the paper's DL-mAMPnet, or its slope | one pass |
+//! | [`entry_denoise`] | the entry-wise denoiser of the DL-mAMPnet paper, or its slope | one pass |
 //! | [`dense`] | dense layer, bias and rectifier included | `O I` |
 //! | [`conv_same`] | convolution of images, activation included | `C C' k^2 H W` |
 //! | [`max_pool_same`] | maximum over the window around every pixel | one pass |
@@ -26,45 +28,43 @@
 //! operations have a single output: it is the packed state, which the next iteration takes as it is, because unpacking
 //! costs a zero-filled buffer per part in the backward pass.
 //!
-//! Each kernel has a default body of burn primitives (the specification), a fast CPU body (gemm, SIMD, rayon over
-//! frames) for Flex and NdArray, CubeCL kernels for GPUs and a hand-written backward for Autodiff. On a GPU the
-//! products of the covariance statistics are burn's; the factorisation and the triangular systems are kernels.
+//! A kernel is one method of [`Backend`], which burn dispatches to the device of its tensors, and one of [`Adjoint`], its
+//! hand-written backward pass. The default bodies of both are the specification, in burn primitives (of coordinate descent:
+//! in plain arithmetic). The NdArray backend has no other: it is the second opinion that the fast bodies are tested
+//! against, those for Flex (gemm, SIMD, rayon over frames) and the CubeCL kernels for GPUs. On a GPU the products of the
+//! covariance statistics are burn's; the factorisation and the triangular systems are kernels.
 
-mod adam;
 mod autodiff;
+mod backend;
 pub mod complex;
-mod covariance;
 mod cpu;
 #[cfg(feature = "wgpu")]
 mod cube;
-mod dense;
 mod device;
-mod entry;
 #[cfg(feature = "flex")]
 mod flex;
-mod images;
-mod iteration;
 mod memory;
-#[cfg(feature = "ndarray")]
-mod ndarray;
 mod ops;
-mod shrink;
-mod shrink_rows;
-mod spec;
-mod sweep;
-#[cfg(all(test, feature = "flex"))]
-mod testing;
 mod workers;
 
-pub use adam::AdamRule;
+pub use backend::{Adjoint, Backend};
 pub use device::{Adapter, BackendChoice, BackendError, Chosen, adapters, choose, compiled};
-pub use entry::EntryPart;
-pub use iteration::AmpForm;
 pub use memory::keep_freed_memory;
-pub use ops::{
-    Backend, adam_step, amp_iteration, conv_same, coordinate_sweep, covariance_filter, covariance_score, dense,
-    entry_denoise, exp_linear, group_shrink, max_pool_same, norm_plus, quantize_ste, row_dot, row_onsager, row_scale,
-};
-pub use shrink::{RowShrink, ShrinkRule, row_shrink, section_posterior};
-pub use sweep::SweepRecord;
+pub use ops::adam::{AdamRule, adam_step};
+pub use ops::amp::{AmpArguments, AmpForm, amp_iteration};
+pub use ops::conv::conv_same;
+pub use ops::covariance::filter::covariance_filter;
+pub use ops::covariance::score::covariance_score;
+pub use ops::dense::dense;
+pub use ops::entry::{EntryPart, entry_denoise};
+pub use ops::exp_linear::exp_linear;
+pub use ops::group_shrink::group_shrink;
+pub use ops::norm::norm_plus;
+pub use ops::onsager::row_onsager;
+pub use ops::pool::max_pool_same;
+pub use ops::quantize::quantize_ste;
+pub use ops::row_shrink::{RowShrink, ShrinkRule, row_shrink, section_posterior};
+pub use ops::rows::{row_dot, row_scale};
+pub use ops::sweep::{SweepRecord, coordinate_sweep};
+pub use ops::{AmpInputs, CovarianceInputs, EntryInputs, SweepInputs};
 pub use workers::on_workers;

@@ -2,7 +2,7 @@
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use grantfree::tensor::{
-    AmpForm, EntryPart, ShrinkRule, amp_iteration, conv_same, coordinate_sweep, covariance_filter, covariance_score,
+    AmpArguments, AmpForm, EntryPart, ShrinkRule, amp_iteration, conv_same, coordinate_sweep, covariance_filter, covariance_score,
     entry_denoise, exp_linear, group_shrink, max_pool_same, norm_plus, row_dot, row_onsager, row_scale, row_shrink,
     section_posterior,
 };
@@ -576,8 +576,9 @@ fn amp_inputs([f, m, k, l]: AmpSizes, per_device: bool) -> Vec<(Vec<f64>, [usize
 fn amp_fused(t: &[Tensor<2>], form: AmpForm) -> Tensor<2> {
     let state = t[0].clone();
     let n = state.dims()[1];
-    let [y, s, a, beta, factors, theta] = [1, 2, 3, 4, 5, 6].map(|i| t[i].clone());
-    amp_iteration(state.reshape([n]), y, s, a, beta, factors, theta, form).reshape([1, n])
+    let [y, synthesis, analysis, beta, factors, theta_1] = [1, 2, 3, 4, 5, 6].map(|i| t[i].clone());
+    let state = state.reshape([n]);
+    amp_iteration(AmpArguments { state, y, synthesis, analysis, beta, factors, theta_1, form }).reshape([1, n])
 }
 
 /// The same from the row kernels and burn's operations.

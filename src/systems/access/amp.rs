@@ -7,7 +7,7 @@ use super::inputs::FrameTensors;
 use super::scalar::scalar;
 use crate::link::Pilots;
 use crate::tensor::complex::{stack_pilots, synthesis_matrix};
-use crate::tensor::{AmpForm, amp_iteration};
+use crate::tensor::{AmpArguments, AmpForm, amp_iteration};
 use crate::training::{Rate, Rated, Rates};
 
 /// What an iteration works with; pilots are those the frames were made with.
@@ -85,16 +85,16 @@ impl<'a> AmpStep<'a> {
     /// `Z = X + B~ R`, denoise, Onsager-corrected residual. `filter` is an [`AmpLayer::filter`], or `None` for
     /// `B~ = S^H`.
     pub fn run(&self, state: &AmpState, filter: Option<Tensor<2>>, p: AmpScalars) -> AmpState {
-        let packed = amp_iteration(
-            state.packed.clone(),
-            self.frames.y.clone(),
-            self.synthesis.clone(),
-            filter.unwrap_or_else(|| self.synthesis.clone()),
-            self.frames.beta.clone(),
-            p.factors,
-            p.theta_1,
-            self.form,
-        );
+        let packed = amp_iteration(AmpArguments {
+            state: state.packed.clone(),
+            y: self.frames.y.clone(),
+            synthesis: self.synthesis.clone(),
+            analysis: filter.unwrap_or_else(|| self.synthesis.clone()),
+            beta: self.frames.beta.clone(),
+            factors: p.factors,
+            theta_1: p.theta_1,
+            form: self.form,
+        });
         AmpState { packed, ..state.clone() }
     }
 }

@@ -12,8 +12,6 @@ mod element;
 mod entry;
 mod geometry;
 mod norm;
-#[cfg(feature = "ndarray")]
-mod on_data;
 mod pool;
 mod quantize;
 mod rows;
@@ -35,12 +33,10 @@ pub(super) use element::Element;
 pub(super) use entry::{EntryInputs, entry_denoise, entry_denoise_backward};
 pub(super) use geometry::ConvShape;
 pub(super) use norm::{NormShape, norm_plus, norm_plus_backward};
-#[cfg(feature = "ndarray")]
-pub(super) use on_data::{backward_on_data, filter_backward_on_data, filter_on_data, on_data};
 pub(super) use pool::{PoolShape, max_pool_same, max_pool_same_backward};
 pub(super) use quantize::quantize;
 pub(super) use rows::{RowShape, row_dot, row_onsager, row_onsager_backward, row_scale};
 pub(super) use shrink::{group_shrink, group_shrink_backward};
 pub(super) use sweep::{
-    SweepRecord, SweepShape, coordinate_sweep, coordinate_sweep_backward, coordinate_sweep_recorded,
+    SweepGradients, SweepRecord, SweepShape, coordinate_sweep, coordinate_sweep_backward, coordinate_sweep_recorded,
 };

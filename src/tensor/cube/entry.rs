@@ -10,6 +10,7 @@ use cubecl::prelude::*;
 
 use super::{T, UNITS, empty};
 use crate::tensor::EntryPart;
+use crate::tensor::ops::EntryInputs;
 
 /// `omega phi(z) z` of every entry, or (`slope`) a column's part of `sum eta'(z)`, with `phi = sigmoid(a z^2 - offset)`.
 #[cube(launch)]
@@ -119,8 +120,9 @@ fn entry_backward_kernel<F: Float>(
     rest_of_all[to + 2 * columns] = -(scale * weight * by_offset);
 }
 
-pub(super) fn entry_denoise(inputs: [T; 4], antennas: usize, part: EntryPart) -> T {
-    let [z, omega, a, offset] = inputs.map(into_contiguous);
+pub(super) fn entry_denoise(inputs: EntryInputs<CubeBackend>) -> T {
+    let (tensors, (antennas, part)) = inputs.split();
+    let [z, omega, a, offset] = tensors.map(into_contiguous);
     let (rows, width) = (z.shape()[0], z.shape()[1]);
     let (threads, slope) = (rows / antennas * width / 2, part == EntryPart::Slope);
     let out = if slope { empty(&z, [rows / antennas, width / 2]) } else { empty(&z, [rows, width]) };
@@ -128,8 +130,9 @@ pub(super) fn entry_denoise(inputs: [T; 4], antennas: usize, part: EntryPart) ->
     if slope { CubeBackend::float_sum_dim(out, 1) } else { out }
 }
 
-pub(super) fn entry_denoise_backward(inputs: [T; 4], g: T, antennas: usize, part: EntryPart) -> (T, T, T, T) {
-    let [z, omega, a, offset] = inputs.map(into_contiguous);
+pub(super) fn entry_denoise_backward(inputs: EntryInputs<CubeBackend>, g: T) -> [T; 4] {
+    let (tensors, (antennas, part)) = inputs.split();
+    let [z, omega, a, offset] = tensors.map(into_contiguous);
     let g = into_contiguous(g);
     let (rows, width) = (z.shape()[0], z.shape()[1]);
     let (frames, columns) = (rows / antennas, width / 2);
@@ -148,5 +151,5 @@ pub(super) fn entry_denoise_backward(inputs: [T; 4], g: T, antennas: usize, part
         let columns = Slice::from(i * columns..(i + 1) * columns);
         CubeBackend::float_slice(others.clone(), &[Slice::from(0..frames), columns])
     };
-    (by_z, of(0), of(1), of(2))
+    [by_z, of(0), of(1), of(2)]
 }

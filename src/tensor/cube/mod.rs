@@ -4,6 +4,7 @@
 //! them are matrix products of burn, as in the default body.
 
 use burn::backend::TensorMetadata;
+use burn::backend::ops::FloatTensorOps;
 use burn::backend::tensor::FloatTensor;
 use burn::tensor::Shape;
 use burn_cubecl::CubeBackend;
@@ -12,10 +13,10 @@ use burn_cubecl::tensor::CubeTensor;
 use cubecl::calculate_cube_count_elemwise;
 use cubecl::prelude::*;
 
-use super::covariance::{self, Triangular};
-use super::entry::EntryPart;
-use super::ops::Backend;
-use super::sweep;
+use super::backend::{Adjoint, Backend};
+use super::ops::covariance::{Triangular, filter, score};
+use super::ops::sweep::{SweepRecord, host};
+use super::ops::{CovarianceInputs, EntryInputs, SweepInputs};
 
 type T = FloatTensor<CubeBackend>;
 
@@ -337,10 +338,6 @@ impl Triangular<CubeBackend> for Kernels {
     }
 }
 
-fn half<B: Backend>(t: FloatTensor<B>) -> FloatTensor<B> {
-    B::float_mul_scalar(t, 0.5.into())
-}
-
 impl Backend for CubeBackend {
     fn row_dot(a: T, b: T, antennas: usize) -> T {
         let (a, b) = (into_contiguous(a), into_contiguous(b));
@@ -360,16 +357,6 @@ impl Backend for CubeBackend {
         let (z, r) = (into_contiguous(z), into_contiguous(r));
         let j = outer(Self::row_scale(z.clone(), t, antennas), z, antennas, false);
         apply(j, r, antennas)
-    }
-
-    /// `H = G r^H + r G^H`: `g_z = t H z`, `g_t = z^H H z / 2`, `g_r = J G`.
-    fn row_onsager_backward(z: T, t: T, r: T, g: T, antennas: usize) -> (T, T, T) {
-        let (z, r, g) = (into_contiguous(z), into_contiguous(r), into_contiguous(g));
-        let j = outer(Self::row_scale(z.clone(), t.clone(), antennas), z.clone(), antennas, false);
-        let gr = apply(j, g.clone(), antennas);
-        let hz = apply(outer(g, r, antennas, true), z.clone(), antennas);
-        let gt = half::<Self>(Self::row_dot(z, hz.clone(), antennas));
-        (Self::row_scale(hz, t, antennas), gt, gr)
     }
 
     fn quantize_ste(x: T, levels: f64) -> T {
@@ -395,35 +382,55 @@ impl Backend for CubeBackend {
         shrink::group_shrink(z, tau, antennas)
     }
 
-    fn group_shrink_backward(z: T, tau: T, g: T, antennas: usize) -> (T, T) {
+    fn entry_denoise(inputs: EntryInputs<Self>) -> T {
+        entry::entry_denoise(inputs)
+    }
+
+    fn coordinate_sweep(inputs: SweepInputs<Self>) -> T {
+        host::forward(inputs)
+    }
+
+    fn covariance_filter(inputs: CovarianceInputs<Self>) -> T {
+        filter::forward::<Self, Kernels>(inputs)
+    }
+
+    fn covariance_score(inputs: CovarianceInputs<Self>) -> T {
+        score::forward::<Self, Kernels>(inputs)
+    }
+}
+
+impl Adjoint for CubeBackend {
+    /// `H = G r^H + r G^H`: `g_z = t H z`, `g_t = z^H H z / 2`, `g_r = J G`.
+    fn row_onsager_backward(z: T, t: T, r: T, g: T, antennas: usize) -> [T; 3] {
+        let (z, r, g) = (into_contiguous(z), into_contiguous(r), into_contiguous(g));
+        let j = outer(Self::row_scale(z.clone(), t.clone(), antennas), z.clone(), antennas, false);
+        let gr = apply(j, g.clone(), antennas);
+        let hz = apply(outer(g, r, antennas, true), z.clone(), antennas);
+        let gt = Self::float_mul_scalar(Self::row_dot(z, hz.clone(), antennas), 0.5.into());
+        [Self::row_scale(hz, t, antennas), gt, gr]
+    }
+
+    fn group_shrink_backward(z: T, tau: T, g: T, antennas: usize) -> [T; 2] {
         shrink::group_shrink_backward(z, tau, g, antennas)
     }
 
-    fn entry_denoise(z: T, omega: T, a: T, offset: T, antennas: usize, part: EntryPart) -> T {
-        entry::entry_denoise([z, omega, a, offset], antennas, part)
+    fn entry_denoise_backward(inputs: EntryInputs<Self>, g: T) -> [T; 4] {
+        entry::entry_denoise_backward(inputs, g)
     }
 
-    fn entry_denoise_backward(z: T, omega: T, a: T, offset: T, g: T, antennas: usize, part: EntryPart) -> (T, T, T, T) {
-        entry::entry_denoise_backward([z, omega, a, offset], g, antennas, part)
+    fn coordinate_sweep_recorded(inputs: SweepInputs<Self>) -> (T, SweepRecord) {
+        host::recorded(inputs)
     }
 
-    fn coordinate_sweep(log_odds: T, s: T, y: T, antennas: usize, sweeps: usize, noise_var: f64) -> T {
-        sweep::on_host::<Self>(log_odds, s, y, antennas, sweeps, noise_var)
+    fn coordinate_sweep_backward(inputs: SweepInputs<Self>, record: &SweepRecord, g: T, all: bool) -> [T; 3] {
+        host::backward(inputs, record, g, all)
     }
 
-    fn covariance_filter(gamma: T, s: T, y: T, antennas: usize, noise_var: f64) -> T {
-        covariance::covariance_filter::<Self, Kernels>(gamma, s, y, antennas, noise_var)
+    fn covariance_filter_backward(inputs: CovarianceInputs<Self>, g: T) -> [T; 3] {
+        filter::backward::<Self, Kernels>(inputs, g)
     }
 
-    fn covariance_filter_backward(gamma: T, s: T, y: T, g: T, antennas: usize, noise_var: f64) -> (T, T, T) {
-        covariance::covariance_filter_backward::<Self, Kernels>(gamma, s, y, g, antennas, noise_var)
-    }
-
-    fn covariance_score(gamma: T, s: T, y: T, antennas: usize, noise_var: f64) -> T {
-        covariance::covariance_score::<Self, Kernels>(gamma, s, y, antennas, noise_var)
-    }
-
-    fn covariance_score_backward(gamma: T, s: T, y: T, g: T, antennas: usize, noise_var: f64) -> (T, T, T) {
-        covariance::covariance_score_backward::<Self, Kernels>(gamma, s, y, g, antennas, noise_var)
+    fn covariance_score_backward(inputs: CovarianceInputs<Self>, g: T) -> [T; 3] {
+        score::backward::<Self, Kernels>(inputs, g)
     }
 }

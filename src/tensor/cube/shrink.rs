@@ -6,7 +6,7 @@ use cubecl::calculate_cube_count_elemwise;
 use cubecl::prelude::*;
 
 use super::{T, UNITS, empty};
-use crate::tensor::shrink_rows::TINY;
+use crate::tensor::ops::group_shrink::TINY;
 
 /// `out_k = (1 - tau_k/||z_k||)_+ z_k`.
 #[cube(launch)]
@@ -87,12 +87,12 @@ pub(super) fn group_shrink(z: T, tau: T, antennas: usize) -> T {
     launch!(shrink_kernel, [z, tau], out, rows / antennas * width / 2, antennas, width / 2, TINY as f32)
 }
 
-pub(super) fn group_shrink_backward(z: T, tau: T, g: T, antennas: usize) -> (T, T) {
+pub(super) fn group_shrink_backward(z: T, tau: T, g: T, antennas: usize) -> [T; 2] {
     let (z, tau, g) = (into_contiguous(z), into_contiguous(tau), into_contiguous(g));
     let (rows, width) = (z.shape()[0], z.shape()[1]);
     let (by_z, by_tau) = (empty(&z, [rows, width]), empty(&z, [rows / antennas, width / 2]));
     let threads = rows / antennas * width / 2;
-    launch!(
+    let (by_z, by_tau) = launch!(
         shrink_backward_kernel,
         [z, tau, g],
         [by_z = by_z, by_tau = by_tau],
@@ -100,5 +100,6 @@ pub(super) fn group_shrink_backward(z: T, tau: T, g: T, antennas: usize) -> (T, 
         antennas,
         width / 2,
         TINY as f32
-    )
+    );
+    [by_z, by_tau]
 }

@@ -2,7 +2,8 @@
 
 use burn::tensor::Tensor;
 
-use super::ops::{row_dot, row_onsager, row_scale};
+use super::onsager::row_onsager;
+use super::rows::{row_dot, row_scale};
 
 /// What one application of the denoiser gives.
 #[derive(Debug, Clone)]
@@ -19,8 +20,8 @@ pub struct RowShrink {
 
 /// Posterior probabilities of the sequences of every device: softmax over the `section` sequences and the idle state.
 ///
-/// `w_q = e^{llr_q + log_prior} / (1 + sum_r e^{llr_r + log_prior})` with `log_prior = ln(eps/(Q (1 - eps)))` (field
-/// guide A, section-wise denoiser). `section = 1` treats every row on its own: `sigmoid(llr + log_prior)`.
+/// `w_q = e^{llr_q + log_prior} / (1 + sum_r e^{llr_r + log_prior})` with `log_prior = ln(eps/(Q (1 - eps)))` for
+/// activity probability eps: the posterior of a device that sends one of its Q sequences or none. `section = 1` treats every row on its own: `sigmoid(llr + log_prior)`.
 ///
 /// `logits [F, K]` = `llr + log_prior` -> `[F, K]`.
 pub fn section_posterior(logits: Tensor<2>, section: usize) -> Tensor<2> {
@@ -53,7 +54,8 @@ pub struct ShrinkRule {
     pub matrix_onsager: bool,
 }
 
-/// One application of the row-energy denoiser with its Jacobians (Theorem 1 and the section-wise form).
+/// One application of the row-energy denoiser with its Jacobians (Theorem 1 of the DL-mAMPnet paper, Qiao et al., with
+/// the section-wise posterior of [`section_posterior`]).
 ///
 /// `z [F*M, 2K]`: pseudo-observation `X + S^H R`; `r [F*M, 2L]`: the residual that the Onsager term multiplies.
 /// `J_k = gain w I + gain slope w (1 - w) z z^H`: the exact Jacobian of `gain w(z) z` but for a factor two that belongs
