@@ -190,8 +190,7 @@ pub fn choose(choice: BackendChoice) -> Result<Chosen, BackendError> {
         }
         BackendChoice::NdArray => {
             #[cfg(feature = "ndarray")]
-            #[allow(deprecated)] // kept as a second opinion, see backend::ndarray
-            return Ok(plain(Device::ndarray(), "ndarray"));
+            return Ok(ndarray());
             #[cfg(not(feature = "ndarray"))]
             Err(not_compiled("ndarray", "ndarray"))
         }
@@ -229,7 +228,14 @@ fn plain(device: Device, name: &'static str) -> Chosen {
     Chosen { device, name, adapter: None, note: format!("backend {name} (CPU)") }
 }
 
-#[allow(dead_code)]
+/// burn-ndarray is deprecated upstream in favour of flex; here it runs the specification of every kernel.
+#[cfg(feature = "ndarray")]
+#[allow(deprecated)]
+fn ndarray() -> Chosen {
+    plain(Device::ndarray(), "ndarray")
+}
+
+#[cfg(not(all(feature = "flex", feature = "ndarray", feature = "wgpu")))]
 fn not_compiled(backend: &'static str, feature: &'static str) -> BackendError {
     BackendError::NotCompiled { backend, compiled: compiled().join(", "), feature }
 }
@@ -238,7 +244,7 @@ fn cpu() -> Result<Chosen, BackendError> {
     #[cfg(feature = "flex")]
     return Ok(plain(Device::flex(), "flex"));
     #[cfg(all(not(feature = "flex"), feature = "ndarray"))]
-    return Ok(plain(Device::ndarray(), "ndarray"));
+    return Ok(ndarray());
     #[cfg(not(any(feature = "flex", feature = "ndarray")))]
     Err(not_compiled("flex", "flex"))
 }

@@ -63,6 +63,30 @@ fn entry_inputs<'a, T: Element>(inputs: [&'a F; 4]) -> cpu::EntryInputs<'a, T> {
     cpu::EntryInputs { z, omega, a, offset }
 }
 
+/// Gradients of gamma, s and y for that of a result.
+type CovarianceBackward<T> = fn(&[T], &[T], &[T], &[T], CovarianceShape, f64) -> (Vec<T>, Vec<T>, Vec<T>);
+
+fn covariance_gradients(
+    inputs: CovarianceInputs<Flex>,
+    g: F,
+    single: CovarianceBackward<f32>,
+    double: CovarianceBackward<f64>,
+) -> [F; 3] {
+    fn run<T: Element>(tensors: [F; 3], g: &F, m: usize, noise_var: f64, body: CovarianceBackward<T>) -> [F; 3] {
+        let shape = covariance(tensors.each_ref(), m);
+        let [gamma, s, y] = tensors.each_ref().map(|t| t.storage());
+        let (by_gamma, by_s, by_y) = body(gamma, s, y, g.storage(), shape, noise_var);
+        let of = |i: usize, data: Vec<T>| tensor(data, tensors[i].shape());
+        [of(0, by_gamma), of(1, by_s), of(2, by_y)]
+    }
+    let (tensors, (antennas, noise_var)) = inputs.split();
+    let (tensors, g) = (tensors.map(contiguous), contiguous(g));
+    match g.dtype() {
+        DType::F64 => run(tensors, &g, antennas, noise_var, double),
+        _ => run(tensors, &g, antennas, noise_var, single),
+    }
+}
+
 impl Backend for Flex {
     fn row_dot(a: F, b: F, antennas: usize) -> F {
         let [a, b] = [a, b].map(contiguous);
@@ -227,27 +251,11 @@ impl Adjoint for Flex {
     }
 
     fn covariance_score_backward(inputs: CovarianceInputs<Self>, g: F) -> [F; 3] {
-        let (tensors, (antennas, noise_var)) = inputs.split();
-        let ([gamma, s, y], g) = (tensors.map(contiguous), contiguous(g));
-        let shape = covariance([&gamma, &s, &y], antennas);
-        typed!(T of gamma, {
-            let [powers, pilots, observations] = [&gamma, &s, &y].map(|t| t.storage());
-            let (by_gamma, by_s, by_y) =
-                cpu::covariance_score_backward::<T>(powers, pilots, observations, g.storage(), shape, noise_var);
-            [tensor(by_gamma, gamma.shape()), tensor(by_s, s.shape()), tensor(by_y, y.shape())]
-        })
+        covariance_gradients(inputs, g, cpu::covariance_score_backward, cpu::covariance_score_backward)
     }
 
     fn covariance_filter_backward(inputs: CovarianceInputs<Self>, g: F) -> [F; 3] {
-        let (tensors, (antennas, noise_var)) = inputs.split();
-        let ([gamma, s, y], g) = (tensors.map(contiguous), contiguous(g));
-        let shape = covariance([&gamma, &s, &y], antennas);
-        typed!(T of gamma, {
-            let [powers, pilots, observations] = [&gamma, &s, &y].map(|t| t.storage());
-            let (by_gamma, by_s, by_y) =
-                cpu::covariance_filter_backward::<T>(powers, pilots, observations, g.storage(), shape, noise_var);
-            [tensor(by_gamma, gamma.shape()), tensor(by_s, s.shape()), tensor(by_y, y.shape())]
-        })
+        covariance_gradients(inputs, g, cpu::covariance_filter_backward, cpu::covariance_filter_backward)
     }
 
     fn group_shrink_backward(z: F, tau: F, g: F, antennas: usize) -> [F; 2] {

@@ -3,7 +3,7 @@
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use grantfree::tensor::{
     AmpArguments, AmpForm, EntryPart, ShrinkRule, amp_iteration, conv_same, coordinate_sweep, covariance_filter, covariance_score,
-    entry_denoise, exp_linear, group_shrink, max_pool_same, norm_plus, row_dot, row_onsager, row_scale, row_shrink,
+    dense, entry_denoise, exp_linear, group_shrink, max_pool_same, norm_plus, row_dot, row_onsager, row_scale, row_shrink,
     section_posterior,
 };
 use num_complex::Complex64;
@@ -282,6 +282,16 @@ fn gradients_match_finite_differences() {
     check_gradients("covariance_score", &[(&i.gamma, T), (&i.s, S), (&i.r, R)], |t| {
         covariance_score(t[0].clone(), t[1].clone(), t[2].clone(), ANTENNAS, 0.5)
     });
+}
+
+#[test]
+fn gradients_of_a_dense_layer_match_finite_differences() {
+    let shapes = [[4, 3], [3, 5], [4, 1]];
+    let data = [7, 8, 9].map(|i: u64| normals(i + 70, shapes[i as usize - 7].iter().product()));
+    let inputs = [(&data[0][..], shapes[0]), (&data[1][..], shapes[1]), (&data[2][..], shapes[2])];
+    for rectify in [false, true] {
+        check_gradients("dense", &inputs, |t| dense(t[0].clone(), t[1].clone(), t[2].clone(), rectify));
+    }
 }
 
 #[test]

@@ -8,6 +8,8 @@ mod mampnet;
 mod pc_admm;
 mod score;
 mod signature;
+#[cfg(feature = "ndarray")]
+mod specification;
 mod training;
 
 use burn::tensor::{DType, Device, Tensor, TensorData};

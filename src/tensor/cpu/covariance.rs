@@ -229,7 +229,7 @@ pub fn covariance_score_backward<T: Element>(
 }
 
 /// Gradients of one frame after [`Frame::forward`]: gamma, g, then g_gamma, g_s (accumulated) and g_y.
-type FrameBackward<T> = fn(&mut Frame<T>, &Columns<T>, &[T], &[T], CovarianceShape, &mut [T], &mut [T], &mut [T]);
+type FrameBackward<T> = fn(&mut Frame<T>, &Columns<T>, &[T], &[T], CovarianceShape, [&mut [T]; 3]);
 
 /// Recomputes every frame and runs its backward pass; `g` holds as many numbers for every frame.
 fn backward_over_frames<T: Element>(
@@ -264,7 +264,7 @@ fn backward_over_frames<T: Element>(
                     .zip(gamma.chunks_exact(k).zip(y.chunks_exact(frame)).zip(g.chunks_exact(wide)));
                 for ((g_gamma, g_y), ((gamma, y), g)) in frames {
                     f.forward(&cols, gamma, y, shape, noise_var);
-                    backward(f, &cols, gamma, g, shape, g_gamma, &mut g_s, g_y);
+                    backward(f, &cols, gamma, g, shape, [g_gamma, &mut g_s, g_y]);
                 }
                 g_s
             },
@@ -291,16 +291,13 @@ fn add_adjoint<T: Element>(h: &mut [C<T>], l: usize) {
 
 impl<T: Element> Frame<T> {
     /// Gradients of one frame after [`Frame::forward`]; `g_s` accumulates.
-    #[allow(clippy::too_many_arguments)]
     fn backward(
         &mut self,
         cols: &Columns<T>,
         gamma: &[T],
         g: &[T],
         shape: CovarianceShape,
-        g_gamma: &mut [T],
-        g_s: &mut [T],
-        g_y: &mut [T],
+        [g_gamma, g_s, g_y]: [&mut [T]; 3],
     ) {
         let (l, k, m) = (shape.length, shape.columns, shape.antennas);
         let two = T::one() + T::one();
@@ -397,16 +394,13 @@ pub fn covariance_filter_backward<T: Element>(
 
 impl<T: Element> Frame<T> {
     /// Gradients of the filter outputs of one frame after [`Frame::forward`]; `g_s` accumulates.
-    #[allow(clippy::too_many_arguments)]
     fn filter_backward(
         &mut self,
         cols: &Columns<T>,
         gamma: &[T],
         g: &[T],
         shape: CovarianceShape,
-        g_gamma: &mut [T],
-        g_s: &mut [T],
-        g_y: &mut [T],
+        [g_gamma, g_s, g_y]: [&mut [T]; 3],
     ) {
         let (l, k, m) = (shape.length, shape.columns, shape.antennas);
         // G takes the place of Z.

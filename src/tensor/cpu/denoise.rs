@@ -266,26 +266,24 @@ impl<T: Element> Denoiser<T> {
     /// From the gradients of weights, curvatures and likelihood ratios to those of energies, gains and priors; returns
     /// those of v, theta_2 and tau2.
     #[inline(always)]
-    #[allow(clippy::too_many_arguments)]
     fn sequences_backward(
         &mut self,
         rule: &Rule<T>,
         beta: &[T],
-        tau2: T,
-        by_trace: T,
+        [tau2, by_trace]: [T; 2],
         by_llr: &[T],
         by_beta: &mut [T],
         by_theta: &mut [T],
     ) -> [T; 3] {
         let (by_gain, by_slope, by_logit) = (&mut self.by_weight, &mut self.by_curvature, &mut self.by_posterior);
-        let (w, omega, slope) = (&self.posterior, &self.omega, &self.slope);
-        through_weights(by_gain, by_slope, by_logit, w, &self.weight, omega, slope, by_trace, rule.v);
+        let (w, omega, slope) = (&self.posterior[..], &self.omega[..], &self.slope[..]);
+        through_weights(by_gain, by_slope, by_logit, [w, &self.weight, omega, slope], [by_trace, rule.v]);
         posterior_backward(by_logit, w, rule.section);
         let by_energy = &mut self.by_energy;
         through_likelihood(by_theta, by_slope, by_energy, by_logit, by_llr, &self.energy, slope);
         let antennas = T::narrow(rule.antennas as f64);
         let constants = [rule.v, rule.power, tau2, antennas];
-        through_ratios(by_gain, by_slope, by_logit, by_beta, beta, omega, slope, constants);
+        through_ratios(by_gain, by_slope, by_logit, by_beta, [beta, omega, slope], constants);
         [sum(by_gain), sum(by_logit), sum(by_slope)]
     }
 }
@@ -373,7 +371,7 @@ impl<T: Element> WithSimd for Backward<'_, T> {
             d.scalar_onsager_backward(rule, frame, by_onsager, by_r)
         };
         let [by_v, by_theta_2, by_tau2] =
-            d.sequences_backward(rule, frame.beta, tau2, by_trace, by_llr, by_beta, by_theta);
+            d.sequences_backward(rule, frame.beta, [tau2, by_trace], by_llr, by_beta, by_theta);
         let by_power = by_tau2 * rule.residual * T::narrow(2.0 / (rule.length * rule.antennas) as f64);
         for (by_r, &r) in by_r.iter_mut().zip(frame.r) {
             *by_r += by_power * r;
@@ -388,22 +386,17 @@ impl<T: Element> WithSimd for Backward<'_, T> {
     }
 }
 
-// References that are arguments of their own are known not to overlap: the loops below become vector code.
+// Slices that are written to are arguments of their own: known to overlap with nothing, the loops below become vector code.
 
 /// `weight = v omega w`, `curvature = weight slope (1 - w)`: gradients of the gain `v omega`, the slope and the posterior,
 /// the first two in place of those of weight and curvature.
 #[inline(always)]
-#[allow(clippy::too_many_arguments)]
 fn through_weights<T: Element>(
     by_weight: &mut [T],
     by_curvature: &mut [T],
     by_posterior: &mut [T],
-    posterior: &[T],
-    weight: &[T],
-    omega: &[T],
-    slope: &[T],
-    by_trace: T,
-    v: T,
+    [posterior, weight, omega, slope]: [&[T]; 4],
+    [by_trace, v]: [T; 2],
 ) {
     let k = by_weight.len();
     let (by_curvature, by_posterior) = (&mut by_curvature[..k], &mut by_posterior[..k]);
@@ -442,15 +435,12 @@ fn through_likelihood<T: Element>(
 /// `omega = b/(b + tau2)`, `slope = omega/tau2`, `offset = M ln(1 + b/tau2)` with `b = power beta`: the gradient of beta,
 /// and the terms of the sums for v, tau2 and theta_2 in place of the gradients of gain, slope and likelihood ratio.
 #[inline(always)]
-#[allow(clippy::too_many_arguments)]
 fn through_ratios<T: Element>(
     by_gain: &mut [T],
     by_slope: &mut [T],
     by_llr: &mut [T],
     by_beta: &mut [T],
-    beta: &[T],
-    omega: &[T],
-    slope: &[T],
+    [beta, omega, slope]: [&[T]; 3],
     [v, power, tau2, antennas]: [T; 4],
 ) {
     let k = by_gain.len();
