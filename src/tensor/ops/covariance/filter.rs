@@ -1,14 +1,14 @@
 //! LMMSE filter outputs of every sequence.
 
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Backend, Dispatch, TensorMetadata};
+use burn::backend::{Backend, Dispatch};
 use burn::tensor::Tensor;
 
-use super::triangular::{Triangular, join};
-use super::whitening::{Whitened, flat, real_product, row, scale, unwhiten, whiten};
+use super::triangular::Triangular;
+use super::whitening::{Whitened, curve, row, scale, unwhiten, whiten};
 use crate::tensor::Backend as _;
 use crate::tensor::ops::CovarianceInputs;
-use crate::tensor::ops::primitives::{Planes, adjoint, both, dims, minus, plus, stack, swap, times, unstack};
+use crate::tensor::ops::primitives::{Planes, adjoint, both, minus, stack, swap, times, unstack};
 
 /// LMMSE filter outputs of every column: `z_k = s_k^H Sigma^-1 Y` with `Sigma = S diag(gamma) S^H + noise_var I`.
 ///
@@ -38,18 +38,12 @@ pub(in crate::tensor) fn backward<B: Backend, T: Triangular<B>>(
     g: FloatTensor<B>,
 ) -> [FloatTensor<B>; 3] {
     let (gamma, antennas) = (inputs.gamma.clone(), inputs.antennas);
-    let ([frames, k], l) = (dims::<B, 2>(&gamma), inputs.s.shape()[0] / 2);
     let Whitened { factor, w, v, .. } = whiten::<B, T>(inputs);
     let g_z = turned::<B>(unstack::<B>(&g, antennas));
     let p = times::<B>(v, adjoint::<B>(g_z.clone()));
-    let h = times::<B>(p.clone(), adjoint::<B>(w.clone()));
-    let h = plus::<B>(h.clone(), adjoint::<B>(h));
-    let hw = times::<B>(h, w.clone());
-    let curvature = flat::<B>(B::float_sum_dim(real_product::<B>(w.clone(), hw.clone()), 1));
+    let (hw, curvature) = curve::<B>(p.clone(), &w);
     let g_gamma = B::float_mul_scalar(curvature, (-0.5).into());
     let gs = minus::<B>(p, scale::<B>(hw, &row::<B>(gamma)));
-    let gy = times::<B>(w, g_z);
-    let white = join::<B>((B::float_cat(vec![gs.0, gy.0], 2), B::float_cat(vec![gs.1, gy.1], 2)));
-    let (gs, gy) = unwhiten::<B, T>(factor, white, [frames, l, k, antennas]);
+    let [gs, gy] = unwhiten::<B, T>(factor, gs, times::<B>(w, g_z));
     [g_gamma, gs, gy]
 }

@@ -1,11 +1,11 @@
 //! Leave-one-out statistics of every sequence.
 
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Backend, Dispatch, TensorMetadata};
+use burn::backend::{Backend, Dispatch};
 use burn::tensor::{Slice, Tensor};
 
-use super::triangular::{Triangular, join};
-use super::whitening::{Whitened, column, flat, real_product, row, scale, unwhiten, whiten};
+use super::triangular::Triangular;
+use super::whitening::{Whitened, column, curve, row, scale, unwhiten, whiten};
 use crate::tensor::Backend as _;
 use crate::tensor::ops::CovarianceInputs;
 use crate::tensor::ops::primitives::{adjoint, both, dims, minus, plus, times};
@@ -42,8 +42,8 @@ pub(in crate::tensor) fn backward<B: Backend, T: Triangular<B>>(
     inputs: CovarianceInputs<B>,
     g: FloatTensor<B>,
 ) -> [FloatTensor<B>; 3] {
-    let (gamma, antennas) = (inputs.gamma.clone(), inputs.antennas);
-    let ([frames, k], l) = (dims::<B, 2>(&gamma), inputs.s.shape()[0] / 2);
+    let gamma = inputs.gamma.clone();
+    let [frames, k] = dims::<B, 2>(&gamma);
     let Whitened { factor, w, v, d, c, e, ratio: [exact, r] } = whiten::<B, T>(inputs);
     let half = |from: usize| B::float_slice(g.clone(), &[Slice::from(0..frames), (from..from + k).into()]);
     let over = |a: FloatTensor<B>| B::float_div(a, r.clone());
@@ -58,14 +58,10 @@ pub(in crate::tensor) fn backward<B: Backend, T: Triangular<B>>(
     let p = times::<B>(v, adjoint::<B>(d.clone()));
     let wc = scale::<B>(w.clone(), &row::<B>(gc));
     let q = plus::<B>(both::<B>(wc.clone(), |t| B::float_mul_scalar(t, 0.5.into())), p.clone());
-    let h = times::<B>(q, adjoint::<B>(w.clone()));
-    let h = plus::<B>(h.clone(), adjoint::<B>(h));
-    let hw = times::<B>(h, w.clone());
-    let curvature = flat::<B>(B::float_sum_dim(real_product::<B>(w.clone(), hw.clone()), 1));
+    let (hw, curvature) = curve::<B>(q, &w);
     let g_gamma = B::float_neg(B::float_add(B::float_mul(c, gr), curvature));
     let gs = minus::<B>(plus::<B>(wc, p), scale::<B>(hw, &row::<B>(gamma)));
-    let gy = times::<B>(w, d);
-    let white = join::<B>((B::float_cat(vec![gs.0, gy.0], 2), B::float_cat(vec![gs.1, gy.1], 2)));
-    let (gs, gy) = unwhiten::<B, T>(factor, twice(white), [frames, l, k, antennas]);
+    let [gs, gy] = [gs, times::<B>(w, d)].map(|white| both::<B>(white, twice));
+    let [gs, gy] = unwhiten::<B, T>(factor, gs, gy);
     [g_gamma, gs, gy]
 }

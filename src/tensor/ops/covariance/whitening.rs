@@ -11,7 +11,7 @@ use burn::tensor::{Shape, TensorData};
 use super::triangular::{Triangular, join, split};
 use crate::tensor::cpu::SMALLEST_RATIO;
 use crate::tensor::ops::CovarianceInputs;
-use crate::tensor::ops::primitives::{Planes, adjoint, both, dims, part, swap, times};
+use crate::tensor::ops::primitives::{Planes, adjoint, both, dims, part, plus, swap, times};
 
 /// Both planes times a real tensor that broadcasts.
 pub(super) fn scale<B: Backend>(a: Planes<B>, by: &FloatTensor<B>) -> Planes<B> {
@@ -19,7 +19,7 @@ pub(super) fn scale<B: Backend>(a: Planes<B>, by: &FloatTensor<B>) -> Planes<B> 
 }
 
 /// `Re(conj(a) b)`, entry by entry.
-pub(super) fn real_product<B: Backend>(a: Planes<B>, b: Planes<B>) -> FloatTensor<B> {
+fn real_product<B: Backend>(a: Planes<B>, b: Planes<B>) -> FloatTensor<B> {
     B::float_add(B::float_mul(a.0, b.0), B::float_mul(a.1, b.1))
 }
 
@@ -53,7 +53,7 @@ pub(super) fn column<B: Backend>(t: FloatTensor<B>) -> FloatTensor<B> {
 }
 
 /// `[F, 1, K]` or `[F, K, 1]` to `[F, K]`.
-pub(super) fn flat<B: Backend>(t: FloatTensor<B>) -> FloatTensor<B> {
+fn flat<B: Backend>(t: FloatTensor<B>) -> FloatTensor<B> {
     let [frames, a, b] = dims::<B, 3>(&t);
     B::float_reshape(t, Shape::new([frames, a * b]))
 }
@@ -90,12 +90,24 @@ pub(super) fn whiten<B: Backend, T: Triangular<B>>(inputs: CovarianceInputs<B>) 
     Whitened { factor, w, v, d, c, e, ratio }
 }
 
-/// Undoes the whitening of gradients `[F, 2L, K + M]` of s and y; sums those of s over the frames.
+/// `H W` and `Re w_k^H H w_k` of every sequence for `H = Q W^H + W Q^H`.
+pub(super) fn curve<B: Backend>(q: Planes<B>, w: &Planes<B>) -> (Planes<B>, FloatTensor<B>) {
+    let h = times::<B>(q, adjoint::<B>(w.clone()));
+    let h = plus::<B>(h.clone(), adjoint::<B>(h));
+    let hw = times::<B>(h, w.clone());
+    let curvature = B::float_sum_dim(real_product::<B>(w.clone(), hw.clone()), 1);
+    (hw, flat::<B>(curvature))
+}
+
+/// Undoes the whitening of the gradients of s `[F, L, K]` and y `[F, L, M]`: `[2L, K]`, summed over the frames, and
+/// `[F*M, 2L]`.
 pub(super) fn unwhiten<B: Backend, T: Triangular<B>>(
     factor: FloatTensor<B>,
-    white: FloatTensor<B>,
-    [frames, l, k, antennas]: [usize; 4],
-) -> (FloatTensor<B>, FloatTensor<B>) {
+    gs: Planes<B>,
+    gy: Planes<B>,
+) -> [FloatTensor<B>; 2] {
+    let ([frames, l, k], [_, _, antennas]) = (dims::<B, 3>(&gs.0), dims::<B, 3>(&gy.0));
+    let white = join::<B>((B::float_cat(vec![gs.0, gy.0], 2), B::float_cat(vec![gs.1, gy.1], 2)));
     let both = T::solve(factor, white, true);
     // The sum over frames as a product with ones: burn 0.22.1 on wgpu leaves rows out of a sum over the first dimension
     // when there are 65535 or more of them.
@@ -103,5 +115,5 @@ pub(super) fn unwhiten<B: Backend, T: Triangular<B>>(
     let gs = B::float_reshape(part::<B>(&both, 0..2 * l, 0..k), Shape::new([frames, 2 * l * k]));
     let gs = B::float_matmul(ones, gs);
     let gy = swap::<B>(part::<B>(&both, 0..2 * l, k..k + antennas));
-    (B::float_reshape(gs, Shape::new([2 * l, k])), B::float_reshape(gy, Shape::new([frames * antennas, 2 * l])))
+    [B::float_reshape(gs, Shape::new([2 * l, k])), B::float_reshape(gy, Shape::new([frames * antennas, 2 * l]))]
 }
