@@ -2,9 +2,9 @@
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use grantfree::tensor::{
-    AmpArguments, AmpForm, EntryPart, ShrinkRule, amp_iteration, conv_same, coordinate_sweep, covariance_filter, covariance_score,
-    dense, entry_denoise, exp_linear, group_shrink, max_pool_same, norm_plus, row_dot, row_onsager, row_scale, row_shrink,
-    section_posterior,
+    AmpArguments, AmpForm, EntryPart, ShrinkRule, amp_iteration, conv_same, coordinate_sweep, covariance_filter,
+    covariance_score, dense, entry_denoise, exp_linear, group_shrink, max_pool_same, norm_plus, row_dot, row_onsager,
+    row_scale, row_shrink, section_posterior,
 };
 use num_complex::Complex64;
 

@@ -158,11 +158,8 @@ fn convolutions() {
     ];
     for (i, (shape, outputs, [kh, kw], dilation)) in cases.into_iter().enumerate() {
         let [b, c, h, w] = shape;
-        let inputs = [
-            numbers(1, [b * c, h * w], 1.0),
-            numbers(2, [outputs * c, kh * kw], 1.0),
-            numbers(3, [1, outputs], 1.0),
-        ];
+        let inputs =
+            [numbers(1, [b * c, h * w], 1.0), numbers(2, [outputs * c, kh * kw], 1.0), numbers(3, [1, outputs], 1.0)];
         for activate in [false, true] {
             agree(&format!("case {i} {activate}"), &inputs, &within(2e-5, 1e-12), |t| {
                 let weight = t[1].clone().reshape([outputs, c, kh, kw]);

@@ -81,8 +81,7 @@ impl State {
         let q = w.iter().map(Complex64::norm_sqr).sum::<f64>() / w.len() as f64;
         let discriminant = e * e - 4.0 * q * link.odds[n];
         // Below zero the posterior grows without end: only the bound at 1 stops the power.
-        let target =
-            if discriminant < 0.0 { f64::INFINITY } else { (2.0 * q / (e + discriminant.sqrt()) - 1.0) / e };
+        let target = if discriminant < 0.0 { f64::INFINITY } else { (2.0 * q / (e + discriminant.sqrt()) - 1.0) / e };
         // A column of zeros, or numbers out of range: the device stays as it is.
         if !(e > 0.0 && e.is_finite()) || target.is_nan() {
             return Step { v, w, e, q, d: 0.0, free: false };
