@@ -4,7 +4,6 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Dispatch, TensorMetadata};
 use burn::tensor::{Shape, Tensor};
 
-use super::EntryInputs;
 use super::primitives::{dims, mul, plus_scalar};
 use crate::tensor::Backend;
 
@@ -15,6 +14,24 @@ pub enum EntryPart {
     Estimate,
     /// The sum of `eta'(z)` over the entries of a frame, `[F, 1]`.
     Slope,
+}
+
+arguments! {
+    /// Arguments of [`entry_denoise`].
+    EntryInputs[4] {
+        /// Entries, `[F*M, 2K]`.
+        z,
+        /// Shrink of a surely active entry, `[F, K]` as the following.
+        omega,
+        /// Factor on the square of an entry in its log-odds.
+        a,
+        /// What an entry's log-odds lack without energy.
+        offset,;
+        /// Antennas M.
+        antennas: usize,
+        /// What is computed.
+        part: EntryPart,
+    }
 }
 
 /// The entry-wise denoiser (47) of the DL-mAMPnet paper (Qiao et al.), `eta(z) = omega phi z` with

@@ -3,9 +3,6 @@
 //! A file has the public function, the body of every backend without an own one, and the backward pass. Fast bodies are in
 //! [`cpu`](super::cpu) and `cube`.
 
-use burn::backend::ExtensionType;
-use burn::backend::tensor::FloatTensor;
-
 /// Declares the arguments of a kernel of many: tensors, then constants.
 macro_rules! arguments {
     (
@@ -16,21 +13,21 @@ macro_rules! arguments {
         }
     ) => {
         $(#[$of_all])*
-        #[derive(Debug, Clone, ExtensionType)]
+        #[derive(Debug, Clone, burn::backend::ExtensionType)]
         pub struct $name<B: burn::backend::Backend> {
-            $($(#[$of_tensor])* pub $tensor: FloatTensor<B>,)+
+            $($(#[$of_tensor])* pub $tensor: burn::backend::tensor::FloatTensor<B>,)+
             $($(#[$of_constant])* pub $constant: $type,)+
         }
 
         impl<B: burn::backend::Backend> $name<B> {
             /// Tensors and constants.
-            pub(in crate::tensor) fn split(self) -> ([FloatTensor<B>; $count], ($($type,)+)) {
+            pub(in crate::tensor) fn split(self) -> ([burn::backend::tensor::FloatTensor<B>; $count], ($($type,)+)) {
                 ([$(self.$tensor),+], ($(self.$constant,)+))
             }
 
             /// The inverse of `split`.
             pub(in crate::tensor) fn join(
-                [$($tensor),+]: [FloatTensor<B>; $count],
+                [$($tensor),+]: [burn::backend::tensor::FloatTensor<B>; $count],
                 ($($constant,)+): ($($type,)+),
             ) -> Self {
                 Self { $($tensor,)+ $($constant,)+ }
@@ -56,76 +53,7 @@ pub(super) mod row_shrink;
 pub(super) mod rows;
 pub(super) mod sweep;
 
-arguments! {
-    /// Arguments of [`covariance_score`](super::covariance_score) and [`covariance_filter`](super::covariance_filter).
-    CovarianceInputs[3] {
-        /// Powers, `[F, K]`.
-        gamma,
-        /// Sequences, `[2L, K]`: real rows, then imaginary rows.
-        s,
-        /// Observations, `[F*M, 2L]`.
-        y,;
-        /// Antennas M.
-        antennas: usize,
-        /// Noise variance.
-        noise_var: f64,
-    }
-}
-
-arguments! {
-    /// Arguments of [`coordinate_sweep`](super::coordinate_sweep).
-    SweepInputs[3] {
-        /// Log-odds of activity, `[1, N]`.
-        log_odds,
-        /// Sequences, `[2L, N]`: real rows, then imaginary rows.
-        s,
-        /// Observations, `[F*M, 2L]`.
-        y,;
-        /// Antennas M.
-        antennas: usize,
-        /// Sweeps over all devices.
-        sweeps: usize,
-        /// Noise variance.
-        noise_var: f64,
-    }
-}
-
-arguments! {
-    /// Arguments of [`entry_denoise`](super::entry_denoise).
-    EntryInputs[4] {
-        /// Entries, `[F*M, 2K]`.
-        z,
-        /// Shrink of a surely active entry, `[F, K]` as the following.
-        omega,
-        /// Factor on the square of an entry in its log-odds.
-        a,
-        /// What an entry's log-odds lack without energy.
-        offset,;
-        /// Antennas M.
-        antennas: usize,
-        /// What is computed.
-        part: entry::EntryPart,
-    }
-}
-
-arguments! {
-    /// Arguments of [`amp_iteration`](super::amp_iteration), whose documentation has their shapes.
-    AmpInputs[7] {
-        /// Estimate, residual and likelihood ratios before.
-        state,
-        /// Observations.
-        y,
-        /// Pilots.
-        synthesis,
-        /// Filter.
-        analysis,
-        /// Received powers.
-        beta,
-        /// v, theta_2, tau and the factor on the Onsager term.
-        factors,
-        /// Offset of the posterior's logit.
-        theta_1,;
-        /// What are no tensors.
-        form: amp::AmpForm,
-    }
-}
+pub use amp::AmpInputs;
+pub use covariance::CovarianceInputs;
+pub use entry::EntryInputs;
+pub use sweep::SweepInputs;

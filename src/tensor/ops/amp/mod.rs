@@ -6,7 +6,6 @@ use burn::backend::Dispatch;
 use burn::tensor::{Shape, Tensor};
 pub(in crate::tensor) use specification::{backward, forward};
 
-use super::AmpInputs;
 use crate::tensor::Backend;
 use crate::tensor::cpu::AmpShape;
 
@@ -26,6 +25,28 @@ impl AmpForm {
     pub(in crate::tensor) fn shape(self, beta: &Shape, y: &Shape) -> AmpShape {
         let Self { antennas, section, matrix_onsager } = self;
         AmpShape { frames: beta[0], antennas, columns: beta[1], length: y[1] / 2, section, matrix_onsager }
+    }
+}
+
+arguments! {
+    /// Arguments of [`amp_iteration`], whose documentation has their shapes.
+    AmpInputs[7] {
+        /// Estimate, residual and likelihood ratios before.
+        state,
+        /// Observations.
+        y,
+        /// Pilots.
+        synthesis,
+        /// Filter.
+        analysis,
+        /// Received powers.
+        beta,
+        /// v, theta_2, tau and the factor on the Onsager term.
+        factors,
+        /// Offset of the posterior's logit.
+        theta_1,;
+        /// What are no tensors.
+        form: AmpForm,
     }
 }
 

@@ -8,8 +8,25 @@ use std::sync::Arc;
 use burn::backend::Dispatch;
 use burn::tensor::Tensor;
 
-use super::SweepInputs;
 use crate::tensor::{Backend, cpu};
+
+arguments! {
+    /// Arguments of [`coordinate_sweep`].
+    SweepInputs[3] {
+        /// Log-odds of activity, `[1, N]`.
+        log_odds,
+        /// Sequences, `[2L, N]`: real rows, then imaginary rows.
+        s,
+        /// Observations, `[F*M, 2L]`.
+        y,;
+        /// Antennas M.
+        antennas: usize,
+        /// Sweeps over all devices.
+        sweeps: usize,
+        /// Noise variance.
+        noise_var: f64,
+    }
+}
 
 /// Coordinate descent on the powers of all devices (Algorithm 3 of the auto-encoder paper, Cui et al.): `sweeps` sweeps
 /// from zero.
