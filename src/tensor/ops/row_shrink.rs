@@ -21,7 +21,8 @@ pub struct RowShrink {
 /// Posterior probabilities of the sequences of every device: softmax over the `section` sequences and the idle state.
 ///
 /// `w_q = e^{llr_q + log_prior} / (1 + sum_r e^{llr_r + log_prior})` with `log_prior = ln(eps/(Q (1 - eps)))` for
-/// activity probability eps: the posterior of a device that sends one of its Q sequences or none. `section = 1` treats every row on its own: `sigmoid(llr + log_prior)`.
+/// activity probability eps: the posterior of a device that sends one of its Q sequences or none. `section = 1` treats
+/// every row on its own: `sigmoid(llr + log_prior)`.
 ///
 /// `logits [F, K]` = `llr + log_prior` -> `[F, K]`.
 pub fn section_posterior(logits: Tensor<2>, section: usize) -> Tensor<2> {

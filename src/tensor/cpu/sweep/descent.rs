@@ -33,7 +33,7 @@ impl<V> Default for Trail<V> {
 }
 
 impl<V: Lanes<Number = f64>> Trail<V> {
-    /// Room for all steps of usual sizes, so that they are not moved again and again; memory never written costs nothing.
+    /// With memory for all steps of usual sizes, so that they are not moved again and again; what is never written costs nothing.
     pub fn reserved(shape: SweepShape) -> Self {
         let steps = (shape.columns * shape.sweeps).min(1 << 14);
         Self { steps: Vec::with_capacity(steps), rows: Vec::with_capacity(steps * (shape.length + shape.antennas)) }
@@ -131,7 +131,7 @@ impl<V: Lanes<Number = f64>> Descent<V> {
     }
 }
 
-/// Equation (19) of the auto-encoder paper with the misprinted sign corrected: the step of a power `alpha` in `[0, 1]`,
+/// Equation (19) of the auto-encoder paper (Cui et al.), its sign corrected: the step of a power `alpha` in `[0, 1]`,
 /// and whether it ends at the stationary point.
 #[inline(always)]
 fn step<V: Lanes<Number = f64>>(q: V, s: V, alpha: V, odds: f64) -> (V, V) {

@@ -10,7 +10,8 @@ pub(in crate::tensor) use triangular::Primitives;
 pub(in crate::tensor) use triangular::Triangular;
 
 arguments! {
-    /// Arguments of [`covariance_score`](crate::tensor::covariance_score) and [`covariance_filter`](crate::tensor::covariance_filter).
+    /// Arguments of [`covariance_score`](crate::tensor::covariance_score) and
+    /// [`covariance_filter`](crate::tensor::covariance_filter).
     CovarianceInputs[3] {
         /// Powers, `[F, K]`.
         gamma,
