@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::options::{DeviceArgs, ExperimentArgs, OutArgs, ShardArgs, ThreadArgs, WorkArgs};
 use crate::config::Assignment;
+use crate::metrics::MetricName;
 use crate::scenario::{Activation, ActivationLaw, SignatureKind};
 
 /// The whole command line.
@@ -81,8 +82,8 @@ pub struct TuneArgs {
     #[arg(long, value_name = "KEY=[VALUES]", required = true)]
     pub grid: Vec<Assignment>,
     /// The smallest value of this metric wins
-    #[arg(long, default_value = "nmse_db")]
-    pub metric: String,
+    #[arg(long, default_value_t = MetricName::NmseDb)]
+    pub metric: MetricName,
     /// Validation frames
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..))]
     pub frames: u64,

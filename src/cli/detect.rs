@@ -11,7 +11,7 @@ use crate::detect::{Classical, Info, Role};
 use crate::link::ConfigError;
 use crate::link::FrameBatch;
 use crate::link::{Decisions, Detector};
-use crate::metrics::{METRICS, MetricSums, SER, count_frames};
+use crate::metrics::{MetricName, MetricSums, count_frames};
 use crate::scenario::files::{read_frames_as, write_decisions_as};
 
 /// Reads frames, detects, writes decisions and prints one line about them.
@@ -99,11 +99,11 @@ fn summary(name: &str, frames: &FrameBatch, decisions: &Decisions, seconds: f64,
     );
     let mut ser = MetricSums::default();
     for counts in count_frames(frames, decisions) {
-        if let Some((errors, devices)) = counts.ratios()[SER] {
+        if let Some((errors, devices)) = counts.ratio(MetricName::Ser) {
             ser.add_frame(errors, devices);
         }
     }
-    let estimate = ser.estimate(METRICS[SER].kind);
+    let estimate = MetricName::Ser.estimate(&ser);
     if let Some(value) = estimate.value {
         line += &format!(", SER {value:.3e}");
         if let Some(interval) = estimate.interval {

@@ -8,6 +8,7 @@ use crate::config::{DetectorConfig, Experiment};
 use crate::container::Bundle;
 use crate::experiment::{Mode, Outcome, Settings, execute as execute_experiment, load_detector_as};
 use crate::link::Detector;
+use crate::metrics::MetricName;
 use crate::tensor::choose;
 
 use super::train_progress::train_observer;
@@ -62,11 +63,14 @@ pub(super) fn finish(outcome: &Outcome) -> Result<(), CliError> {
         say(&format!("{} ({}), {} frames", point.id, point.x_label, point.frames))?;
         for d in &point.detectors {
             let number = |v: Option<f64>| v.map_or("-".into(), |v| format!("{v:.3e}"));
-            let shown: Vec<String> = [("ser", "SER"), ("ber", "BER")]
+            let shown: Vec<String> = [MetricName::Ser, MetricName::Ber]
                 .into_iter()
-                .filter_map(|(name, short)| Some((d.metrics.iter().find(|m| m.metric == name)?, short)))
-                .filter(|(m, short)| *short == "SER" || m.value.is_some())
-                .map(|(m, short)| format!("{short} {} [{}, {}]", number(m.value), number(m.ci_low), number(m.ci_high)))
+                .filter_map(|name| d.metrics.iter().find(|m| m.metric == name))
+                .filter(|m| m.metric == MetricName::Ser || m.value.is_some())
+                .map(|m| {
+                    let (value, low, high) = (number(m.value), number(m.ci_low), number(m.ci_high));
+                    format!("{} {value} [{low}, {high}]", m.metric.abbreviation())
+                })
                 .collect();
             if !shown.is_empty() {
                 say(&format!("  {:<40} {}", d.label, shown.join("  ")))?;

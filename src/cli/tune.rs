@@ -15,7 +15,7 @@ pub fn execute(args: &TuneArgs) -> Result<(), CliError> {
     let search = Search {
         detector: args.detector.clone(),
         grids: args.grid.iter().map(grid).collect::<Result<_, _>>()?,
-        metric: args.metric.clone(),
+        metric: args.metric,
         frames: args.frames,
     };
     let settings = settings(&format!("{}-tune-{}", experiment.name, args.detector), &args.work, None, Mode::Run)?;
@@ -23,7 +23,7 @@ pub fn execute(args: &TuneArgs) -> Result<(), CliError> {
     if tuned.outcome.interrupted {
         return Err(CliError::Interrupted);
     }
-    say(&format!("{:>12} {:>26} {:>9}  options", args.metric, "95 % interval", "seconds"))?;
+    say(&format!("{:>12} {:>26} {:>9}  options", args.metric.to_string(), "95 % interval", "seconds"))?;
     for row in &tuned.tried {
         say(&line(row))?;
     }

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::set::{Assignment, apply};
 use crate::config::{DetectorConfig, Spec};
 use crate::link::Split;
-use crate::link::{ConfigError, check};
-use crate::metrics::{JAIN, METRICS, PROPERTIES, is_metric};
+use crate::link::{ConfigError, check, spelled};
+use crate::metrics::MetricName;
 use crate::scenario::ScenarioConfig;
 use crate::systems::LearnedConfig;
 
@@ -151,30 +151,82 @@ impl Sweep {
     }
 }
 
+/// How a figure is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum FigureStyle {
+    /// "curve": metrics over the swept value.
+    #[default]
+    Curve,
+    /// "visualisation": besides, the stages of one frame as grey images (Fig. 10 of the DL-mAMPnet paper, Qiao et al.).
+    Visualisation,
+}
+
 /// `[[figures]]`: one panel of the report; everything it does not set comes from the top of the file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "UncheckedFigure")]
 pub struct Figure {
     /// Short name used in file names: letters, digits, '-' and '_'.
     pub id: String,
     /// Title. Default: the id.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
     /// Dotted keys that this figure changes.
-    #[serde(default)]
     pub set: toml::Table,
     /// Its own sweep. Default: the sweep of the file.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub sweep: Option<Sweep>,
     /// Metrics drawn, one panel each. Default ["ser"].
-    #[serde(default = "default_metrics")]
-    pub metrics: Vec<String>,
+    pub metrics: Vec<MetricName>,
     /// Ids of the detectors. Default: all of the file.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub detectors: Option<Vec<String>>,
-    /// "curve" (default) or "visualisation" (Fig. 10 of the DL-mAMPnet paper: stages of one frame as grey images).
-    #[serde(default = "default_style")]
-    pub style: String,
+    /// "curve" (default) or "visualisation" (the stages of one frame as grey images, Fig. 10 of the DL-mAMPnet paper).
+    pub style: FigureStyle,
+}
+
+/// A figure as it stands in a file: names that are checked with the id of the figure in the error.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UncheckedFigure {
+    id: String,
+    title: Option<String>,
+    #[serde(default)]
+    set: toml::Table,
+    sweep: Option<Sweep>,
+    metrics: Option<Vec<String>>,
+    detectors: Option<Vec<String>>,
+    style: Option<String>,
+}
+
+impl TryFrom<UncheckedFigure> for Figure {
+    type Error = ConfigError;
+
+    fn try_from(file: UncheckedFigure) -> Result<Self, ConfigError> {
+        let UncheckedFigure { id, title, set, sweep, metrics, detectors, style } = file;
+        let key = |name: &str| format!("figures.{id}.{name}");
+        let metric = |text: &String| {
+            text.parse()
+                .map_err(|_| ConfigError::range(&key("metrics"), text, &MetricName::accepted(), MetricName::Ser))
+        };
+        let metrics = metrics.as_ref().map(|all| all.iter().map(metric).collect());
+        let named = |text: &String| {
+            let style = [FigureStyle::Curve, FigureStyle::Visualisation].into_iter().find(|s| spelled(s) == *text);
+            let default = spelled(&FigureStyle::default());
+            style.ok_or_else(|| ConfigError::range(&key("style"), text, "\"curve\" or \"visualisation\"", default))
+        };
+        let style = style.as_ref().map(named).transpose()?.unwrap_or_default();
+        Ok(Self {
+            metrics: metrics.transpose()?.unwrap_or_else(default_metrics),
+            style,
+            id,
+            title,
+            set,
+            sweep,
+            detectors,
+        })
+    }
 }
 
 /// Makes relative paths of the file (channel files, bundles) start at `folder`.
@@ -222,11 +274,8 @@ fn share_networks(detectors: &mut IndexMap<String, DetectorConfig>) {
     }
 }
 
-fn default_metrics() -> Vec<String> {
-    vec!["ser".into()]
-}
-fn default_style() -> String {
-    "curve".into()
+fn default_metrics() -> Vec<MetricName> {
+    vec![MetricName::Ser]
 }
 
 /// One experiment file after budget and `--set`.
@@ -364,7 +413,7 @@ impl Experiment {
             sweep: self.sweep.clone(),
             metrics: default_metrics(),
             detectors: None,
-            style: default_style(),
+            style: FigureStyle::default(),
         }]
     }
 
@@ -475,18 +524,6 @@ impl Experiment {
                 "unique; letters, digits, '-' or '_'",
                 "none",
             )?;
-            check(
-                ["curve", "visualisation"].contains(&f.style.as_str()),
-                "figures.style",
-                &f.style,
-                "\"curve\" or \"visualisation\"",
-                "curve",
-            )?;
-            for metric in &f.metrics {
-                let known = METRICS.iter().map(|m| m.name).chain(PROPERTIES.iter().map(|p| p.name)).chain([JAIN]);
-                let range = format!("one of {}, ber_user_1, ...", known.collect::<Vec<_>>().join(", "));
-                check(is_metric(metric), &format!("figures.{}.metrics", f.id), metric, &range, "ser")?;
-            }
             for id in f.detectors.iter().flatten() {
                 if !self.detectors.contains_key(id) {
                     let known: Vec<&str> = self.detectors.keys().map(String::as_str).collect();
@@ -526,5 +563,34 @@ mod tests {
             assert!(error.contains("scenario.pilot_length") && error.contains("array of 2 values"), "{error}");
         }
         assert!(Experiment::parse(&file("[4, 5000]"), "f.toml", &[]).unwrap_err().to_string().contains("1..=4096"));
+    }
+
+    #[test]
+    fn metrics_and_styles_of_figures_are_names() {
+        let file =
+            |keys: &str| format!("name = \"n\"\n[[figures]]\nid = \"f\"\n{keys}\n[detectors.amp]\nkind = \"amp\"\n");
+        let parsed = |keys: &str| Experiment::parse(&file(keys), "f.toml", &[]);
+        let figure =
+            parsed("metrics = [\"ber_user_2\", \"nmse_db\"]\nstyle = \"visualisation\"").unwrap().figures.remove(0);
+        assert_eq!(figure.metrics, [MetricName::BerUser(1), MetricName::NmseDb]);
+        assert_eq!(figure.style, FigureStyle::Visualisation);
+        let text = toml::to_string(&figure).unwrap();
+        assert!(
+            text.contains("metrics = [\"ber_user_2\", \"nmse_db\"]") && text.contains("style = \"visualisation\""),
+            "{text}"
+        );
+        let figure = parsed("").unwrap().figures.remove(0);
+        assert_eq!((figure.metrics, figure.style), (vec![MetricName::Ser], FigureStyle::Curve));
+        for (keys, parts) in [
+            (
+                "metrics = [\"ser\", \"ber_user_banana\"]",
+                ["figures.f.metrics = ber_user_banana", "missed_detection", "default: ser"],
+            ),
+            ("style = \"visualization\"", ["figures.f.style = visualization", "\"visualisation\"", "default: curve"]),
+            ("styl = \"curve\"", ["styl", "unknown field", "style"]),
+        ] {
+            let error = parsed(keys).unwrap_err().to_string();
+            assert!(parts.iter().all(|part| error.contains(part)), "{error}");
+        }
     }
 }

@@ -9,5 +9,5 @@ mod experiment;
 mod set;
 
 pub use detector::{DetectorConfig, Spec, is_learned, role_of};
-pub use experiment::{EngineConfig, Experiment, Figure, FrameSplit, Point, Sweep};
+pub use experiment::{EngineConfig, Experiment, Figure, FigureStyle, FrameSplit, Point, Sweep};
 pub use set::{Assignment, apply};

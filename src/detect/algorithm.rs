@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use super::common::cost::{Operations, Sizes};
 use super::{ClassicalError, Spatial, Threshold};
 use crate::link::{ConfigError, Detector, OptionKey, Options};
+use crate::metrics::MetricName;
 use crate::scenario::ScenarioConfig;
 
 /// The link that a detector works on.
@@ -116,8 +117,8 @@ impl Context {
     }
 }
 
-/// Values that are predicted without frames, by the name of their metric.
-pub type Prediction = Vec<(&'static str, f64)>;
+/// Values that are predicted without frames.
+pub type Prediction = Vec<(MetricName, f64)>;
 
 /// A classical algorithm. Its options implement this trait; everything else of the library asks it.
 pub trait Algorithm:

@@ -12,9 +12,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use crate::config::{DetectorConfig, Experiment, Point, Spec};
+use crate::config::{DetectorConfig, Experiment, FigureStyle, Point, Spec};
 use crate::detect::ClassicalError;
 use crate::link::Detector;
+use crate::metrics::MetricName;
 use crate::results::{DetectorResult, Results, SCHEMA_VERSION, TrainingRecord, property, write_results};
 use crate::scenario::Scenario;
 use crate::simulation::{Job, Observer, RunContext, Runner, SimulationError};
@@ -180,7 +181,7 @@ pub fn execute(experiment: &Experiment, settings: &Settings) -> Result<Outcome, 
         write_results(&settings.out, &results)?;
         return Ok(Outcome { results, report: None, interrupted: false });
     }
-    for figure in figures.iter().filter(|f| f.style == "visualisation") {
+    for figure in figures.iter().filter(|f| f.style == FigureStyle::Visualisation) {
         for job in jobs.iter().filter(|j| j.point.figure == figure.id) {
             results.images.extend(images::stages(&job.point, &job.scenario, settings, &trained)?);
         }
@@ -252,7 +253,7 @@ fn prepare(
 }
 
 /// A prediction as a result without frames.
-fn predicted(id: &str, config: &DetectorConfig, values: &[(&'static str, f64)]) -> DetectorResult {
+fn predicted(id: &str, config: &DetectorConfig, values: &[(MetricName, f64)]) -> DetectorResult {
     DetectorResult {
         id: id.to_owned(),
         label: config.shown(id).to_owned(),
@@ -260,7 +261,7 @@ fn predicted(id: &str, config: &DetectorConfig, values: &[(&'static str, f64)]) 
         predicted: true,
         parameters: 0,
         seconds: None,
-        metrics: values.iter().map(|(name, value)| property(name, *value)).collect(),
+        metrics: values.iter().map(|(name, value)| property(*name, *value)).collect(),
     }
 }
 

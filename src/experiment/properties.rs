@@ -6,7 +6,7 @@ use crate::config::Point;
 use crate::detect::{Prior, Role};
 use crate::link::Detector;
 use crate::link::Pilots;
-use crate::metrics::{FRAME_MS, KKT_ITERATIONS, PROPERTIES, TIME_RATIO, pilot_coherence};
+use crate::metrics::{MetricName, pilot_coherence};
 use crate::scenario::Scenario;
 use crate::scenario::{ActivityLaw, ScenarioConfig, ScenarioKind};
 use crate::simulation::Properties;
@@ -26,14 +26,11 @@ pub(super) fn of_point(
     point: &Point,
     scenario: &Scenario,
     detectors: &[(String, Box<dyn Detector>)],
-    metrics: &[String],
+    metrics: &[MetricName],
 ) -> Properties {
-    let asked = |name: &str| metrics.iter().any(|m| m == name);
+    let asked = |name| metrics.contains(&name);
     let mut out = Properties::new();
-    let timed = [TIME_RATIO, FRAME_MS];
-    if point.scenario.kind == ScenarioKind::Noma
-        || !PROPERTIES.iter().any(|p| !timed.contains(&p.name) && asked(p.name))
-    {
+    if point.scenario.kind == ScenarioKind::Noma || !metrics.iter().any(|m| m.is_property()) {
         return out;
     }
     let pilots_of = |id: &str| -> Arc<Pilots> {
@@ -42,28 +39,28 @@ pub(super) fn of_point(
         let own = detectors.iter().find(|(other, _)| other == owner).and_then(|(_, d)| d.pilots());
         own.unwrap_or_else(|| scenario.pilots(0))
     };
-    let coherences = ["coherence", "block_coherence", "sub_coherence"];
+    let coherences = [MetricName::Coherence, MetricName::BlockCoherence, MetricName::SubCoherence];
     // Most detectors share their pilots, and N = 1000 columns have half a million pairs.
     let mut measured: Vec<(Arc<Pilots>, [Option<f64>; 3])> = Vec::new();
     for (id, detector) in detectors {
         let mut values = Vec::new();
-        if coherences.iter().any(|c| asked(c)) {
+        if coherences.into_iter().any(asked) {
             let pilots = pilots_of(id);
             let at = measured.iter().position(|(p, _)| Arc::ptr_eq(p, &pilots)).unwrap_or_else(|| {
                 let c = pilot_coherence(&pilots, block(&point.scenario));
                 measured.push((Arc::clone(&pilots), [Some(c.coherence), c.block, c.sub]));
                 measured.len() - 1
             });
-            values.extend(coherences.iter().zip(measured[at].1).filter_map(|(c, v)| Some(((*c).to_owned(), v?))));
+            values.extend(coherences.into_iter().zip(measured[at].1).filter_map(|(c, v)| Some((c, v?))));
         }
-        if asked("eps_ratio") {
-            values.extend(prior(point, id, detector.as_ref()).and_then(ratio).map(|r| ("eps_ratio".to_owned(), r)));
+        if asked(MetricName::EpsRatio) {
+            values.extend(prior(point, id, detector.as_ref()).and_then(ratio).map(|r| (MetricName::EpsRatio, r)));
         }
-        if asked(KKT_ITERATIONS) {
-            values.extend(iterations_to_optimum(scenario, detector.as_ref()).map(|n| (KKT_ITERATIONS.to_owned(), n)));
+        if asked(MetricName::KktIterations) {
+            values.extend(iterations_to_optimum(scenario, detector.as_ref()).map(|n| (MetricName::KktIterations, n)));
         }
-        if asked("score_calls") {
-            values.extend(detector.facts().score_calls.map(|calls| ("score_calls".to_owned(), calls as f64)));
+        if asked(MetricName::ScoreCalls) {
+            values.extend(detector.facts().score_calls.map(|calls| (MetricName::ScoreCalls, calls as f64)));
         }
         out.insert(id.clone(), values);
     }

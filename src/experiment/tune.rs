@@ -6,8 +6,9 @@
 use indexmap::IndexMap;
 
 use super::{ExperimentError, Mode, Outcome, Settings, execute, write_report};
-use crate::config::{Assignment, DetectorConfig, EngineConfig, Experiment, Figure, FrameSplit, Spec, Sweep, apply};
+use crate::config::{Assignment, DetectorConfig, EngineConfig, Experiment, Figure, FigureStyle, FrameSplit, Spec, Sweep, apply};
 use crate::link::ConfigError;
+use crate::metrics::MetricName;
 use crate::results::{PointResult, write_results};
 
 /// Combinations at most.
@@ -30,7 +31,7 @@ pub struct Search {
     /// Options with their values; the first is the x axis.
     pub grids: Vec<Grid>,
     /// The smallest value of this metric is the best.
-    pub metric: String,
+    pub metric: MetricName,
     /// Validation frames.
     pub frames: u64,
 }
@@ -148,9 +149,9 @@ pub fn tune(experiment: &Experiment, search: &Search, settings: &Settings) -> Re
         title: Some(format!("Grid search of {} on validation frames", search.detector)),
         set: toml::Table::new(),
         sweep: None,
-        metrics: vec![search.metric.clone()],
+        metrics: vec![search.metric],
         detectors: None,
-        style: "curve".into(),
+        style: FigureStyle::Curve,
     };
     let run = Experiment {
         title: format!("{}: grid search of {}", experiment.display_title(), search.detector),
@@ -244,7 +245,7 @@ mod tests {
         let search = Search {
             detector: "x".into(),
             grids: vec![grid("langevin.steps", &[1, 2]), grid("langevin.levels", &[5, 6, 7])],
-            metric: "ser".into(),
+            metric: MetricName::Ser,
             frames: 1,
         };
         let names: Vec<String> = search.combinations().iter().map(|c| named(c)).collect();

@@ -1,6 +1,6 @@
 //! Errors of one frame.
 
-use super::METRICS;
+use super::{FRAME_METRICS, MetricName};
 use crate::link::Decisions;
 use crate::link::FrameBatch;
 
@@ -43,23 +43,40 @@ impl FrameCounts {
         self.errors() > 0
     }
 
-    /// Numerator and denominator of every metric of [`METRICS`], in its order; `None` where not measured.
-    pub fn ratios(&self) -> [Option<(f64, f64)>; METRICS.len()] {
+    /// Numerator and denominator of a metric in this frame; `None` where it was not measured or is no ratio of sums
+    /// over frames.
+    pub fn ratio(&self, metric: MetricName) -> Option<(f64, f64)> {
         let of = |a: u32, b: u32| Some((f64::from(a), f64::from(b)));
-        [
-            of(self.errors(), self.devices),
-            of(self.missed, self.active),
-            of(self.false_alarms, self.idle()),
-            of(self.wrong_data, self.detected()),
-            of(u32::from(self.frame_error()), 1),
-            self.energies,
-            self.user_bits.as_ref().and_then(|u| {
+        match metric {
+            MetricName::Ser => of(self.errors(), self.devices),
+            MetricName::MissedDetection => of(self.missed, self.active),
+            MetricName::FalseAlarm => of(self.false_alarms, self.idle()),
+            MetricName::DataError => of(self.wrong_data, self.detected()),
+            MetricName::FrameError => of(u32::from(self.frame_error()), 1),
+            MetricName::NmseDb => self.energies,
+            MetricName::Ber => self.user_bits.as_ref().and_then(|u| {
                 let (wrong, bits) = u.iter().fold((0, 0), |s, b| (s.0 + b.0, s.1 + b.1));
                 of(wrong, bits)
             }),
-            self.squared_error.map(|(e, _)| (e, f64::from(self.devices))),
-            self.squared_error.map(|(e, m)| (e, f64::from(self.devices) * f64::from(m))),
-        ]
+            MetricName::Mse => self.squared_error.map(|(e, _)| (e, f64::from(self.devices))),
+            MetricName::MseEntry => self.squared_error.map(|(e, m)| (e, f64::from(self.devices) * f64::from(m))),
+            MetricName::BerUser(user) => self.user_bits.as_ref()?.get(user as usize).and_then(|b| of(b.0, b.1)),
+            MetricName::Jain
+            | MetricName::Coherence
+            | MetricName::BlockCoherence
+            | MetricName::SubCoherence
+            | MetricName::EpsRatio
+            | MetricName::KktIterations
+            | MetricName::ScoreCalls
+            | MetricName::TimeRatio
+            | MetricName::FrameMs => None,
+        }
+    }
+
+    /// Every metric that has a ratio in some frame: [`FRAME_METRICS`], then one per user of a spreading link.
+    pub fn metrics(&self) -> impl Iterator<Item = MetricName> {
+        let users = self.user_bits.as_ref().map_or(0, Vec::len) as u32;
+        FRAME_METRICS.into_iter().chain((0..users).map(MetricName::BerUser))
     }
 }
 
@@ -154,14 +171,14 @@ mod tests {
         let counts = count_frames(&batch(), &d);
         let c = &counts[0];
         assert_eq!((c.active, c.missed, c.false_alarms, c.wrong_data, c.errors()), (3, 1, 1, 1, 3));
-        assert_eq!(c.ratios()[0], Some((3.0, 4.0)));
-        assert_eq!(c.ratios()[1], Some((1.0, 3.0)));
-        assert_eq!(c.ratios()[2], Some((1.0, 1.0)));
-        assert_eq!(c.ratios()[3], Some((1.0, 2.0)));
-        assert_eq!(c.ratios()[4], Some((1.0, 1.0)));
-        assert_eq!(c.ratios()[5], None);
+        assert_eq!(c.ratio(MetricName::Ser), Some((3.0, 4.0)));
+        assert_eq!(c.ratio(MetricName::MissedDetection), Some((1.0, 3.0)));
+        assert_eq!(c.ratio(MetricName::FalseAlarm), Some((1.0, 1.0)));
+        assert_eq!(c.ratio(MetricName::DataError), Some((1.0, 2.0)));
+        assert_eq!(c.ratio(MetricName::FrameError), Some((1.0, 1.0)));
+        assert_eq!(c.ratio(MetricName::NmseDb), None);
         assert!(!counts[1].frame_error());
-        assert_eq!(counts[1].ratios()[1], Some((0.0, 0.0)));
+        assert_eq!(counts[1].ratio(MetricName::MissedDetection), Some((0.0, 0.0)));
     }
 
     #[test]
@@ -180,7 +197,14 @@ mod tests {
 
     #[test]
     fn bits_of_missed_users_are_wrong_and_false_alarms_carry_none() {
-        assert_eq!(user_bits(&[1, 4, 2, 3, 0], &[1, 1, 0, 4, 2], 4), [(0, 2), (2, 2), (2, 2), (1, 2), (0, 0)]);
+        let bits = user_bits(&[1, 4, 2, 3, 0], &[1, 1, 0, 4, 2], 4);
+        assert_eq!(bits, [(0, 2), (2, 2), (2, 2), (1, 2), (0, 0)]);
+        let counts = FrameCounts { user_bits: Some(bits), ..FrameCounts::default() };
+        assert_eq!(counts.ratio(MetricName::Ber), Some((5.0, 8.0)));
+        assert_eq!(counts.ratio(MetricName::BerUser(3)), Some((1.0, 2.0)));
+        assert_eq!(counts.ratio(MetricName::BerUser(5)), None);
+        assert_eq!(counts.metrics().last(), Some(MetricName::BerUser(4)));
+        assert_eq!(FrameCounts::default().metrics().last(), FRAME_METRICS.last().copied());
     }
 
     #[test]

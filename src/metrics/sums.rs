@@ -1,7 +1,7 @@
 //! Sums over frames and the estimate they give.
 
 use super::interval::{Interval, clopper_pearson, proportion_interval, ratio_standard_error, wilson};
-use super::table::MetricKind;
+use super::name::{MetricKind, MetricName};
 use crate::math::special::t95;
 
 /// Everything that is kept of one metric: sums over frames of numerator a and denominator b.
@@ -94,6 +94,13 @@ impl MetricSums {
             _ => proportion_interval(&self.sums, self.frames),
         };
         Estimate { value: Some(r), interval }
+    }
+}
+
+impl MetricName {
+    /// Value and interval of its sums over frames; neither for what is no ratio of sums.
+    pub fn estimate(self, sums: &MetricSums) -> Estimate {
+        self.kind().map(|kind| sums.estimate(kind)).unwrap_or_default()
     }
 }
 

@@ -1,183 +1,247 @@
-//! The table of metrics: names in files, names in figures, definitions in the report.
+//! What each metric is: its spelling in files, its names in figures, its unit, its scale and its definition.
 
-/// How a metric is estimated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MetricKind {
-    /// Events over trials, several trials per frame: clustered by frame.
-    Proportion,
-    /// One event or none per frame.
-    FrameEvent,
-    /// Ratio of two energies, reported in dB.
-    PowerDb,
-    /// Energy per something, reported as it is.
-    Power,
-}
+use super::name::{MetricKind, MetricName, MetricSource};
 
-/// One metric.
+/// One metric in words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Metric {
-    /// Name in results.json, csv and the key `figures.metrics`.
+pub struct MetricInfo {
+    /// Spelling in results.json, csv and the key `figures.metrics`.
     pub name: &'static str,
-    /// Name on axes and in tables.
+    /// Title in lists of definitions.
     pub title: &'static str,
-    /// One line for the report.
+    /// Short name in sentences and the heads of tables.
+    pub abbreviation: &'static str,
+    /// Name of its axis, with abbreviation or unit.
+    pub axis: &'static str,
+    /// Unit; empty for pure numbers.
+    pub unit: &'static str,
+    /// What is divided by what, one line for the report.
     pub definition: &'static str,
-    /// How it is estimated.
-    pub kind: MetricKind,
+    /// Whether its axis is logarithmic: every rate, count and time, but no decibels and nothing near 1.
+    pub log: bool,
+    /// What it is measured on.
+    pub source: MetricSource,
 }
 
-/// Every metric, in the order in which results list them.
-pub const METRICS: [Metric; 9] = [
-    Metric {
-        name: "ser",
-        title: "Symbol error rate",
-        definition: "devices whose decision (idle, or which sequence) differs from the truth, over all devices",
-        kind: MetricKind::Proportion,
-    },
-    Metric {
-        name: "missed_detection",
-        title: "Missed detection rate",
-        definition: "active devices declared idle, over active devices",
-        kind: MetricKind::Proportion,
-    },
-    Metric {
-        name: "false_alarm",
-        title: "False alarm rate",
-        definition: "idle devices declared active, over idle devices",
-        kind: MetricKind::Proportion,
-    },
-    Metric {
-        name: "data_error",
-        title: "Data error rate",
-        definition: "detected active devices with the wrong sequence, over detected active devices",
-        kind: MetricKind::Proportion,
-    },
-    Metric {
-        name: "frame_error",
-        title: "Frame error rate",
-        definition: "frames with at least one wrong device, over frames",
-        kind: MetricKind::FrameEvent,
-    },
-    Metric {
-        name: "nmse_db",
-        title: "NMSE (dB)",
-        definition: "squared error of the estimated rows of X over the energy of the true rows, both summed over \
-                     frames; 10 log10 of the ratio",
-        kind: MetricKind::PowerDb,
-    },
-    Metric {
-        name: "ber",
-        title: "Bit error rate",
-        definition: "wrong bits of active users over bits of active users; an active user declared idle has all its bits \
-                     wrong, a false alarm carries no bits",
-        kind: MetricKind::Proportion,
-    },
-    Metric {
-        name: "mse",
-        title: "MSE per device",
-        definition: "squared error of the estimated rows of X over all antennas, per device (links with unit gains)",
-        kind: MetricKind::Power,
-    },
-    Metric {
-        name: "mse_entry",
-        title: "MSE per entry",
-        definition: "squared error of the estimated rows of X per device and antenna (links with unit gains)",
-        kind: MetricKind::Power,
-    },
-];
-
-/// A number that belongs to a detector and not to its frames.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Property {
-    /// Name in results.json, csv and the key `figures.metrics`.
-    pub name: &'static str,
-    /// Name on axes and in tables.
-    pub title: &'static str,
-    /// One line for the report.
-    pub definition: &'static str,
+/// A rate of events; its axis and its abbreviation are completed where they differ from the title.
+const fn rate(name: &'static str, title: &'static str, definition: &'static str) -> MetricInfo {
+    MetricInfo {
+        name,
+        title,
+        abbreviation: title,
+        axis: title,
+        unit: "",
+        definition,
+        log: true,
+        source: MetricSource::Frames(MetricKind::Proportion),
+    }
 }
 
-/// Every property.
-pub const PROPERTIES: [Property; 8] = [
-    Property {
-        name: "coherence",
-        title: "Coherence",
-        definition: "largest correlation of two pilots of unit norm; the Welch bound is the smallest possible",
-    },
-    Property {
-        name: "block_coherence",
-        title: "Block-coherence",
-        definition: "largest spectral norm of the correlations between the pilots of two groups, over the size of a group",
-    },
-    Property {
-        name: "sub_coherence",
-        title: "Sub-coherence",
-        definition: "largest correlation of two pilots of the same group",
-    },
-    Property {
-        name: "eps_ratio",
-        title: "Ratio of activity probabilities",
-        definition: "mean activity probability that the detector works with in the first half of the devices over that in the \
-                     second half; known to classical detectors, learned by networks",
-    },
-    Property {
-        name: "kkt_iterations",
-        title: "Iterations to the optimum",
-        definition: "iterations until the optimality conditions of the (group) LASSO are violated by less than 1e-6 in the units \
-                     of A^H Y, median over 100 problems with new pilots in every tenth (unless pilots are fixed); 20000 at most",
-    },
-    Property {
-        name: "score_calls",
-        title: "Evaluations of the score",
-        definition: "evaluations of the prior's score for one estimate, all chains together",
-    },
-    Property {
-        name: "time_ratio",
-        title: "Computation time",
-        definition: "seconds inside the detector over those of the first detector of the figure, same frames, same run",
-    },
-    Property {
-        name: "frame_ms",
-        title: "Milliseconds per frame",
-        definition: "wall time inside the detector over frames, all worker threads at work; learned detectors run block after \
-                     block, classical ones many blocks at once",
-    },
-];
-
-/// Name of the number of iterations to the optimum in [`PROPERTIES`].
-pub const KKT_ITERATIONS: &str = "kkt_iterations";
-
-/// Name of the ratio of computation times in [`PROPERTIES`].
-pub const TIME_RATIO: &str = "time_ratio";
-
-/// Name of the computation time in [`PROPERTIES`].
-pub const FRAME_MS: &str = "frame_ms";
-
-/// Whether results may list a metric of this name.
-pub fn is_metric(name: &str) -> bool {
-    name == JAIN
-        || name.starts_with("ber_user_")
-        || metric_index(name).is_some()
-        || PROPERTIES.iter().any(|p| p.name == name)
+/// A number of the detector on a linear axis.
+const fn property(name: &'static str, title: &'static str, definition: &'static str) -> MetricInfo {
+    MetricInfo { log: false, source: MetricSource::Property, ..rate(name, title, definition) }
 }
 
-/// Index of the bit error rate in [`METRICS`].
-pub const BER: usize = 6;
+const SER: MetricInfo = MetricInfo {
+    abbreviation: "SER",
+    axis: "Symbol error rate (SER)",
+    ..rate(
+        "ser",
+        "Symbol error rate",
+        "devices whose decision (idle, or which sequence) differs from the truth, over all devices",
+    )
+};
 
-/// Jain's index of the users' bit error rates (system E); not a ratio of sums, hence not in [`METRICS`].
-pub const JAIN: &str = "jain";
+const MISSED_DETECTION: MetricInfo = MetricInfo {
+    abbreviation: "missed detection",
+    ..rate("missed_detection", "Missed detection rate", "active devices declared idle, over active devices")
+};
 
-/// Name of the bit error rate of one user, counted from 0.
-pub fn user_metric(user: usize) -> String {
-    format!("ber_user_{}", user + 1)
-}
+const FALSE_ALARM: MetricInfo = MetricInfo {
+    abbreviation: "false alarm",
+    ..rate("false_alarm", "False alarm rate", "idle devices declared active, over idle devices")
+};
 
-/// Index of the symbol error rate, the metric that stop rules look at, in [`METRICS`].
-pub const SER: usize = 0;
+const DATA_ERROR: MetricInfo = MetricInfo {
+    abbreviation: "data error",
+    ..rate(
+        "data_error",
+        "Data error rate",
+        "detected active devices with the wrong sequence, over detected active devices",
+    )
+};
 
-/// Index of a metric in [`METRICS`] by its name in files.
-pub fn metric_index(name: &str) -> Option<usize> {
-    METRICS.iter().position(|m| m.name == name)
+const FRAME_ERROR: MetricInfo = MetricInfo {
+    abbreviation: "FER",
+    axis: "Frame error rate (FER)",
+    source: MetricSource::Frames(MetricKind::FrameEvent),
+    ..rate("frame_error", "Frame error rate", "frames with at least one wrong device, over frames")
+};
+
+const NMSE_DB: MetricInfo = MetricInfo {
+    abbreviation: "NMSE",
+    unit: "dB",
+    log: false,
+    source: MetricSource::Frames(MetricKind::PowerDb),
+    ..rate(
+        "nmse_db",
+        "NMSE (dB)",
+        "squared error of the estimated rows of X over the energy of the true rows, both summed over frames; 10 log10 \
+         of the ratio",
+    )
+};
+
+const BER: MetricInfo = MetricInfo {
+    abbreviation: "BER",
+    axis: "Bit error rate (BER)",
+    ..rate(
+        "ber",
+        "Bit error rate",
+        "wrong bits of active users over bits of active users; an active user declared idle has all its bits wrong, a \
+         false alarm carries no bits",
+    )
+};
+
+const MSE: MetricInfo = MetricInfo {
+    abbreviation: "MSE",
+    source: MetricSource::Frames(MetricKind::Power),
+    ..rate(
+        "mse",
+        "MSE per device",
+        "squared error of the estimated rows of X over all antennas, per device (links with unit gains)",
+    )
+};
+
+const MSE_ENTRY: MetricInfo = MetricInfo {
+    abbreviation: "MSE per entry",
+    source: MetricSource::Frames(MetricKind::Power),
+    ..rate(
+        "mse_entry",
+        "MSE per entry",
+        "squared error of the estimated rows of X per device and antenna (links with unit gains)",
+    )
+};
+
+/// The number of the user is added to its name, abbreviation and axis.
+const BER_USER: MetricInfo = MetricInfo {
+    abbreviation: "BER",
+    axis: "Bit error rate (BER)",
+    source: MetricSource::User(MetricKind::Proportion),
+    ..rate("ber_user_", "Bit error rate of one user", "the bit error rate over the bits of this user alone")
+};
+
+const JAIN: MetricInfo = MetricInfo {
+    abbreviation: "Jain's index",
+    axis: "Jain's index of the users' BER",
+    source: MetricSource::Users,
+    ..property(
+        "jain",
+        "Jain's index",
+        "squared sum of the users' bit error rates over the number of users times the sum of their squares: 1 when all \
+         users fare alike, 1 over the number of users when one bears all errors",
+    )
+};
+
+const COHERENCE: MetricInfo = MetricInfo {
+    abbreviation: "coherence",
+    ..property(
+        "coherence",
+        "Coherence",
+        "largest correlation of two pilots of unit norm; the Welch bound is the smallest possible",
+    )
+};
+
+const BLOCK_COHERENCE: MetricInfo = MetricInfo {
+    abbreviation: "block-coherence",
+    ..property(
+        "block_coherence",
+        "Block-coherence",
+        "largest spectral norm of the correlations between the pilots of two groups, over the size of a group",
+    )
+};
+
+const SUB_COHERENCE: MetricInfo = MetricInfo {
+    abbreviation: "sub-coherence",
+    ..property("sub_coherence", "Sub-coherence", "largest correlation of two pilots of the same group")
+};
+
+const EPS_RATIO: MetricInfo = MetricInfo {
+    abbreviation: "ε₁/ε₂",
+    axis: "ε₁/ε₂",
+    ..property(
+        "eps_ratio",
+        "Ratio of activity probabilities",
+        "mean activity probability that the detector works with in the first half of the devices over that in the second \
+         half; known to classical detectors, learned by networks",
+    )
+};
+
+const KKT_ITERATIONS: MetricInfo = MetricInfo {
+    abbreviation: "iterations to KKT < 1e-6",
+    log: true,
+    ..property(
+        "kkt_iterations",
+        "Iterations to the optimum",
+        "iterations until the optimality conditions of the (group) LASSO are violated by less than 1e-6 in the units of \
+         A^H Y, median over 100 problems with new pilots in every tenth (unless pilots are fixed); 20000 at most",
+    )
+};
+
+const SCORE_CALLS: MetricInfo = MetricInfo {
+    abbreviation: "score calls",
+    log: true,
+    ..property(
+        "score_calls",
+        "Evaluations of the score",
+        "evaluations of the prior's score for one estimate, all chains together",
+    )
+};
+
+const TIME_RATIO: MetricInfo = MetricInfo {
+    abbreviation: "time ratio",
+    axis: "Computation time (ratio)",
+    source: MetricSource::Time,
+    ..rate(
+        "time_ratio",
+        "Computation time",
+        "seconds inside the detector over those of the first detector of the figure, same frames, same run",
+    )
+};
+
+const FRAME_MS: MetricInfo = MetricInfo {
+    abbreviation: "ms per frame",
+    unit: "ms",
+    source: MetricSource::Time,
+    ..rate(
+        "frame_ms",
+        "Milliseconds per frame",
+        "wall time inside the detector over frames, all worker threads at work; learned detectors run block after block, \
+         classical ones many blocks at once",
+    )
+};
+
+pub(super) fn info(name: MetricName) -> &'static MetricInfo {
+    match name {
+        MetricName::Ser => &SER,
+        MetricName::MissedDetection => &MISSED_DETECTION,
+        MetricName::FalseAlarm => &FALSE_ALARM,
+        MetricName::DataError => &DATA_ERROR,
+        MetricName::FrameError => &FRAME_ERROR,
+        MetricName::NmseDb => &NMSE_DB,
+        MetricName::Ber => &BER,
+        MetricName::Mse => &MSE,
+        MetricName::MseEntry => &MSE_ENTRY,
+        MetricName::BerUser(_) => &BER_USER,
+        MetricName::Jain => &JAIN,
+        MetricName::Coherence => &COHERENCE,
+        MetricName::BlockCoherence => &BLOCK_COHERENCE,
+        MetricName::SubCoherence => &SUB_COHERENCE,
+        MetricName::EpsRatio => &EPS_RATIO,
+        MetricName::KktIterations => &KKT_ITERATIONS,
+        MetricName::ScoreCalls => &SCORE_CALLS,
+        MetricName::TimeRatio => &TIME_RATIO,
+        MetricName::FrameMs => &FRAME_MS,
+    }
 }
 
 #[cfg(test)]
@@ -185,12 +249,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_unique_and_found() {
-        for (i, m) in METRICS.iter().enumerate() {
-            assert_eq!(metric_index(m.name), Some(i));
-        }
-        assert_eq!(METRICS[SER].name, "ser");
-        assert_eq!(METRICS[BER].name, "ber");
-        assert_eq!(metric_index("bler"), None);
+    fn decibels_and_measures_near_one_are_linear() {
+        let linear: Vec<&str> = MetricName::all().map(info).filter(|m| !m.log).map(|m| m.name).collect();
+        assert_eq!(linear, ["nmse_db", "jain", "coherence", "block_coherence", "sub_coherence", "eps_ratio"]);
+    }
+
+    #[test]
+    fn every_unit_stands_in_its_name() {
+        let with: Vec<&str> = MetricName::all().map(info).filter(|m| !m.unit.is_empty()).map(|m| m.name).collect();
+        assert_eq!(with, ["nmse_db", "frame_ms"]);
+        assert!(NMSE_DB.axis.contains(NMSE_DB.unit) && FRAME_MS.abbreviation.starts_with(FRAME_MS.unit));
+        assert_eq!(MetricName::BerUser(2).axis(), "Bit error rate (BER) of user 3");
+        assert_eq!(MetricName::BerUser(0).abbreviation(), "BER of user 1");
     }
 }

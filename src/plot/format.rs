@@ -1,5 +1,7 @@
 //! Numbers and user text as a reader sees them.
 
+use crate::metrics::MetricName;
+
 /// What stands where nothing was measured.
 pub const ABSENT: &str = "—";
 
@@ -124,11 +126,11 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
-/// One value of a metric: decibels for `*_db`, else a number with a power of ten.
-pub fn metric_value(metric: &str, value: f64) -> String {
+/// One value of a metric: decibels with their unit, else a number with a power of ten.
+pub fn metric_value(metric: MetricName, value: f64) -> String {
     if !value.is_finite() {
         ABSENT.into()
-    } else if metric.ends_with("_db") {
+    } else if metric.is_decibel() {
         format!("{value:.2} dB").replace('-', "−")
     } else if value != 0.0 && value.abs() < 0.1 {
         scientific(value)
@@ -140,13 +142,13 @@ pub fn metric_value(metric: &str, value: f64) -> String {
 }
 
 /// `[1.20, 1.49]·10⁻³`, one power of ten for both ends; an absent end is an em dash.
-pub fn interval(metric: &str, low: Option<f64>, high: Option<f64>) -> String {
+pub fn interval(metric: MetricName, low: Option<f64>, high: Option<f64>) -> String {
     let low = low.filter(|v| v.is_finite());
     let high = high.filter(|v| v.is_finite());
     if low.is_none() && high.is_none() {
         return ABSENT.into();
     }
-    let db = metric.ends_with("_db");
+    let db = metric.is_decibel();
     let scale = high.or(low).unwrap_or(0.0).abs();
     // Below 1e-250 the power of ten itself would leave the floating-point range.
     let exponent = if db || !(1e-250..0.1).contains(&scale) { 0 } else { mantissa(scale, 2).1 };
@@ -180,19 +182,19 @@ mod tests {
         assert_eq!(scientific(1.34e-3), "1.34·10⁻³");
         assert_eq!(scientific(9.996e-3), "1.00·10⁻²");
         assert_eq!(scientific(-2.5e12), "−2.50·10¹²");
-        assert_eq!(metric_value("ser", 0.0), "0");
-        assert_eq!(metric_value("ser", 0.25), "0.250");
-        assert_eq!(metric_value("nmse_db", -12.25), "−12.25 dB");
+        assert_eq!(metric_value(MetricName::Ser, 0.0), "0");
+        assert_eq!(metric_value(MetricName::Ser, 0.25), "0.250");
+        assert_eq!(metric_value(MetricName::NmseDb, -12.25), "−12.25 dB");
         assert_eq!(number(123456.0), "123456");
         assert_eq!(number(f64::NAN), ABSENT);
     }
 
     #[test]
     fn intervals_share_one_power_of_ten() {
-        assert_eq!(interval("ser", Some(1.2e-3), Some(1.49e-3)), "[1.20, 1.49]·10⁻³");
-        assert_eq!(interval("ser", Some(0.0), Some(3e-4)), "[0, 3.00]·10⁻⁴");
-        assert_eq!(interval("ser", None, None), ABSENT);
-        assert_eq!(interval("nmse_db", Some(-12.5), Some(-11.0)), "[−12.50, −11.00] dB");
+        assert_eq!(interval(MetricName::Ser, Some(1.2e-3), Some(1.49e-3)), "[1.20, 1.49]·10⁻³");
+        assert_eq!(interval(MetricName::Ser, Some(0.0), Some(3e-4)), "[0, 3.00]·10⁻⁴");
+        assert_eq!(interval(MetricName::Ser, None, None), ABSENT);
+        assert_eq!(interval(MetricName::NmseDb, Some(-12.5), Some(-11.0)), "[−12.50, −11.00] dB");
     }
 
     #[test]

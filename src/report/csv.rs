@@ -1,5 +1,6 @@
 //! `results.csv`: one row per point, detector and metric (RFC 4180).
 
+use crate::link::spelled;
 use crate::results::Results;
 
 /// Names of the columns.
@@ -47,17 +48,14 @@ pub fn render(results: &Results) -> String {
                         d.kind.clone(),
                         d.predicted.to_string(),
                         d.parameters.to_string(),
-                        m.metric.clone(),
+                        m.metric.to_string(),
                         real(m.value),
                         real(m.ci_low),
                         real(m.ci_high),
                         m.events.map(|e| e.to_string()).unwrap_or_default(),
                         m.frames.to_string(),
                         p.frames.to_string(),
-                        serde_json::to_value(p.termination)
-                            .ok()
-                            .and_then(|v| v.as_str().map(str::to_owned))
-                            .unwrap_or_default(),
+                        spelled(&p.termination),
                         real(d.seconds),
                         real(per_frame),
                     ],

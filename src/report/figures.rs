@@ -1,9 +1,9 @@
 //! From results to laid-out figures.
 
+use crate::metrics::MetricName;
 use crate::results::Results;
 
 use super::images;
-use super::names;
 use super::panel::{Panel, Role, ends, metric, tip, upper_bound, value_text};
 use crate::plot::axis::{Tick, spaced_by_ratio};
 use crate::plot::dot_chart::DotChart;
@@ -24,9 +24,9 @@ pub fn drawings(results: &Results, panel: &Panel<'_>) -> Vec<Drawing> {
     let id = &panel.figure.id;
     let mut all = Vec::new();
     let measured = panel.metrics();
-    for name in panel.figure.metrics.iter().filter(|m| measured.contains(m)) {
+    for &name in panel.figure.metrics.iter().filter(|m| measured.contains(m)) {
         let scene = if panel.points.len() > 1 { curves(panel, name) } else { dots(panel, name) };
-        all.push(Drawing { name: format!("{id}-{}", file_name(name)), scene });
+        all.push(Drawing { name: format!("{id}-{name}"), scene });
     }
     let shown: Vec<_> = results.images.iter().filter(|i| i.figure == *id).collect();
     if let Some(scene) = images::scene(panel.title(), &shown) {
@@ -35,21 +35,21 @@ pub fn drawings(results: &Results, panel: &Panel<'_>) -> Vec<Drawing> {
     all
 }
 
-/// Metric names come from a file: only harmless characters reach a path.
+/// Names of points and detectors as parts of a file name: other characters become hyphens.
 pub fn file_name(text: &str) -> String {
     text.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' || c == '_' { c } else { '-' }).collect()
 }
 
-fn curves(panel: &Panel<'_>, name: &str) -> Scene {
+fn curves(panel: &Panel<'_>, name: MetricName) -> Scene {
     let xs = panel.xs();
     let x_ticks = xs.iter().zip(&panel.points).map(|(x, p)| Tick { value: *x, label: p.x_label.clone() }).collect();
     let mut order: Vec<usize> = (0..xs.len()).collect();
     order.sort_by(|a, b| xs[*a].total_cmp(&xs[*b]));
     LineChart {
         title: panel.title().into(),
-        y_name: names::axis(name),
+        y_name: name.axis(),
         x_name: panel.x_name.clone(),
-        y_log: names::is_log(name),
+        y_log: name.info().log,
         x_log: spaced_by_ratio(&xs) && panel.points.iter().all(|p| p.x.is_some()),
         x_ticks,
         series: all_series(panel, name, &xs, &order).into_iter().map(|(_, s)| s).collect(),
@@ -60,18 +60,18 @@ fn curves(panel: &Panel<'_>, name: &str) -> Scene {
     .scene()
 }
 
-fn dots(panel: &Panel<'_>, name: &str) -> Scene {
+fn dots(panel: &Panel<'_>, name: MetricName) -> Scene {
     let rows = all_series(panel, name, &panel.xs(), &[0])
         .into_iter()
         .filter_map(|(id, series)| Some((series, value_text(metric(panel.points.first()?, &id, name)?))))
         .collect();
     let place = panel.points.first().map(|p| panel.place(p)).filter(|p| !p.is_empty());
     let title = place.map_or_else(|| panel.title().to_owned(), |p| format!("{}, {p}", panel.title()));
-    DotChart { title, value_name: names::axis(name), log: names::is_log(name), rows, notes: notes(panel, name) }.scene()
+    DotChart { title, value_name: name.axis(), log: name.info().log, rows, notes: notes(panel, name) }.scene()
 }
 
 /// Detector ids with their curves, points in the given order.
-fn all_series(panel: &Panel<'_>, name: &str, xs: &[f64], order: &[usize]) -> Vec<(String, Series)> {
+fn all_series(panel: &Panel<'_>, name: MetricName, xs: &[f64], order: &[usize]) -> Vec<(String, Series)> {
     let mut all = Vec::new();
     // Bounds first: they lie behind the data.
     let (bounds, others): (Vec<_>, Vec<_>) = panel.detectors.iter().partition(|d| d.role == Role::Bound);
@@ -85,7 +85,7 @@ fn all_series(panel: &Panel<'_>, name: &str, xs: &[f64], order: &[usize]) -> Vec
                 };
                 let bound = upper_bound(m);
                 // A rate of exactly zero without a bound has no place on a logarithmic axis.
-                let y = m.value.filter(|v| bound.is_none() && v.is_finite() && (!names::is_log(name) || *v > 0.0));
+                let y = m.value.filter(|v| bound.is_none() && v.is_finite() && (!name.info().log || *v > 0.0));
                 ChartPoint { x: xs[*i], y, interval: y.and(ends(m)), bound, tip: tip(panel, point, seen, m) }
             })
             .collect();
@@ -96,7 +96,7 @@ fn all_series(panel: &Panel<'_>, name: &str, xs: &[f64], order: &[usize]) -> Vec
     all
 }
 
-fn notes(panel: &Panel<'_>, name: &str) -> Vec<String> {
+fn notes(panel: &Panel<'_>, name: MetricName) -> Vec<String> {
     let any = |test: &dyn Fn(&str, Role) -> bool| panel.detectors.iter().any(|d| test(&d.id, d.role));
     let shown = |id: &str| panel.points.iter().any(|p| metric(p, id, name).is_some());
     let bounded = |id: &str| panel.points.iter().filter_map(|p| metric(p, id, name)).any(|m| upper_bound(m).is_some());

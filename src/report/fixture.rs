@@ -2,6 +2,7 @@
 //! interrupted point, a sweep in ratios, a single point, images and training curves.
 
 use crate::config::Experiment;
+use crate::metrics::MetricName;
 use crate::results::{
     DetectorResult, GreyImage, Machine, MetricResult, PointResult, Results, SCHEMA_VERSION, TerminationReason,
     TrainingRecord,
@@ -74,13 +75,13 @@ layers = 4
 "#;
 
 /// A count metric with a rough interval; `None` events for values that count none.
-fn rate(metric: &str, value: f64, frames: u64) -> MetricResult {
+fn rate(metric: MetricName, value: f64, frames: u64) -> MetricResult {
     let trials = frames as f64 * 100.0;
     let events = (value * trials).round();
     let half = 1.96 * (1.6 * value / trials).sqrt();
     let none = events < 1.0;
     MetricResult {
-        metric: metric.into(),
+        metric,
         value: Some(if none { 0.0 } else { value }),
         ci_low: Some(if none { 0.0 } else { (value - half).max(0.0) }),
         ci_high: Some(if none { 3.0 / trials } else { value + half }),
@@ -93,7 +94,7 @@ fn rate(metric: &str, value: f64, frames: u64) -> MetricResult {
 fn decibels(value: Option<f64>, frames: u64) -> MetricResult {
     let end = |d: f64| value.map(|v| v + d);
     MetricResult {
-        metric: "nmse_db".into(),
+        metric: MetricName::NmseDb,
         value,
         ci_low: end(-0.4),
         ci_high: end(0.4),
@@ -127,9 +128,9 @@ fn detector(k: &Kind, config: &Experiment, amp_rate: f64, frames: u64) -> Detect
     let predicted = k.kind == "state-evolution";
     let value = amp_rate * k.factor;
     let mut metrics = vec![
-        rate("ser", value, frames),
-        rate("missed_detection", (6.0 * value).min(1.0), frames),
-        rate("false_alarm", 0.3 * value, frames),
+        rate(MetricName::Ser, value, frames),
+        rate(MetricName::MissedDetection, (6.0 * value).min(1.0), frames),
+        rate(MetricName::FalseAlarm, 0.3 * value, frames),
     ];
     metrics.push(decibels(k.nmse.then(|| 5.0 * value.log10()), frames));
     if predicted {

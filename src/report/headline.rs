@@ -1,8 +1,8 @@
 //! Sentences computed from the results: who is below whom, by how much, and whether the sample can tell.
 
+use crate::metrics::MetricName;
 use crate::results::{MetricResult, PointResult};
 
-use super::names;
 use super::panel::{Panel, Role, Seen, ends, metric, upper_bound, value_text};
 use crate::plot::format::factor;
 
@@ -22,22 +22,22 @@ fn compare(ours: &MetricResult, other: &MetricResult) -> Option<Comparison> {
         (Some(x), Some(y)) => x.1 < y.0 || y.1 < x.0,
         _ => false,
     };
-    let gain = if ours.metric.ends_with("_db") {
+    let gain = if ours.metric.is_decibel() {
         Some(b - a)
     } else if upper_bound(ours).is_some() || upper_bound(other).is_some() || a <= 0.0 || b <= 0.0 {
         None
     } else {
         Some(b / a)
     };
-    let gain = gain.filter(|g| g.is_finite() && (*g != 0.0 || ours.metric.ends_with("_db")));
+    let gain = gain.filter(|g| g.is_finite() && (*g != 0.0 || ours.metric.is_decibel()));
     (a.is_finite() && b.is_finite()).then_some(Comparison { gain, lower: a < b, disjoint })
 }
 
 /// `3.2 times lower`, `1.5 dB higher`, `lower`.
-fn relation(c: &Comparison, metric: &str) -> String {
+fn relation(c: &Comparison, metric: MetricName) -> String {
     let direction = if c.lower { "lower" } else { "higher" };
     match c.gain {
-        Some(g) if metric.ends_with("_db") => format!("{:.1} dB {direction}", g.abs()),
+        Some(g) if metric.is_decibel() => format!("{:.1} dB {direction}", g.abs()),
         Some(g) => format!("{} times {direction}", factor(if c.lower { g } else { 1.0 / g })),
         None => direction.into(),
     }
@@ -59,18 +59,18 @@ pub fn summary(panel: &Panel<'_>) -> Vec<String> {
     if learned.is_empty() || classical.is_empty() {
         return panel.points.iter().filter_map(|p| at_point(panel, p)).collect();
     }
-    learned.into_iter().filter_map(|ours| against(panel, ours, &classical, &name)).collect()
+    learned.into_iter().filter_map(|ours| against(panel, ours, &classical, name)).collect()
 }
 
 /// First metric of the figure that has data.
-pub fn first_metric(panel: &Panel<'_>) -> Option<String> {
+pub fn first_metric(panel: &Panel<'_>) -> Option<MetricName> {
     let measured = panel.metrics();
-    panel.figure.metrics.iter().find(|m| measured.contains(m)).cloned()
+    panel.figure.metrics.iter().find(|m| measured.contains(m)).copied()
 }
 
 /// How one trained detector stands to the classical ones: one clause per outcome.
-fn against(panel: &Panel<'_>, ours: &Seen, classical: &[&Seen], name: &str) -> Option<String> {
-    let short = names::short(name);
+fn against(panel: &Panel<'_>, ours: &Seen, classical: &[&Seen], name: MetricName) -> Option<String> {
+    let short = name.abbreviation();
     let (mut lower, mut higher, mut open, mut single) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut own = String::new();
     for other in classical {
@@ -93,10 +93,10 @@ fn against(panel: &Panel<'_>, ours: &Seen, classical: &[&Seen], name: &str) -> O
             if here.is_empty() {
                 continue;
             }
-            let size = |c: &Comparison| c.gain.map(|g| if name.ends_with("_db") { g.abs() } else { g.max(1.0 / g) });
+            let size = |c: &Comparison| c.gain.map(|g| if name.is_decibel() { g.abs() } else { g.max(1.0 / g) });
             let largest = here.iter().filter_map(|p| Some((size(&p.3)?, p.0))).max_by(|a, b| a.0.total_cmp(&b.0));
             let largest = largest.map(|(g, point)| {
-                let amount = if name.ends_with("_db") { format!("{g:.1} dB") } else { format!("{} times", factor(g)) };
+                let amount = if name.is_decibel() { format!("{g:.1} dB") } else { format!("{} times", factor(g)) };
                 format!(" (up to {amount}, {})", panel.place(point))
             });
             list.push(format!("{} at {} of {all} points{}", other.label, here.len(), largest.unwrap_or_default()));
@@ -128,18 +128,18 @@ pub fn at_point(panel: &Panel<'_>, point: &PointResult) -> Option<String> {
         .detectors
         .iter()
         .filter(|d| matches!(d.role, Role::Learned | Role::Classical))
-        .filter_map(|d| Some((d, metric(point, &d.id, &name)?)))
+        .filter_map(|d| Some((d, metric(point, &d.id, name)?)))
         .collect();
     seen.sort_by(|a, b| a.1.value.unwrap_or(0.0).total_cmp(&b.1.value.unwrap_or(0.0)));
     let ((best, m), others) = seen.split_first()?;
     let place = panel.place(point);
     let start = if place.is_empty() { String::new() } else { format!("{place}: ") };
-    let mut text = format!("{start}lowest {} is {}, {}", names::short(&name), best.label, value_text(m));
+    let mut text = format!("{start}lowest {} is {}, {}", name.abbreviation(), best.label, value_text(m));
     let (mut apart, mut close) = (Vec::new(), Vec::new());
     for (other, theirs) in others {
         let Some(c) = compare(theirs, m) else { continue };
         if c.disjoint {
-            apart.push(format!("{} ({})", other.label, relation(&c, &name)));
+            apart.push(format!("{} ({})", other.label, relation(&c, name)));
         } else {
             close.push(other.label.clone());
         }
@@ -151,10 +151,10 @@ pub fn at_point(panel: &Panel<'_>, point: &PointResult) -> Option<String> {
         text += &format!(". Not told apart by this sample: {}", close.join(", "));
     }
     for bound in of_role(panel, Role::Bound) {
-        let gain = metric(point, &bound.id, &name).and_then(|b| compare(b, m)).filter(|c| c.lower).and_then(|c| c.gain);
+        let gain = metric(point, &bound.id, name).and_then(|b| compare(b, m)).filter(|c| c.lower).and_then(|c| c.gain);
         if let Some(gain) = gain {
             let times =
-                if name.ends_with("_db") { format!("{gain:.1} dB above") } else { format!("{} times", factor(gain)) };
+                if name.is_decibel() { format!("{gain:.1} dB above") } else { format!("{} times", factor(gain)) };
             text += &format!(". It is {times} {}", bound.label);
         }
     }
@@ -167,7 +167,7 @@ mod tests {
 
     fn rate(value: f64, low: f64, high: f64, events: u64) -> MetricResult {
         MetricResult {
-            metric: "ser".into(),
+            metric: MetricName::Ser,
             value: Some(value),
             ci_low: Some(low),
             ci_high: Some(high),
@@ -180,15 +180,15 @@ mod tests {
     #[test]
     fn factors_and_disjointness() {
         let c = compare(&rate(1e-3, 8e-4, 1.2e-3, 100), &rate(4e-3, 3e-3, 5e-3, 400)).unwrap();
-        assert_eq!((relation(&c, "ser"), certainty(&c)), ("4.0 times lower".into(), "intervals disjoint"));
+        assert_eq!((relation(&c, MetricName::Ser), certainty(&c)), ("4.0 times lower".into(), "intervals disjoint"));
         let c = compare(&rate(4e-3, 3e-3, 5e-3, 400), &rate(1e-3, 8e-4, 3.1e-3, 100)).unwrap();
-        assert_eq!((relation(&c, "ser"), certainty(&c)), ("4.0 times higher".into(), "intervals overlap"));
+        assert_eq!((relation(&c, MetricName::Ser), certainty(&c)), ("4.0 times higher".into(), "intervals overlap"));
     }
 
     #[test]
     fn no_events_give_no_factor() {
         let c = compare(&rate(0.0, 0.0, 3e-5, 0), &rate(1e-3, 8e-4, 1.2e-3, 100)).unwrap();
         assert!(c.gain.is_none() && c.lower && c.disjoint);
-        assert_eq!(relation(&c, "ser"), "lower");
+        assert_eq!(relation(&c, MetricName::Ser), "lower");
     }
 }

@@ -1,5 +1,6 @@
 //! `report.html`: one file, no scripts, nothing loaded from elsewhere.
 
+use crate::metrics::MetricName;
 use crate::results::Results;
 
 use super::error::ReportError;
@@ -140,7 +141,7 @@ fn figure_section(results: &Results, panel: &Panel<'_>, drawn: &[Drawing], index
         }
     }
     let measured = panel.metrics();
-    let (drawn, rest): (Vec<String>, Vec<String>) =
+    let (drawn, rest): (Vec<MetricName>, Vec<MetricName>) =
         measured.into_iter().partition(|m| panel.figure.metrics.contains(m));
     if !drawn.is_empty() {
         out += &tables::values(panel, &drawn);

@@ -26,7 +26,7 @@ mod warnings;
 use std::path::{Path, PathBuf};
 
 use crate::container::atomic_write;
-use crate::metrics::{FRAME_MS, TIME_RATIO};
+use crate::metrics::MetricName;
 use crate::plot::{png, svg};
 use crate::results::Results;
 
@@ -79,17 +79,18 @@ fn with_times(results: &Results) -> Results {
     let mut results = results.clone();
     let figures = results.config.resolved_figures();
     for point in &mut results.points {
-        let asked = |name: &str| figures.iter().any(|f| f.id == point.figure && f.metrics.iter().any(|m| m == name));
-        if asked(FRAME_MS) && point.frames > 0 {
+        let asked = |name| figures.iter().any(|f| f.id == point.figure && f.metrics.contains(&name));
+        if asked(MetricName::FrameMs) && point.frames > 0 {
             for d in &mut point.detectors {
-                let ms = d.seconds.map(|s| crate::results::property(FRAME_MS, 1e3 * s / point.frames as f64));
+                let ms =
+                    d.seconds.map(|s| crate::results::property(MetricName::FrameMs, 1e3 * s / point.frames as f64));
                 d.metrics.extend(ms);
             }
         }
         let unit = point.detectors.iter().find(|d| !d.predicted).and_then(|d| d.seconds).filter(|s| *s > 0.0);
-        let Some(unit) = unit.filter(|_| asked(TIME_RATIO)) else { continue };
+        let Some(unit) = unit.filter(|_| asked(MetricName::TimeRatio)) else { continue };
         for d in &mut point.detectors {
-            let ratio = d.seconds.map(|s| crate::results::property(TIME_RATIO, s / unit));
+            let ratio = d.seconds.map(|s| crate::results::property(MetricName::TimeRatio, s / unit));
             d.metrics.extend(ratio);
         }
     }
@@ -132,16 +133,16 @@ mod tests {
     #[test]
     fn times_are_added_where_a_figure_asks_for_them() {
         let mut results = fixture::results();
-        results.config.figures[0].metrics = vec![FRAME_MS.into(), TIME_RATIO.into()];
+        results.config.figures[0].metrics = vec![MetricName::FrameMs, MetricName::TimeRatio];
         let (id, before) = (results.config.figures[0].id.clone(), results.clone());
         let timed = with_times(&results);
-        let find = |d: &crate::results::DetectorResult, name: &str| {
+        let find = |d: &crate::results::DetectorResult, name: MetricName| {
             d.metrics.iter().find(|m| m.metric == name).and_then(|m| m.value)
         };
         for (point, old) in timed.points.iter().zip(&before.points) {
             for d in &point.detectors {
                 let want = d.seconds.filter(|_| point.figure == id).map(|s| 1e3 * s / point.frames as f64);
-                assert_eq!(find(d, FRAME_MS), want, "{} {}", point.id, d.id);
+                assert_eq!(find(d, MetricName::FrameMs), want, "{} {}", point.id, d.id);
             }
             assert_eq!(old.detectors[0].metrics.len() < point.detectors[0].metrics.len(), point.figure == id);
         }

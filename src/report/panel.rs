@@ -2,6 +2,7 @@
 
 use crate::config::{Figure, is_learned, role_of};
 use crate::detect;
+use crate::metrics::MetricName;
 use crate::results::{DetectorResult, MetricResult, PointResult, Results};
 
 use super::names;
@@ -110,11 +111,11 @@ impl Panel<'_> {
     }
 
     /// Metrics that any detector of the figure has measured, in the order of the results.
-    pub fn metrics(&self) -> Vec<String> {
-        let mut all: Vec<String> = Vec::new();
+    pub fn metrics(&self) -> Vec<MetricName> {
+        let mut all: Vec<MetricName> = Vec::new();
         for m in self.points.iter().flat_map(|p| &p.detectors).flat_map(|d| &d.metrics) {
             if has_value(m) && !all.contains(&m.metric) {
-                all.push(m.metric.clone());
+                all.push(m.metric);
             }
         }
         all
@@ -127,7 +128,7 @@ pub fn detector<'a>(point: &'a PointResult, id: &str) -> Option<&'a DetectorResu
 }
 
 /// One metric of one detector at one point, if it was measured or bounded.
-pub fn metric<'a>(point: &'a PointResult, id: &str, name: &str) -> Option<&'a MetricResult> {
+pub fn metric<'a>(point: &'a PointResult, id: &str, name: MetricName) -> Option<&'a MetricResult> {
     detector(point, id)?.metrics.iter().find(|m| m.metric == name).filter(|m| has_value(m))
 }
 
@@ -153,12 +154,12 @@ pub fn ends(m: &MetricResult) -> Option<(f64, f64)> {
 /// `1.34·10⁻³ [1.20, 1.49]·10⁻³`, or `< 3.00·10⁻⁴ (no event)`.
 pub fn value_text(m: &MetricResult) -> String {
     if let Some(bound) = upper_bound(m) {
-        return format!("< {} (no event)", metric_value(&m.metric, bound));
+        return format!("< {} (no event)", metric_value(m.metric, bound));
     }
     let Some(value) = finite(m.value) else { return crate::plot::format::ABSENT.into() };
-    let value = metric_value(&m.metric, value);
+    let value = metric_value(m.metric, value);
     match ends(m) {
-        Some((low, high)) => format!("{value} {}", interval(&m.metric, Some(low), Some(high))),
+        Some((low, high)) => format!("{value} {}", interval(m.metric, Some(low), Some(high))),
         None => value,
     }
 }
@@ -170,7 +171,7 @@ pub fn tip(panel: &Panel<'_>, point: &PointResult, seen: &Seen, m: &MetricResult
     if !place.is_empty() {
         text = format!("{text}, {place}");
     }
-    text = format!("{text}: {} {}", names::short(&m.metric), value_text(m));
+    text = format!("{text}: {} {}", m.metric.abbreviation(), value_text(m));
     match (seen.role, m.events) {
         (Role::Predicted, _) => text + ", predicted",
         (_, Some(e)) => format!("{text}, {} events in {} frames", integer(e), integer(m.frames)),

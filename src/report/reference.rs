@@ -1,7 +1,9 @@
 //! The end of the report: assumptions, conventions, provenance.
 
+use std::collections::BTreeSet;
+
 use crate::link::spelled;
-use crate::metrics::{METRICS, PROPERTIES};
+use crate::metrics::MetricName;
 use crate::results::Results;
 use crate::scenario::{
     ActivityLaw, EnergyConvention, Fading, NomaConfig, PilotKind, PilotRedraw, Positions, ScenarioConfig, ScenarioKind,
@@ -151,17 +153,11 @@ fn access_link(s: &ScenarioConfig) -> String {
 
 /// What the metrics and intervals mean.
 pub fn conventions(panels: &[Panel<'_>]) -> String {
-    let mut used: Vec<String> = panels.iter().flat_map(|p| p.metrics()).collect();
-    used.sort();
-    used.dedup();
-    let metrics: Vec<(&str, String)> = METRICS
-        .iter()
-        .filter(|m| used.iter().any(|u| u == m.name))
-        .map(|m| (m.title, m.definition.to_owned()))
-        .chain(
-            PROPERTIES.iter().filter(|p| used.iter().any(|u| u == p.name)).map(|p| (p.title, p.definition.to_owned())),
-        )
-        .collect();
+    let used: BTreeSet<MetricName> = panels.iter().flat_map(|p| p.metrics()).collect();
+    let mut metrics: Vec<(&str, String)> =
+        used.iter().map(|m| (m.info().title, m.info().definition.to_owned())).collect();
+    // All users share one definition.
+    metrics.dedup();
     let mut points = vec![
         "The frame is the statistical unit: errors inside a frame share its channel and its pilots, so they are not independent. Rates are ratios \
          of sums over frames, and their 95 % intervals come from the variance between frames; frame errors use binomial intervals."

@@ -1,5 +1,6 @@
 //! Tables of the report.
 
+use crate::metrics::MetricName;
 use crate::results::{DetectorResult, MetricResult, PointResult, Results, TerminationReason, TrainingRecord};
 
 use super::names;
@@ -33,16 +34,15 @@ fn tag(role: Role) -> &'static str {
 }
 
 /// Value, interval and events of some metrics, then frames, reason of stop and seconds per frame; one row per point and detector.
-pub fn values(panel: &Panel<'_>, metrics: &[String]) -> String {
+pub fn values(panel: &Panel<'_>, metrics: &[MetricName]) -> String {
     let swept = panel.key.is_some();
     let mut head = String::new();
     if let Some(key) = &panel.key {
         head += &format!("<th class=\"l\">{}</th>", escape(names::symbol(key)));
     }
     head += "<th class=\"l\">Detector</th>";
-    for name in metrics {
-        let short = names::short(name);
-        let mut title = short.to_owned();
+    for &name in metrics {
+        let mut title = name.abbreviation();
         if let Some(first) = title.get_mut(..1) {
             first.make_ascii_uppercase();
         }
@@ -59,7 +59,7 @@ pub fn values(panel: &Panel<'_>, metrics: &[String]) -> String {
                 body += &format!("<th rowspan=\"{}\">{}</th>", shown.len(), escape(&p.x_label));
             }
             body += &format!("<td class=\"l w\">{}{}</td>", escape(&seen.label), tag(seen.role));
-            for name in metrics {
+            for &name in metrics {
                 body += &metric_cells(panel, p, seen, name);
             }
             body += &run_cells(p, seen.role, detector(p, &seen.id));
@@ -71,7 +71,7 @@ pub fn values(panel: &Panel<'_>, metrics: &[String]) -> String {
 }
 
 /// Energies have no events, and a column of dashes would say nothing.
-fn counts_events(panel: &Panel<'_>, name: &str) -> bool {
+fn counts_events(panel: &Panel<'_>, name: MetricName) -> bool {
     panel
         .points
         .iter()
@@ -80,7 +80,7 @@ fn counts_events(panel: &Panel<'_>, name: &str) -> bool {
         .any(|m| m.metric == name && m.events.is_some())
 }
 
-fn metric_cells(panel: &Panel<'_>, p: &PointResult, seen: &Seen, name: &str) -> String {
+fn metric_cells(panel: &Panel<'_>, p: &PointResult, seen: &Seen, name: MetricName) -> String {
     let counted = counts_events(panel, name);
     let Some(m) = metric(p, &seen.id, name) else {
         return format!("<td>{ABSENT}</td>{}", if counted { format!("<td>{ABSENT}</td>") } else { String::new() });
@@ -93,14 +93,14 @@ fn metric_cells(panel: &Panel<'_>, p: &PointResult, seen: &Seen, name: &str) -> 
 
 fn value_and_interval(m: &MetricResult) -> String {
     if let Some(bound) = upper_bound(m) {
-        return format!("&lt; {} <span class=\"ci\">bound 3/n</span>", metric_value(&m.metric, bound));
+        return format!("&lt; {} <span class=\"ci\">bound 3/n</span>", metric_value(m.metric, bound));
     }
-    let value = m.value.map_or_else(|| ABSENT.to_owned(), |v| metric_value(&m.metric, v));
-    format!("{value} <span class=\"ci\">{}</span>", interval(&m.metric, m.ci_low, m.ci_high))
+    let value = m.value.map_or_else(|| ABSENT.to_owned(), |v| metric_value(m.metric, v));
+    format!("{value} <span class=\"ci\">{}</span>", interval(m.metric, m.ci_low, m.ci_high))
 }
 
 /// Lowest among those that were measured and could be built.
-fn is_lowest(panel: &Panel<'_>, p: &PointResult, seen: &Seen, name: &str) -> bool {
+fn is_lowest(panel: &Panel<'_>, p: &PointResult, seen: &Seen, name: MetricName) -> bool {
     let value = |id: &str| metric(p, id, name).and_then(|m| if upper_bound(m).is_some() { Some(0.0) } else { m.value });
     let real = |d: &&Seen| matches!(d.role, Role::Learned | Role::Classical);
     let Some(ours) = value(&seen.id).filter(|_| real(&seen)) else { return false };

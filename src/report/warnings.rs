@@ -1,5 +1,6 @@
 //! What a reader must know before trusting the numbers.
 
+use crate::config::FigureStyle;
 use crate::results::{Results, SCHEMA_VERSION, TerminationReason};
 
 use super::panel::{Panel, Role, metric, upper_bound};
@@ -33,7 +34,7 @@ pub fn warnings(results: &Results, panels: &[Panel<'_>]) -> Vec<String> {
         Ok(expected) => {
             let known = |id: &str| results.points.iter().any(|p| p.id == id);
             let visual = |figure: &str| {
-                results.config.figures.iter().any(|f| f.id == figure && f.style == "visualisation")
+                results.config.figures.iter().any(|f| f.id == figure && f.style == FigureStyle::Visualisation)
                     && results.images.iter().any(|i| i.figure == figure)
             };
             missing.extend(expected.into_iter().filter(|p| !known(&p.id) && !visual(&p.figure)).map(|p| p.id));
@@ -60,13 +61,13 @@ pub fn warnings(results: &Results, panels: &[Panel<'_>]) -> Vec<String> {
 
 fn no_events(panel: &Panel<'_>) -> Option<String> {
     let mut places = Vec::new();
-    for name in &panel.figure.metrics {
+    for &name in &panel.figure.metrics {
         for p in &panel.points {
             for d in panel.detectors.iter().filter(|d| d.role != Role::Predicted) {
                 if metric(p, &d.id, name).is_some_and(|m| upper_bound(m).is_some()) {
                     let place = panel.place(p);
                     let place = if place.is_empty() { String::new() } else { format!(" at {place}") };
-                    places.push(format!("{} ({}{place})", d.label, super::names::short(name)));
+                    places.push(format!("{} ({}{place})", d.label, name.abbreviation()));
                 }
             }
         }
@@ -82,8 +83,8 @@ fn empty(panel: &Panel<'_>) -> Vec<String> {
     if panel.points.is_empty() {
         return Vec::new();
     }
-    let lacking: Vec<&str> =
-        panel.figure.metrics.iter().filter(|m| !measured.contains(m)).map(|m| super::names::short(m)).collect();
+    let lacking: Vec<String> =
+        panel.figure.metrics.iter().filter(|m| !measured.contains(m)).map(|m| m.abbreviation()).collect();
     if lacking.is_empty() {
         Vec::new()
     } else {

@@ -19,7 +19,7 @@ pub fn values_digest(results: &Results) -> String {
         for detector in &point.detectors {
             text(&detector.id);
             for m in &detector.metrics {
-                text(&m.metric);
+                text(&m.metric.to_string());
                 text(&format!("{:?} {}", m.events, m.frames));
                 let numbers =
                     [m.value, m.ci_low, m.ci_high].into_iter().chain(m.sums.iter().flatten().copied().map(Some));

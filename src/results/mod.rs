@@ -4,6 +4,8 @@ mod digest;
 mod error;
 mod files;
 mod schema;
+#[cfg(test)]
+mod tests;
 
 pub use digest::values_digest;
 pub use error::ResultsError;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::config::Experiment;
+use crate::metrics::MetricName;
 use crate::training::TrainingPoint;
 
 /// Version of the layout of `results.json`.
@@ -27,7 +28,8 @@ pub struct Results {
     pub points: Vec<PointResult>,
     /// One entry per trained network.
     pub training: Vec<TrainingRecord>,
-    /// Grey images (the paper's Fig. 10) of figures with style "visualisation".
+    /// Grey images of figures with style "visualisation": the stages of one frame, as in Fig. 10 of the DL-mAMPnet paper
+    /// (Qiao et al.).
     #[serde(default)]
     pub images: Vec<GreyImage>,
 }
@@ -112,8 +114,8 @@ pub struct DetectorResult {
 /// One metric of one detector at one point. What was not measured is null, never 0.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MetricResult {
-    /// "ser", "missed_detection", "false_alarm", "data_error", "frame_error", "nmse_db".
-    pub metric: String,
+    /// What was measured.
+    pub metric: MetricName,
     /// Estimate.
     pub value: Option<f64>,
     /// Lower end of the 95 % interval.
@@ -167,7 +169,7 @@ pub struct GreyImage {
 }
 
 /// A number without frames or interval.
-pub fn property(name: &str, value: f64) -> MetricResult {
+pub fn property(metric: MetricName, value: f64) -> MetricResult {
     let value = Some(value).filter(|v| v.is_finite());
-    MetricResult { metric: name.into(), value, ci_low: None, ci_high: None, events: None, frames: 0, sums: None }
+    MetricResult { metric, value, ci_low: None, ci_high: None, events: None, frames: 0, sums: None }
 }

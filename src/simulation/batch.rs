@@ -10,7 +10,7 @@ use super::{Detectors, SimulationError};
 use crate::config::Point;
 use crate::link::{Decisions, Detector};
 use crate::link::{FrameBatch, Pilots};
-use crate::metrics::count_frames;
+use crate::metrics::{MetricName, count_frames};
 use crate::scenario::Scenario;
 use crate::scenario::signatures::signature_set;
 
@@ -135,7 +135,7 @@ impl<'a> BlockSimulator<'a> {
                 .collect();
             for (record, mut counted) in records.iter_mut().zip(counted) {
                 counted.seconds = seconds * record.frames as f64 / total;
-                record.events.push(counted.sums("ser", record.frames).map_or(0, |s| s.sums[0] as u64));
+                record.events.push(counted.sums(MetricName::Ser, record.frames).map_or(0, |s| s.sums[0] as u64));
                 record.detectors.push(counted);
             }
         }

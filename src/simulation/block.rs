@@ -1,14 +1,16 @@
 //! What is kept of one block: sums, never single frames.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use crate::metrics::{FrameCounts, METRICS, MetricSums, user_metric};
+use crate::metrics::{FrameCounts, MetricName, MetricSums};
 
 /// Sums of one metric over the frames of a block as they stand in the log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct LoggedMetric {
-    /// Name of the metric.
-    pub metric: String,
+    /// The metric.
+    pub metric: MetricName,
     /// `[sum a, sum b, sum a*a, sum a*b, sum b*b]`.
     #[serde(with = "exact")]
     pub sums: [f64; 5],
@@ -43,37 +45,20 @@ pub(super) struct BlockRecord {
 impl BlockDetector {
     /// Adds the frames of a block in frame order.
     pub fn new(id: &str, counts: &[FrameCounts]) -> Self {
-        let mut sums: [Option<MetricSums>; METRICS.len()] = [None; METRICS.len()];
-        let mut users: Vec<MetricSums> = Vec::new();
+        let mut sums: BTreeMap<MetricName, MetricSums> = BTreeMap::new();
         for frame in counts {
-            for (sum, ratio) in sums.iter_mut().zip(frame.ratios()) {
-                if let Some((a, b)) = ratio {
-                    sum.get_or_insert_default().add_frame(a, b);
+            for metric in frame.metrics() {
+                if let Some((a, b)) = frame.ratio(metric) {
+                    sums.entry(metric).or_default().add_frame(a, b);
                 }
-            }
-            for (user, &(wrong, bits)) in frame.user_bits.iter().flatten().enumerate() {
-                if users.len() <= user {
-                    users.push(MetricSums::default());
-                }
-                users[user].add_frame(wrong.into(), bits.into());
             }
         }
-        let metrics = METRICS
-            .iter()
-            .zip(sums)
-            .filter_map(|(m, s)| Some(LoggedMetric { metric: m.name.into(), sums: s?.sums }))
-            .chain(users.iter().enumerate().map(|(i, s)| LoggedMetric { metric: user_metric(i), sums: s.sums }))
-            .collect();
+        let metrics = sums.into_iter().map(|(metric, s)| LoggedMetric { metric, sums: s.sums }).collect();
         Self { id: id.into(), seconds: 0.0, metrics }
     }
 
-    /// Sums of the users' bit error rates in the order of the users; empty off a spreading link.
-    pub fn users(&self, frames: u64) -> Vec<MetricSums> {
-        (0..).map_while(|i| self.sums(&user_metric(i), frames)).collect()
-    }
-
     /// Sums of one metric; `None` when it was not measured.
-    pub fn sums(&self, metric: &str, frames: u64) -> Option<MetricSums> {
+    pub fn sums(&self, metric: MetricName, frames: u64) -> Option<MetricSums> {
         self.metrics.iter().find(|m| m.metric == metric).map(|m| MetricSums { frames, sums: m.sums })
     }
 }
@@ -114,11 +99,11 @@ mod tests {
     #[test]
     fn sums_round_trip_bitwise() {
         for v in [0.1 + 0.2, f64::MIN_POSITIVE, 1e300, f64::INFINITY, f64::NEG_INFINITY, 1.0 / 3.0, 5e-324] {
-            let m = LoggedMetric { metric: "nmse_db".into(), sums: [v, -v, v * 3.0, 7.0, 0.0] };
+            let m = LoggedMetric { metric: MetricName::NmseDb, sums: [v, -v, v * 3.0, 7.0, 0.0] };
             let back: LoggedMetric = serde_json::from_str(&serde_json::to_string(&m).unwrap()).unwrap();
             assert_eq!(back.sums.map(f64::to_bits), m.sums.map(f64::to_bits));
         }
-        let nan = LoggedMetric { metric: "nmse_db".into(), sums: [f64::NAN; 5] };
+        let nan = LoggedMetric { metric: MetricName::NmseDb, sums: [f64::NAN; 5] };
         let back: LoggedMetric = serde_json::from_str(&serde_json::to_string(&nan).unwrap()).unwrap();
         assert!(back.sums.iter().all(|v| v.is_nan()));
     }
@@ -126,7 +111,7 @@ mod tests {
     #[test]
     fn unmeasured_metrics_are_absent() {
         let d = BlockDetector::new("a", &[FrameCounts { devices: 4, active: 2, missed: 1, ..Default::default() }]);
-        assert_eq!(d.sums("ser", 1).unwrap().sums, [1.0, 4.0, 1.0, 4.0, 16.0]);
-        assert_eq!(d.sums("nmse_db", 1), None);
+        assert_eq!(d.sums(MetricName::Ser, 1).unwrap().sums, [1.0, 4.0, 1.0, 4.0, 16.0]);
+        assert_eq!(d.sums(MetricName::NmseDb, 1), None);
     }
 }

@@ -6,14 +6,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::link::Detector;
+use crate::metrics::MetricName;
 use crate::results::DetectorResult;
 use crate::simulation::{NoObserver, Observer, SimulationError};
 
 /// Frame detectors of a point in legend order, each with its id in the experiment file.
 pub type Detectors = [(String, Box<dyn Detector>)];
 
-/// Properties of detectors by id, each with its name in [`PROPERTIES`](crate::metrics::PROPERTIES).
-pub type Properties = BTreeMap<String, Vec<(String, f64)>>;
+/// Properties of detectors by id: metrics that count no frame, with their values.
+pub type Properties = BTreeMap<String, Vec<(MetricName, f64)>>;
 
 /// Settings and services shared by the points of a run.
 #[derive(Clone)]

@@ -8,7 +8,6 @@ use super::log::{log_path, read_log};
 use super::stop::stop;
 use super::totals::Totals;
 use crate::config::{EngineConfig, Experiment, Point};
-use crate::metrics::PROPERTIES;
 use crate::results::{PointResult, RESULTS_FILE, Results, read_results};
 use crate::simulation::SimulationError;
 
@@ -157,8 +156,7 @@ fn merge_point(point: &Point, known: &PointResult, shards: &[Shard]) -> Result<P
     let parameters = |id: &str| known.detectors.iter().find(|d| d.id == id).map_or(0, |d| d.parameters);
     let properties = |id: &str| {
         let metrics = known.detectors.iter().filter(|d| d.id == id).flat_map(|d| &d.metrics);
-        let is_property = |name: &str| PROPERTIES.iter().any(|p| p.name == name);
-        metrics.filter(|m| is_property(&m.metric)).filter_map(|m| Some((m.metric.clone(), m.value?))).collect()
+        metrics.filter(|m| m.metric.is_property()).filter_map(|m| Some((m.metric, m.value?))).collect()
     };
     let predicted: Vec<_> = known.detectors.iter().filter(|d| d.predicted).cloned().collect();
     Ok(PointResult {

@@ -59,7 +59,7 @@ pub(super) fn time_left(engine: &EngineConfig, totals: &Totals, frames_of_run: u
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::{MetricSums, SER};
+    use crate::metrics::{MetricName, MetricSums};
 
     /// `events` errors, at most one per frame, of 10 devices.
     fn totals(frames: u64, seconds: f64, events: &[u64]) -> Totals {
@@ -68,7 +68,7 @@ mod tests {
         for (d, &k) in t.detectors.iter_mut().zip(events) {
             let mut s = MetricSums::default();
             (0..frames).for_each(|f| s.add_frame(f64::from(u8::from(f < k)), 10.0));
-            d.metrics[SER] = Some(s);
+            d.sums.insert(MetricName::Ser, s);
         }
         t
     }

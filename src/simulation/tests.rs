@@ -9,6 +9,7 @@ use rand::{RngExt, SeedableRng};
 use super::testing::{Broken, context, experiment, jobs, own_pilots, template};
 use super::*;
 use crate::link::{Decisions, Detector};
+use crate::metrics::MetricName;
 use crate::results::{
     DetectorResult, RESULTS_FILE, ResultsError, TerminationReason, read_results, values_digest, write_results,
 };
@@ -38,17 +39,19 @@ fn values_are_sensible() {
     for p in &outcome.results.points {
         assert_eq!((p.frames, p.termination), (203, TerminationReason::MaxFrames));
         assert_eq!(p.detectors.iter().map(|d| d.label.as_str()).collect::<Vec<_>>(), ["energy", "coins", "own pilots"]);
-        let metric = |d: usize, name: &str| p.detectors[d].metrics.iter().find(|m| m.metric == name).unwrap();
+        let metric = |d: usize, name: MetricName| p.detectors[d].metrics.iter().find(|m| m.metric == name).unwrap();
         // 2030 coins at 1 %: the interval holds the truth, and the decisions have no x.
-        let ser = metric(1, "ser");
+        let ser = metric(1, MetricName::Ser);
         assert!(ser.ci_low.unwrap() < 0.01 && ser.ci_high.unwrap() > 0.01, "{ser:?}");
         assert_eq!(ser.sums.unwrap()[1], 2030.0);
-        let nmse = metric(1, "nmse_db");
+        let nmse = metric(1, MetricName::NmseDb);
         assert_eq!((nmse.value, nmse.events, nmse.frames, nmse.sums), (None, None, 0, None));
-        let (missed, active) =
-            (metric(0, "missed_detection").sums.unwrap(), metric(2, "missed_detection").sums.unwrap()[1]);
+        let (missed, active) = (
+            metric(0, MetricName::MissedDetection).sums.unwrap(),
+            metric(2, MetricName::MissedDetection).sums.unwrap()[1],
+        );
         assert_eq!(missed[1], active, "all detectors see the same devices");
-        assert!(metric(0, "nmse_db").value.is_some());
+        assert!(metric(0, MetricName::NmseDb).value.is_some());
         assert!(p.detectors.iter().all(|d| d.seconds.is_some_and(|s| s > 0.0) && !d.kind.is_empty()));
     }
     let power: Vec<f64> = outcome.results.points.iter().map(|p| p.detectors[0].metrics[0].value.unwrap()).collect();

@@ -1,8 +1,10 @@
 //! Sums over the blocks of a point, in block order, and the results they give.
 
+use std::collections::BTreeMap;
+
 use super::block::BlockRecord;
 use crate::config::{DetectorConfig, Point};
-use crate::metrics::{Estimate, JAIN, METRICS, MetricKind, MetricSums, SER, jain_estimate, user_metric};
+use crate::metrics::{Estimate, FRAME_METRICS, MetricName, MetricSums, jain_estimate};
 use crate::results::{DetectorResult, MetricResult, property};
 
 /// One detector so far.
@@ -12,10 +14,8 @@ pub(super) struct DetectorTotals {
     pub id: String,
     /// Seconds inside the detector.
     pub seconds: f64,
-    /// Sums in the order of [`METRICS`].
-    pub metrics: [Option<MetricSums>; METRICS.len()],
-    /// Bit errors of each user of a spreading link.
-    pub users: Vec<MetricSums>,
+    /// Sums of what was measured.
+    pub sums: BTreeMap<MetricName, MetricSums>,
 }
 
 /// A point so far.
@@ -32,12 +32,7 @@ pub(super) struct Totals {
 impl Totals {
     /// Nothing counted yet.
     pub fn new<'a>(ids: impl IntoIterator<Item = &'a str>) -> Self {
-        let of = |id: &str| DetectorTotals {
-            id: id.into(),
-            seconds: 0.0,
-            metrics: [None; METRICS.len()],
-            users: Vec::new(),
-        };
+        let of = |id: &str| DetectorTotals { id: id.into(), seconds: 0.0, sums: BTreeMap::new() };
         Self { frames: 0, seconds: 0.0, detectors: ids.into_iter().map(of).collect() }
     }
 
@@ -48,14 +43,10 @@ impl Totals {
         for total in &mut self.detectors {
             let Some(block) = record.detectors.iter().find(|d| d.id == total.id) else { continue };
             total.seconds += block.seconds;
-            for (sum, metric) in total.metrics.iter_mut().zip(METRICS) {
-                if let Some(s) = block.sums(metric.name, record.frames) {
-                    sum.get_or_insert_default().add(&s);
-                }
+            for m in &block.metrics {
+                let sums = MetricSums { frames: record.frames, sums: m.sums };
+                total.sums.entry(m.metric).or_default().add(&sums);
             }
-            let users = block.users(record.frames);
-            total.users.resize(users.len().max(total.users.len()), MetricSums::default());
-            total.users.iter_mut().zip(&users).for_each(|(sum, s)| sum.add(s));
         }
     }
 
@@ -64,13 +55,13 @@ impl Totals {
         &self,
         point: &Point,
         parameters: impl Fn(&str) -> usize,
-        properties: impl Fn(&str) -> Vec<(String, f64)>,
+        properties: impl Fn(&str) -> Vec<(MetricName, f64)>,
         predicted: &[DetectorResult],
     ) -> Vec<DetectorResult> {
         let mut results: Vec<DetectorResult> =
             self.detectors.iter().map(|d| d.result(point.detectors.get(&d.id), parameters(&d.id))).collect();
         for result in &mut results {
-            result.metrics.extend(properties(&result.id).into_iter().map(|(name, value)| property(&name, value)));
+            result.metrics.extend(properties(&result.id).into_iter().map(|(name, value)| property(name, value)));
         }
         results.extend(predicted.iter().cloned());
         // Ids that the point does not list keep their order at the end (the sort is stable).
@@ -82,23 +73,23 @@ impl Totals {
 impl DetectorTotals {
     /// Symbol error events.
     pub fn events(&self) -> u64 {
-        self.metrics[SER].and_then(|s| s.events(METRICS[SER].kind)).unwrap_or(0)
+        of_sums(MetricName::Ser, self.sums.get(&MetricName::Ser)).events.unwrap_or(0)
     }
 
     /// Symbol error rate.
     pub fn ser(&self) -> Estimate {
-        self.metrics[SER].map(|s| s.estimate(METRICS[SER].kind)).unwrap_or_default()
+        self.sums.get(&MetricName::Ser).map(|s| MetricName::Ser.estimate(s)).unwrap_or_default()
     }
 
     fn result(&self, config: Option<&DetectorConfig>, parameters: usize) -> DetectorResult {
+        let users = (0..).map(MetricName::BerUser).take_while(|m| self.sums.contains_key(m));
         let mut metrics: Vec<MetricResult> =
-            METRICS.iter().zip(&self.metrics).map(|(m, sums)| of_sums(m.name.into(), m.kind, sums.as_ref())).collect();
-        for (i, sums) in self.users.iter().enumerate() {
-            metrics.push(of_sums(user_metric(i), MetricKind::Proportion, Some(sums)));
-        }
-        if !self.users.is_empty() {
-            let index = of_estimate(JAIN.into(), &jain_estimate(&self.users));
-            metrics.push(MetricResult { frames: self.users[0].frames, ..index });
+            FRAME_METRICS.into_iter().chain(users).map(|m| of_sums(m, self.sums.get(&m))).collect();
+        let users: Vec<MetricSums> =
+            self.sums.iter().filter(|(m, _)| matches!(m, MetricName::BerUser(_))).map(|(_, s)| *s).collect();
+        if let Some(first) = users.first() {
+            let index = of_estimate(MetricName::Jain, &jain_estimate(&users));
+            metrics.push(MetricResult { frames: first.frames, ..index });
         }
         DetectorResult {
             id: self.id.clone(),
@@ -106,13 +97,13 @@ impl DetectorTotals {
             kind: config.map(DetectorConfig::kind).unwrap_or_default().to_owned(),
             predicted: false,
             parameters,
-            seconds: (self.metrics[SER].is_some()).then_some(self.seconds),
+            seconds: self.sums.contains_key(&MetricName::Ser).then_some(self.seconds),
             metrics,
         }
     }
 }
 
-fn of_estimate(metric: String, estimate: &Estimate) -> MetricResult {
+fn of_estimate(metric: MetricName, estimate: &Estimate) -> MetricResult {
     MetricResult {
         metric,
         value: estimate.value,
@@ -124,12 +115,12 @@ fn of_estimate(metric: String, estimate: &Estimate) -> MetricResult {
     }
 }
 
-fn of_sums(metric: String, kind: MetricKind, sums: Option<&MetricSums>) -> MetricResult {
+fn of_sums(metric: MetricName, sums: Option<&MetricSums>) -> MetricResult {
     MetricResult {
-        events: sums.and_then(|s| s.events(kind)),
+        events: sums.zip(metric.kind()).and_then(|(s, kind)| s.events(kind)),
         frames: sums.map_or(0, |s| s.frames),
         // JSON has no infinities: sums of a diverged estimate are reported as not measured.
         sums: sums.map(|s| s.sums).filter(|s| s.iter().all(|v| v.is_finite())),
-        ..of_estimate(metric, &sums.map(|s| s.estimate(kind)).unwrap_or_default())
+        ..of_estimate(metric, &sums.map(|s| metric.estimate(s)).unwrap_or_default())
     }
 }

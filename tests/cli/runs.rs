@@ -5,6 +5,7 @@ use std::path::Path;
 use grantfree::config::Experiment;
 use grantfree::detect::build;
 use grantfree::link::Split;
+use grantfree::metrics::MetricName;
 use grantfree::results::{Machine, Results, SCHEMA_VERSION, read_results, values_digest};
 use grantfree::scenario::Scenario;
 use grantfree::simulation::{Job, RunContext, Runner};
@@ -71,7 +72,7 @@ fn every_frame_replayed_gives_the_counts_of_the_run() {
     let dir = temp_dir::TempDir::new().unwrap();
     let results = simulate(dir.path(), None);
     let point = &results.points[0];
-    let ser = point.detectors[0].metrics.iter().find(|m| m.metric == "ser").unwrap();
+    let ser = point.detectors[0].metrics.iter().find(|m| m.metric == MetricName::Ser).unwrap();
     let mut wrong = 0;
     for frame in 0..point.frames {
         let mut command = grantfree();

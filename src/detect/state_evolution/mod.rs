@@ -20,6 +20,7 @@ use crate::detect::amp::steps::{Gain, posterior};
 use crate::detect::common::decide::{decide, row_threshold};
 use crate::detect::common::error::ClassicalError;
 use crate::link::{Purpose, Split, StreamKey};
+use crate::metrics::MetricName;
 use crate::scenario::Scenario;
 use crate::scenario::ScenarioConfig;
 
@@ -55,11 +56,11 @@ impl Algorithm for StateEvolutionOptions {
     fn predict(&self, scenario: &ScenarioConfig, seed: u64) -> Result<Option<Prediction>, ClassicalError> {
         let p = state_evolution(scenario, self.threshold, self.iterations, SAMPLES, seed)?;
         Ok(Some(vec![
-            ("ser", p.ser),
-            ("missed_detection", p.missed_detection),
-            ("false_alarm", p.false_alarm),
-            ("mse", p.mse),
-            ("mse_entry", p.mse / scenario.antennas as f64),
+            (MetricName::Ser, p.ser),
+            (MetricName::MissedDetection, p.missed_detection),
+            (MetricName::FalseAlarm, p.false_alarm),
+            (MetricName::Mse, p.mse),
+            (MetricName::MseEntry, p.mse / scenario.antennas as f64),
         ]))
     }
 }

@@ -6,7 +6,7 @@
 use super::ClassicalError;
 use super::algorithm::{Algorithm, Context, Info, Prediction};
 use crate::link::{Detector, options};
-use crate::metrics::welch_bound;
+use crate::metrics::{MetricName, welch_bound};
 use crate::scenario::ScenarioConfig;
 
 options! {
@@ -24,6 +24,6 @@ impl Algorithm for WelchBoundOptions {
     }
 
     fn predict(&self, s: &ScenarioConfig, _: u64) -> Result<Option<Prediction>, ClassicalError> {
-        Ok(Some(vec![("coherence", welch_bound(s.pilot_length, s.devices * s.sequences()))]))
+        Ok(Some(vec![(MetricName::Coherence, welch_bound(s.pilot_length, s.devices * s.sequences()))]))
     }
 }

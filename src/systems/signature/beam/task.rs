@@ -15,7 +15,7 @@ use crate::detect::beam_sic::{extend, keep};
 use crate::detect::spreading::link::{Link, LinkModel};
 use crate::link::Detector;
 use crate::link::{FrameBatch, Pilots, Split, StreamKey};
-use crate::metrics::{BER, SER, count_frames};
+use crate::metrics::{MetricName, count_frames};
 use crate::scenario::signatures::signature_set;
 use crate::scenario::{NomaConfig, ScenarioConfig, ScenarioKind, SignatureKind};
 use crate::scenario::{Scenario, ScenarioError};
@@ -243,9 +243,8 @@ impl TrainTask for BeamTask {
         for batch in &self.validation {
             let decisions = detector.detect(batch).map_err(|e| self.failed(e))?;
             for counts in count_frames(batch, &decisions) {
-                let ratios = counts.ratios();
-                for (sum, metric) in sums.iter_mut().zip([SER, BER]) {
-                    let (a, b) = ratios[metric].unwrap_or_default();
+                for (sum, metric) in sums.iter_mut().zip([MetricName::Ser, MetricName::Ber]) {
+                    let (a, b) = counts.ratio(metric).unwrap_or_default();
                     *sum = (sum.0 + a, sum.1 + b);
                 }
             }
