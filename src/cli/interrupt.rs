@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use crate::simulation::SimulationError;
+use super::error::CliError;
 
 /// Exit code of an interrupted run, 128 + SIGINT.
 pub const EXIT_CODE: i32 = 130;
@@ -16,8 +16,8 @@ const ONE_PRESS: Duration = Duration::from_millis(300);
 /// Installs the handler (once per process; later calls return the same flag) for SIGINT, SIGTERM and SIGHUP.
 ///
 /// # Errors
-/// [`SimulationError::Interrupt`] when the system refuses the handler or another one is installed.
-pub fn install() -> Result<Arc<AtomicBool>, SimulationError> {
+/// [`CliError::Other`] when the system refuses the handler or another one is installed.
+pub fn install() -> Result<Arc<AtomicBool>, CliError> {
     static FLAG: OnceLock<Arc<AtomicBool>> = OnceLock::new();
     if let Some(flag) = FLAG.get() {
         return Ok(Arc::clone(flag));
@@ -37,6 +37,6 @@ pub fn install() -> Result<Arc<AtomicBool>, SimulationError> {
         seen.store(true, Ordering::SeqCst);
         eprintln!("\ninterrupted: finishing the current batch and saving results; Ctrl-C again leaves at once");
     })
-    .map_err(|e| SimulationError::Interrupt(e.to_string()))?;
+    .map_err(|e| CliError::Other(format!("cannot install the Ctrl-C handler: {e}").into()))?;
     Ok(Arc::clone(FLAG.get_or_init(|| flag)))
 }

@@ -92,10 +92,10 @@ pub enum IoError {
 }
 
 impl IoError {
-    pub(super) fn read(path: &Path, source: std::io::Error) -> Self {
+    pub(crate) fn read(path: &Path, source: std::io::Error) -> Self {
         Self::Read { path: path.display().to_string(), source }
     }
-    pub(super) fn write(path: &Path, source: std::io::Error) -> Self {
+    pub(crate) fn write(path: &Path, source: std::io::Error) -> Self {
         Self::Write { path: path.display().to_string(), source }
     }
     pub(super) fn array(path: &Path, array: &str, problem: impl Into<String>) -> Self {

@@ -16,7 +16,9 @@ pub struct PilotCoherence {
     pub sub: Option<f64>,
 }
 
-/// The smallest coherence that n columns of length l can have (Welch): `sqrt((n - l)/(l (n - 1)))`, 0 when `n <= l`.
+/// The smallest coherence that n columns of length l can have: `sqrt((n - l)/(l (n - 1)))`, 0 when `n <= l`.
+///
+/// L. R. Welch, "Lower bounds on the maximum cross correlation of signals", IEEE Trans. Inf. Theory 20 (1974), 397-399.
 pub fn welch_bound(length: usize, columns: usize) -> f64 {
     if columns <= length || columns < 2 {
         return 0.0;
@@ -27,7 +29,8 @@ pub fn welch_bound(length: usize, columns: usize) -> f64 {
 /// Coherence measures of `pilots` with blocks of `block` neighbouring columns (1: every column on its own).
 ///
 /// Block-coherence divides the spectral norm of the correlations of two blocks by their size, so that it never exceeds
-/// the coherence.
+/// the coherence (Y. C. Eldar, P. Kuppinger and H. Boelcskei, "Block-sparse signals: uncertainty relations and efficient
+/// recovery", IEEE Trans. Signal Process. 58 (2010), 3042-3054). All three are pure numbers in [0, 1].
 ///
 /// # Panics
 /// When `block` is 0 or does not divide the number of columns.

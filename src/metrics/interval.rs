@@ -22,9 +22,12 @@ impl Interval {
     }
 }
 
-/// Wilson's score interval of `events` in `trials` (neither need be an integer; 0 <= events <= trials, trials > 0).
+/// Wilson's score interval of `events` in `trials` (neither need be an integer; 0 <= events <= trials, trials > 0):
 ///
-/// E. B. Wilson, J. Am. Stat. Assoc. 22 (1927).
+/// `(p + z^2/(2n) -+ z sqrt(p (1 - p)/n + z^2/(4 n^2)))/(1 + z^2/n)` with `p = events/trials`, `n = trials`, `z = 1.96`.
+///
+/// E. B. Wilson, "Probable inference, the law of succession, and statistical inference", J. Am. Stat. Assoc. 22 (1927),
+/// 209-212.
 pub fn wilson(events: f64, trials: f64) -> Interval {
     let (p, z2) = (events / trials, Z95 * Z95);
     let scale = 1.0 / (1.0 + z2 / trials);
@@ -37,7 +40,13 @@ pub fn wilson(events: f64, trials: f64) -> Interval {
     }
 }
 
-/// The exact interval of Clopper and Pearson (Biometrika 26, 1934) of `events` in `trials`, trials > 0.
+/// The exact interval of Clopper and Pearson of `events` in `trials`, trials > 0:
+///
+/// `[B(0.025; k, n - k + 1), B(0.975; k + 1, n - k)]` with k events in n trials and `B(p; a, b)` the quantile of the beta
+/// distribution; 0 at the lower end without an event, 1 at the upper end without a non-event.
+///
+/// C. J. Clopper and E. S. Pearson, "The use of confidence or fiducial limits illustrated in the case of the binomial",
+/// Biometrika 26 (1934), 404-413.
 pub fn clopper_pearson(events: u64, trials: u64) -> Interval {
     let (k, n) = (events as f64, trials as f64);
     Interval {
@@ -47,7 +56,8 @@ pub fn clopper_pearson(events: u64, trials: u64) -> Interval {
 }
 
 /// Standard error of the ratio `R = A/B` of sums over frames, by the delta method with the frame as cluster:
-/// `se^2 = n/(n-1) * sum_f (a_f - R b_f)^2 / B^2` (Cochran, Sampling Techniques, section 6.3).
+/// `se^2 = n/(n-1) sum_f (a_f - R b_f)^2 / B^2` with `A = sum_f a_f` and `B = sum_f b_f` over n frames (W. G. Cochran,
+/// Sampling Techniques, 3rd ed., Wiley 1977, section 6.3).
 ///
 /// `sums` are `[A, B, sum a^2, sum a*b, sum b^2]`. `None` below two frames or without a denominator.
 pub fn ratio_standard_error(sums: &[f64; 5], frames: u64) -> Option<f64> {
@@ -60,7 +70,8 @@ pub fn ratio_standard_error(sums: &[f64; 5], frames: u64) -> Option<f64> {
     Some((n / (n - 1.0) * residual).sqrt() / b).filter(|se| se.is_finite())
 }
 
-/// Symmetric interval `R -+ t se` of a ratio of sums; t has `frames - 1` degrees of freedom.
+/// Symmetric interval `R -+ t se` of a ratio of sums, with the 97.5 % quantile t of Student's distribution with
+/// `frames - 1` degrees of freedom and se of [`ratio_standard_error`]. `None` where that is.
 pub fn ratio_interval(sums: &[f64; 5], frames: u64) -> Option<Interval> {
     let half = t95(frames.saturating_sub(1).max(1) as f64) * ratio_standard_error(sums, frames)?;
     let r = sums[0] / sums[1];
@@ -69,9 +80,10 @@ pub fn ratio_interval(sums: &[f64; 5], frames: u64) -> Option<Interval> {
 
 /// Interval of a proportion whose trials are clustered in frames: Wilson's interval with the effective number of
 /// trials `R (1 - R) / se^2`, corrected for the estimated variance by `(z/t)^2` and never above the number of trials
-/// (Korn and Graubard, Survey Methodology 24, 1998).
+/// (E. L. Korn and B. I. Graubard, "Confidence intervals for proportions with small expected number of positive counts
+/// estimated from survey data", Survey Methodology 24 (1998), 193-201).
 ///
-/// Unlike `R -+ t se` it stays in [0, 1] and covers when few events were seen.
+/// `sums` as in [`ratio_standard_error`], whose `None` it shares. Unlike `R -+ t se` it stays in [0, 1] and covers when few events were seen.
 pub fn proportion_interval(sums: &[f64; 5], frames: u64) -> Option<Interval> {
     let se = ratio_standard_error(sums, frames)?;
     let (trials, r) = (sums[1], sums[0] / sums[1]);

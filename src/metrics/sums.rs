@@ -55,11 +55,13 @@ impl MetricSums {
     /// Value and interval.
     ///
     /// - Without a denominator (no active device in any frame, say) there is no value.
-    /// - Zero events in n trials: value 0, interval `[0, 3/n]` (the rule of three); no value at all when n <= 3, where
-    ///   that bound says nothing.
+    /// - Zero events in n trials: value 0, interval `[0, 3/n]` (the rule of three; J. A. Hanley and A. Lippman-Hand, JAMA
+    ///   249 (1983), 1743-1745); no value at all when n <= 3, where that bound says nothing.
     /// - One frame gives a value without an interval.
-    /// - Frame events use the exact Clopper-Pearson interval with fewer than five events (or non-events), else Wilson.
-    /// - Energies use the delta method on the logarithm, so both ends are positive and exist in dB.
+    /// - Frame events use [`clopper_pearson`] with fewer than five events (or non-events), else [`wilson`].
+    /// - Other proportions use [`proportion_interval`].
+    /// - Ratios R of energies use the delta method on the logarithm, `R exp(-+ t se/R)` with se of
+    ///   [`ratio_standard_error`] and Student's t: both ends are positive and exist in dB.
     pub fn estimate(&self, kind: MetricKind) -> Estimate {
         let [a, b, ..] = self.sums;
         if self.frames == 0 || !(b > 0.0 && a.is_finite() && b.is_finite()) {

@@ -1,4 +1,4 @@
-//! The threshold that makes the fewest errors on frames with a known truth.
+//! The threshold that makes the fewest symbol errors on frames with a known truth.
 
 use crate::link::Decisions;
 use crate::link::FrameBatch;

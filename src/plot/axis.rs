@@ -181,7 +181,8 @@ mod tests {
             let axis = Axis::around([0.02], log, 0.0, 100.0);
             assert!(axis.low < 0.02 && axis.high > 0.02 && axis.map(0.02) > 0.0 && axis.map(0.02) < 100.0, "{axis:?}");
         }
-        assert!(Axis::around([], true, 0.0, 1.0).high > 0.0);
+        let empty = Axis::around([], true, 0.0, 1.0);
+        assert!(empty.low > 0.0 && empty.low <= 1e-3 && empty.high >= 1.0, "{empty:?}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::axis::Axis;
 use super::line_chart::Series;
-use super::scene::{Anchor, Scene, Shape, text_width, wrap};
+use super::scene::{Anchor, Scene, text_width, wrap};
 use super::style::{Dash, Ink, Marker};
 
 const WIDTH: f64 = 900.0;
@@ -57,15 +57,7 @@ impl DotChart {
             }
             scene.text((right + 22.0, y + 0.36 * SIZE), value, SIZE, Anchor::Start, Ink::Text);
         }
-        let mut y = bottom + 42.0;
-        scene.text(((left + right) / 2.0, y), &self.value_name, 13.0, Anchor::Middle, Ink::Text);
-        for note in &self.notes {
-            for line in wrap(note, WIDTH - 24.0, 11.5, false) {
-                y += 17.0;
-                scene.text((12.0, y + 4.0), &line, 11.5, Anchor::Start, Ink::Muted);
-            }
-        }
-        scene.height = y + 16.0;
+        scene.footer(bottom, (left + right) / 2.0, &self.value_name, &self.notes);
         scene
     }
 
@@ -96,19 +88,12 @@ fn draw_row(scene: &mut Scene, series: &Series, axis: &Axis, y: f64) {
             }
         }
         let at = (axis.map(value), y);
-        scene.shapes.push(Shape::Mark { at, marker, radius: 4.6, ink: s.ink, hollow: s.hollow, tip: p.tip.clone() });
+        scene.mark(at, marker, 4.6, (s.ink, s.hollow), &p.tip);
     } else if let Some(bound) = p.bound {
         let (x, tip) = (axis.map(bound), (axis.map(bound) - 30.0).max(axis.start + 1.0));
         scene.line(vec![(x, y), (tip, y)], s.ink, 1.8, Dash::Solid);
         scene.line(vec![(tip + 6.0, y - 4.0), (tip, y), (tip + 6.0, y + 4.0)], s.ink, 1.8, Dash::Solid);
-        scene.shapes.push(Shape::Mark {
-            at: (x, y),
-            marker,
-            radius: 4.6,
-            ink: s.ink,
-            hollow: true,
-            tip: p.tip.clone(),
-        });
+        scene.mark((x, y), marker, 4.6, (s.ink, true), &p.tip);
     }
 }
 
@@ -116,6 +101,7 @@ fn draw_row(scene: &mut Scene, series: &Series, axis: &Axis, y: f64) {
 mod tests {
     use super::*;
     use crate::plot::line_chart::ChartPoint;
+    use crate::plot::scene::Shape;
     use crate::plot::style::SeriesStyle;
 
     #[test]

@@ -75,14 +75,7 @@ impl Legend {
             scene.line(vec![(sample, y), (x + SAMPLE - 6.0, y)], s.ink, s.width, s.dash);
             if let Some(marker) = s.marker {
                 let at = ((sample + x + SAMPLE - 6.0) / 2.0, y);
-                scene.shapes.push(Shape::Mark {
-                    at,
-                    marker,
-                    radius: 4.0,
-                    ink: s.ink,
-                    hollow: s.hollow,
-                    tip: String::new(),
-                });
+                scene.mark(at, marker, 4.0, (s.ink, s.hollow), "");
             }
             let first = y - (entry.lines.len() as f64 - 1.0) * LINE / 2.0 + 0.36 * SIZE;
             for (i, line) in entry.lines.iter().enumerate() {

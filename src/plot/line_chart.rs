@@ -104,15 +104,7 @@ impl LineChart {
         self.draw_grid(&mut scene, &frame);
         line_marks::draw(&mut scene, &self.series, &frame);
         self.draw_legend(&mut scene, &frame);
-        let mut y = bottom + 42.0;
-        scene.text(((LEFT + right) / 2.0, y), &self.x_name, 13.0, Anchor::Middle, Ink::Text);
-        for note in &self.notes {
-            for line in super::scene::wrap(note, WIDTH - 24.0, 11.5, false) {
-                y += 17.0;
-                scene.text((12.0, y + 4.0), &line, 11.5, Anchor::Start, Ink::Muted);
-            }
-        }
-        scene.height = y + 16.0;
+        scene.footer(bottom, (LEFT + right) / 2.0, &self.x_name, &self.notes);
         scene
     }
 
@@ -129,11 +121,11 @@ impl LineChart {
             return Axis { log: false, low: low.clamp(0.0, f64::MAX).min(0.0), high: high.max(1e-9), start, end };
         }
         if self.x_log {
-            let room = (high / low).powf(0.05).max(1.05);
-            return Axis { log: true, low: low / room, high: high * room, start, end };
+            let margin = (high / low).powf(0.05).max(1.05);
+            return Axis { log: true, low: low / margin, high: high * margin, start, end };
         }
-        let room = if high > low { 0.05 * (high - low) } else { 0.5 };
-        Axis { log: false, low: low - room, high: high + room, start, end }
+        let margin = if high > low { 0.05 * (high - low) } else { 0.5 };
+        Axis { log: false, low: low - margin, high: high + margin, start, end }
     }
 
     fn y_axis(&self, start: f64, end: f64) -> Axis {
@@ -147,7 +139,7 @@ impl LineChart {
             }
         }
         if self.y_log {
-            // Room for the arrows below their bound.
+            // The arrows reach below their bound.
             values.extend(points().filter_map(|p| p.bound).map(|b| b / 2.2));
         }
         Axis::around(values, self.y_log, start, end)
@@ -159,19 +151,19 @@ impl LineChart {
             if i % 2 == 0 {
                 scene.rectangle((a, f.top), (b - a, f.bottom - f.top), Ink::Shade, 1.0);
             }
-            let room = b - a - 4.0;
-            let name = if text_width(&span.name, 11.0, false) <= room {
+            let width = b - a - 4.0;
+            let name = if text_width(&span.name, 11.0, false) <= width {
                 span.name.clone()
             } else {
                 // "layer 3" in a narrow span is "3".
                 let short = span.name.rsplit(' ').next().unwrap_or_default();
-                if text_width(short, 11.0, false) <= room {
+                if text_width(short, 11.0, false) <= width {
                     short.to_owned()
                 } else {
-                    shorten(&span.name, room, 11.0, false)
+                    shorten(&span.name, width, 11.0, false)
                 }
             };
-            if room > 8.0 && name != "…" {
+            if width > 8.0 && name != "…" {
                 scene.text(((a + b) / 2.0, f.top - 6.0), &name, 11.0, Anchor::Middle, Ink::Muted);
             }
         }

@@ -21,24 +21,9 @@ pub fn draw(scene: &mut Scene, all: &[Series], f: &Frame) {
             let at = (f.x.map(p.x), f.y.map(y));
             let s = series.style;
             if let Some(marker) = s.marker {
-                scene.shapes.push(Shape::Mark {
-                    at,
-                    marker,
-                    radius: 4.2,
-                    ink: s.ink,
-                    hollow: s.hollow,
-                    tip: p.tip.clone(),
-                });
+                scene.mark(at, marker, 4.2, (s.ink, s.hollow), &p.tip);
             } else if s.dash == Dash::Dashed {
-                let marker = Marker::Circle;
-                scene.shapes.push(Shape::Mark {
-                    at,
-                    marker,
-                    radius: 2.0,
-                    ink: s.ink,
-                    hollow: false,
-                    tip: p.tip.clone(),
-                });
+                scene.mark(at, Marker::Circle, 2.0, (s.ink, false), &p.tip);
             }
         }
     }
@@ -64,7 +49,7 @@ fn draw_bounds(scene: &mut Scene, all: &[Series], f: &Frame) {
         scene.line(vec![(x, *y), (x, tip_y)], ink, 1.8, Dash::Solid);
         scene.line(vec![(x - 4.0, tip_y - 6.0), (x, tip_y), (x + 4.0, tip_y - 6.0)], ink, 1.8, Dash::Solid);
         let marker = series.style.marker.unwrap_or(Marker::Circle);
-        scene.shapes.push(Shape::Mark { at: (x, *y), marker, radius: 4.0, ink, hollow: true, tip: point.tip.clone() });
+        scene.mark((x, *y), marker, 4.0, (ink, true), &point.tip);
     }
 }
 

@@ -127,6 +127,25 @@ impl Scene {
         self.shapes.push(Shape::Text { at, text: text.into(), size, anchor, bold: false, ink });
     }
 
+    /// Adds a data point.
+    pub fn mark(&mut self, at: At, marker: Marker, radius: f64, (ink, hollow): (Ink, bool), tip: &str) {
+        self.shapes.push(Shape::Mark { at, marker, radius, ink, hollow, tip: tip.into() });
+    }
+
+    /// Adds the name of the horizontal axis around `centre` and remarks below a plot that ends at `bottom`; they end the
+    /// figure.
+    pub fn footer(&mut self, bottom: f64, centre: f64, name: &str, notes: &[String]) {
+        let mut y = bottom + 42.0;
+        self.text((centre, y), name, 13.0, Anchor::Middle, Ink::Text);
+        for note in notes {
+            for line in wrap(note, self.width - 24.0, 11.5, false) {
+                y += 17.0;
+                self.text((12.0, y + 4.0), &line, 11.5, Anchor::Start, Ink::Muted);
+            }
+        }
+        self.height = y + 16.0;
+    }
+
     /// Adds a title at the upper left, wrapped to the width; returns the y below it.
     pub fn heading(&mut self, title: &str, subtitle: &str) -> f64 {
         let mut y = 8.0;

@@ -1,24 +1,14 @@
-//! Errors of the report room.
-
-use std::path::PathBuf;
+//! Errors of reports.
 
 use crate::container::IoError;
 
 /// What can go wrong while a report is written.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ReportError {
-    /// A file cannot be written.
+    /// A file or the folder of the figures cannot be written.
     #[error(transparent)]
     Write(#[from] IoError),
-    /// The folder of the figures cannot be made.
-    #[error("cannot make the folder {path}; check its permissions, or choose another folder with --out")]
-    Folder {
-        /// The folder.
-        path: PathBuf,
-        /// The cause.
-        #[source]
-        source: std::io::Error,
-    },
     /// The raster drawing of a figure failed.
     #[error(transparent)]
     Draw(#[from] crate::plot::DrawError),

@@ -5,6 +5,7 @@ use crate::results::Results;
 
 use super::error::ReportError;
 use super::figures::Drawing;
+use super::markup::bullets;
 use super::panel::Panel;
 use super::training::is_race;
 use crate::plot::format::{escape, integer};
@@ -84,8 +85,7 @@ fn list(class: &str, title: &str, items: &[String]) -> String {
     if items.is_empty() {
         return String::new();
     }
-    let items: String = items.iter().map(|i| format!("<li>{}</li>\n", escape(i))).collect();
-    format!("<section class=\"{class}\"><h2>{title}</h2>\n<ul>\n{items}</ul></section>\n")
+    format!("<section class=\"{class}\"><h2>{title}</h2>\n{}</section>\n", bullets(items))
 }
 
 fn headlines(panels: &[Panel<'_>]) -> String {
@@ -98,8 +98,7 @@ fn headlines(panels: &[Panel<'_>]) -> String {
         if panels.len() > 1 {
             body += &format!("<h3>{}</h3>\n", escape(panel.title()));
         }
-        let items: String = sentences.iter().map(|s| format!("<li>{}</li>\n", escape(s))).collect();
-        body += &format!("<ul>\n{items}</ul>\n");
+        body += &format!("{}\n", bullets(&sentences));
     }
     if body.is_empty() {
         return body;
@@ -136,8 +135,8 @@ fn figure_section(results: &Results, panel: &Panel<'_>, drawn: &[Drawing], index
     if panel.points.len() > 1 {
         let sentences: Vec<String> = panel.points.iter().filter_map(|p| headline::at_point(panel, p)).collect();
         if !sentences.is_empty() {
-            let items: String = sentences.iter().map(|s| format!("<li>{}</li>\n", escape(s))).collect();
-            out += &format!("<details><summary>Point by point in words</summary>\n<ul>\n{items}</ul></details>\n");
+            let words = bullets(&sentences);
+            out += &format!("<details><summary>Point by point in words</summary>\n{words}</details>\n");
         }
     }
     let measured = panel.metrics();

@@ -16,6 +16,7 @@ pub(crate) mod fixture;
 mod headline;
 mod html;
 mod images;
+mod markup;
 mod names;
 mod panel;
 mod reference;
@@ -25,7 +26,7 @@ mod warnings;
 
 use std::path::{Path, PathBuf};
 
-use crate::container::atomic_write;
+use crate::container::{IoError, atomic_write};
 use crate::metrics::MetricName;
 use crate::plot::{png, svg};
 use crate::results::Results;
@@ -53,7 +54,7 @@ pub struct ReportFiles {
 /// [`ReportError`] naming the file or the figure.
 pub fn write_report(dir: &Path, results: &Results) -> Result<ReportFiles, ReportError> {
     let folder = dir.join("figures");
-    std::fs::create_dir_all(&folder).map_err(|source| ReportError::Folder { path: folder.clone(), source })?;
+    std::fs::create_dir_all(&folder).map_err(|e| IoError::write(&folder, e))?;
     let results = &with_times(results);
     let csv = dir.join("results.csv");
     atomic_write(&csv, csv::render(results).as_bytes())?;

@@ -11,17 +11,13 @@ use crate::scenario::{
 };
 
 use super::error::ReportError;
+use super::markup::{bullets, definitions};
 use super::panel::{Panel, Role};
 use crate::plot::format::{ABSENT, escape};
 
 /// A setting as it was given: rounding would misstate it.
 fn exact(value: f64) -> String {
     value.to_string().replace('-', "−")
-}
-
-fn definitions(items: &[(&str, String)]) -> String {
-    let items: String = items.iter().map(|(k, v)| format!("<dt>{}</dt><dd>{}</dd>\n", escape(k), escape(v))).collect();
-    format!("<dl>\n{items}</dl>\n")
 }
 
 /// The base scenario in words.
@@ -180,10 +176,10 @@ pub fn conventions(panels: &[Panel<'_>]) -> String {
     if any(Role::Bound) {
         points.push("Bounds (thin grey) know what no receiver knows, such as the activity of every other device. No detector is expected to reach them.".into());
     }
-    let points: String = points.iter().map(|p| format!("<li>{}</li>\n", escape(p))).collect();
     format!(
-        "<section id=\"conventions\"><h2>Conventions</h2>\n{}<ul>\n{points}</ul></section>\n",
-        definitions(&metrics)
+        "<section id=\"conventions\"><h2>Conventions</h2>\n{}{}</section>\n",
+        definitions(&metrics),
+        bullets(&points)
     )
 }
 

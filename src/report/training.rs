@@ -100,21 +100,9 @@ fn race(metric: &Race, records: &[&TrainingRecord], place: impl Fn(&TrainingReco
             series.push(Series { name: name(record), style, points });
         }
     }
-    let chart = LineChart {
-        title: metric.title.into(),
-        y_name: metric.y_name.into(),
-        x_name: "Seconds of training".into(),
-        y_log: true,
-        x_log: false,
-        x_ticks: Vec::new(),
-        series,
-        spans: Vec::new(),
-        notes: vec![
-            "Seconds on the machine named under provenance. Validation frames are not those of the figures above."
-                .into(),
-        ],
-        plot_height: 300.0,
-    };
+    let note = "Seconds on the machine named under provenance. Validation frames are not those of the figures above.";
+    let mut chart = chart(metric.title.into(), metric.y_name, "Seconds of training", note.into());
+    (chart.series, chart.plot_height) = (series, 300.0);
     (!chart.series.is_empty()).then(|| Drawing { name: metric.drawing.into(), scene: chart.scene() })
 }
 
@@ -134,24 +122,31 @@ fn spans(curve: &[TrainingPoint]) -> Vec<Span> {
     spans
 }
 
-fn chart(record: &TrainingRecord, spans: &[Span], y_name: &str, title: &str, note: String) -> LineChart {
+/// A chart without curves, logarithmic in y.
+fn chart(title: String, y_name: &str, x_name: &str, note: String) -> LineChart {
     LineChart {
-        title: format!("{}: {title}", name(record)),
+        title,
         y_name: y_name.into(),
-        x_name: "Training steps".into(),
+        x_name: x_name.into(),
         y_log: true,
         x_log: false,
         x_ticks: Vec::new(),
         series: Vec::new(),
-        spans: spans.to_vec(),
+        spans: Vec::new(),
         notes: vec![note],
         plot_height: 240.0,
     }
 }
 
+/// A chart of one network against its steps.
+fn against_steps(record: &TrainingRecord, spans: &[Span], y_name: &str, title: &str, note: String) -> LineChart {
+    let chart = chart(format!("{}: {title}", name(record)), y_name, "Training steps", note);
+    LineChart { spans: spans.to_vec(), ..chart }
+}
+
 fn loss(record: &TrainingRecord, spans: &[Span]) -> LineChart {
     let note = "Shaded: phases. Each phase has its own loss, so lines are interrupted between phases.".to_owned();
-    let mut chart = chart(record, spans, "Loss", "loss", note);
+    let mut chart = against_steps(record, spans, "Loss", "loss", note);
     let positive = record.curve.iter().all(|p| p.train_loss > 0.0 && p.validation_loss > 0.0);
     chart.y_log = positive;
     let series = |name: &str, style: SeriesStyle, value: fn(&TrainingPoint) -> f64| {
@@ -178,7 +173,7 @@ fn loss(record: &TrainingRecord, spans: &[Span]) -> LineChart {
 
 fn ser(record: &TrainingRecord, spans: &[Span]) -> LineChart {
     let note = format!("{} steps in {}.", integer(record.steps), duration(record.seconds));
-    let mut chart = chart(record, spans, "Validation symbol error rate (SER)", "validation SER", note);
+    let mut chart = against_steps(record, spans, "Validation symbol error rate (SER)", "validation SER", note);
     let points: Vec<ChartPoint> = record
         .curve
         .iter()
@@ -212,6 +207,20 @@ mod tests {
         }
     }
 
+    fn record(curve: &[TrainingPoint]) -> TrainingRecord {
+        TrainingRecord {
+            point: "f/0".into(),
+            detector: "net".into(),
+            label: "net".into(),
+            parameters: 1,
+            seconds: 20.0,
+            steps: 20,
+            bundle: String::new(),
+            curve: curve.to_vec(),
+            termination: String::new(),
+        }
+    }
+
     #[test]
     fn phases_tile_the_steps() {
         let s = spans(&[
@@ -229,17 +238,7 @@ mod tests {
     #[test]
     fn losses_of_different_phases_are_not_connected() {
         let curve = vec![row(10, "a", None), row(20, "a", None), row(30, "b", None)];
-        let record = TrainingRecord {
-            point: "f/0".into(),
-            detector: "net".into(),
-            label: "net".into(),
-            parameters: 1,
-            seconds: 30.0,
-            steps: 30,
-            bundle: String::new(),
-            curve,
-            termination: String::new(),
-        };
+        let record = record(&curve);
         let chart = loss(&record, &spans(&record.curve));
         assert_eq!(chart.series[1].points.iter().filter(|p| p.y.is_none()).count(), 1);
         for metric in &RACES {
@@ -250,17 +249,6 @@ mod tests {
     #[test]
     fn networks_race_in_each_error_rate_that_was_measured() {
         let mut curve = vec![row(10, "a", Some(0.2)), row(20, "a", Some(0.1))];
-        let record = |curve: &[TrainingPoint]| TrainingRecord {
-            point: "f/0".into(),
-            detector: "net".into(),
-            label: "net".into(),
-            parameters: 1,
-            seconds: 20.0,
-            steps: 20,
-            bundle: String::new(),
-            curve: curve.to_vec(),
-            termination: String::new(),
-        };
         let drawn = |r: TrainingRecord| -> Vec<String> {
             RACES.iter().filter_map(|m| race(m, &[&r], |_| 0)).map(|d| d.name).collect()
         };

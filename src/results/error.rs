@@ -1,30 +1,16 @@
 //! Errors of results files.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+
+use crate::container::IoError;
 
 /// What can go wrong with `results.json`.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ResultsError {
-    /// Reading or writing failed.
-    #[error("cannot {action} {path}")]
-    Io {
-        /// What was tried.
-        action: &'static str,
-        /// The file or folder.
-        path: PathBuf,
-        /// The cause.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The results could not be written.
-    #[error("cannot write {path}")]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// The cause.
-        #[source]
-        source: Box<crate::container::IoError>,
-    },
+    /// The file or its folder cannot be read or written.
+    #[error(transparent)]
+    Io(#[from] IoError),
     /// `results.json` cannot be understood.
     #[error("{path} is not a results file of this version: {problem}")]
     Content {
@@ -33,11 +19,4 @@ pub enum ResultsError {
         /// What the parser found.
         problem: String,
     },
-}
-
-impl ResultsError {
-    /// An i/o error with its context, for `map_err`.
-    pub(super) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
-        move |source| Self::Io { action, path: path.into(), source }
-    }
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::{Results, ResultsError, SCHEMA_VERSION};
+use crate::container::{IoError, atomic_write, create_parent};
 
 /// Name of the results file in the results folder.
 pub const RESULTS_FILE: &str = "results.json";
@@ -10,13 +11,13 @@ pub const RESULTS_FILE: &str = "results.json";
 /// Replaces `OUT/results.json`.
 ///
 /// # Errors
-/// [`ResultsError::Write`] or [`ResultsError::Io`] when the folder cannot be written.
+/// [`ResultsError::Io`] when the folder cannot be made or written.
 pub fn write_results(out: &Path, results: &Results) -> Result<(), ResultsError> {
-    std::fs::create_dir_all(out).map_err(ResultsError::io("create", out))?;
     let path = out.join(RESULTS_FILE);
-    let mut bytes = serde_json::to_vec_pretty(results).map_err(|e| ResultsError::io("write", &path)(e.into()))?;
+    create_parent(&path)?;
+    let mut bytes = serde_json::to_vec_pretty(results).map_err(|e| IoError::write(&path, e.into()))?;
     bytes.push(b'\n');
-    crate::container::atomic_write(&path, &bytes).map_err(|e| ResultsError::Write { path, source: Box::new(e) })
+    Ok(atomic_write(&path, &bytes)?)
 }
 
 /// Reads `OUT/results.json`.
@@ -25,7 +26,7 @@ pub fn write_results(out: &Path, results: &Results) -> Result<(), ResultsError> 
 /// [`ResultsError::Io`] when it cannot be read, [`ResultsError::Content`] when it is of another schema or damaged.
 pub fn read_results(out: &Path) -> Result<Results, ResultsError> {
     let path = out.join(RESULTS_FILE);
-    let bytes = std::fs::read(&path).map_err(ResultsError::io("read", &path))?;
+    let bytes = std::fs::read(&path).map_err(|e| IoError::read(&path, e))?;
     let error = |problem: String| ResultsError::Content { path: path.clone(), problem };
     // The version alone first: another layout would fail in some field with a puzzling message. (Not through
     // `serde_json::Value`, which sorts maps and so would lose the order of the legend.)

@@ -35,8 +35,8 @@ impl<'a> BlockSimulator<'a> {
             let pilots = match (config.and_then(|c| c.pilots_of.as_ref()), config.and_then(|c| c.signatures)) {
                 (Some(of), _) => Some(pilots_of(point, id, of, detectors)?),
                 (None, Some(kind)) => {
-                    let set = signature_set(kind, &point.scenario.noma())
-                        .map_err(|e| SimulationError::Scenario { point: point.id.clone(), source: Box::new(e) })?;
+                    let set =
+                        signature_set(kind, &point.scenario.noma()).map_err(SimulationError::scenario(&point.id))?;
                     Some(Arc::new(set))
                 }
                 (None, None) => detector.pilots(),
@@ -68,9 +68,7 @@ impl<'a> BlockSimulator<'a> {
         let draws = self.scenario.realize(first, count as usize);
         let of = |source: &Option<Arc<Pilots>>| {
             let pilots = source.clone().unwrap_or_else(|| self.scenario.pilots(block));
-            draws
-                .observe(&pilots)
-                .map_err(|e| SimulationError::Scenario { point: self.point.id.clone(), source: Box::new(e) })
+            draws.observe(&pilots).map_err(SimulationError::scenario(&self.point.id))
         };
         self.sources.iter().map(of).collect()
     }

@@ -1,9 +1,13 @@
-//! Errors of the simulation room.
+//! Errors of simulations.
 
 use std::path::PathBuf;
 
+use crate::container::IoError;
+use crate::scenario::ScenarioError;
+
 /// What can go wrong in a simulation.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum SimulationError {
     /// Frames could not be made.
     #[error("point {point}")]
@@ -12,7 +16,7 @@ pub enum SimulationError {
         point: String,
         /// The cause.
         #[source]
-        source: Box<crate::scenario::ScenarioError>,
+        source: Box<ScenarioError>,
     },
     /// A detector failed.
     #[error("point {point}, detector {detector}, frames from {first_frame}")]
@@ -75,17 +79,9 @@ pub enum SimulationError {
         /// The log.
         path: PathBuf,
     },
-    /// Reading or writing failed.
-    #[error("cannot {action} {path}")]
-    Io {
-        /// What was tried.
-        action: &'static str,
-        /// The file or folder.
-        path: PathBuf,
-        /// The cause.
-        #[source]
-        source: std::io::Error,
-    },
+    /// A log, or a file that decides values, cannot be read or written.
+    #[error(transparent)]
+    Io(#[from] IoError),
     /// The results file.
     #[error(transparent)]
     Results(#[from] crate::results::ResultsError),
@@ -104,14 +100,11 @@ pub enum SimulationError {
         #[source]
         source: Box<crate::link::ConfigError>,
     },
-    /// The handler of Ctrl-C could not be installed.
-    #[error("cannot install the Ctrl-C handler: {0}")]
-    Interrupt(String),
 }
 
 impl SimulationError {
-    /// An i/o error with its context, for `map_err`.
-    pub(super) fn io(action: &'static str, path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Self {
-        move |source| Self::Io { action, path: path.into(), source }
+    /// Frames of a point that could not be made, for `map_err`.
+    pub(super) fn scenario(point: &str) -> impl FnOnce(ScenarioError) -> Self {
+        move |source| Self::Scenario { point: point.into(), source: Box::new(source) }
     }
 }

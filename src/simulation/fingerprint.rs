@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{Detectors, RunContext, SimulationError};
 use crate::config::{DetectorConfig, FrameSplit, Point};
-use crate::container::{file_sha256, sha256_hex};
+use crate::container::{IoError, file_sha256, sha256_hex};
 use crate::scenario::ScenarioConfig;
 
 /// What is hashed. Structs and sorted maps have one text, whatever the order of the legend.
@@ -33,7 +33,7 @@ pub(super) fn fingerprint(point: &Point, detectors: &Detectors, ctx: &RunContext
         .scenario
         .channel_file
         .as_deref()
-        .map(|f| file_sha256(Path::new(f)).map_err(SimulationError::io("read", Path::new(f))))
+        .map(|f| file_sha256(Path::new(f)).map_err(|e| IoError::read(Path::new(f), e)))
         .transpose()?;
     let identity = Identity {
         crate_version: env!("CARGO_PKG_VERSION"),

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::SimulationError;
 use super::block::BlockRecord;
+use crate::container::{IoError, create_parent};
 
 /// Version of the layout of the log.
 const LOG_VERSION: u32 = 1;
@@ -68,13 +69,13 @@ pub(super) fn read_log(path: &Path) -> Result<LogContents, SimulationError> {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
             Ok(LogContents { header: None, blocks: Vec::new(), valid: 0, torn: 0 })
         }
-        Err(e) => Err(SimulationError::io("read", path)(e)),
+        Err(e) => Err(IoError::read(path, e).into()),
     }
 }
 
 fn parse(path: &Path, file: &mut File) -> Result<LogContents, SimulationError> {
     let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes).map_err(SimulationError::io("read", path))?;
+    file.read_to_end(&mut bytes).map_err(|e| IoError::read(path, e))?;
     let mut contents = LogContents { header: None, blocks: Vec::new(), valid: 0, torn: 0 };
     let lines: Vec<&[u8]> = bytes.split_inclusive(|b| *b == b'\n').collect();
     for (i, line) in lines.iter().enumerate() {
@@ -111,16 +112,10 @@ impl BlockLog {
     /// [`SimulationError::OtherRun`] when the log was written with another fingerprint or shard,
     /// [`SimulationError::Busy`] when another process has it open, and i/o errors.
     pub fn open(path: &Path, header: &LogHeader, fresh: bool) -> Result<(Self, LogContents), SimulationError> {
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(SimulationError::io("create", folder))?;
-        }
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)
-            .map_err(SimulationError::io("open", path))?;
+        create_parent(path)?;
+        let failed = |e| IoError::write(path, e);
+        let mut file =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(failed)?;
         // File systems without locks are used without one.
         if let Err(TryLockError::WouldBlock) = file.try_lock() {
             return Err(SimulationError::Busy { path: path.into() });
@@ -145,8 +140,8 @@ impl BlockLog {
                 return Err(SimulationError::OtherRun { path: path.into(), what });
             }
         }
-        file.set_len(contents.valid).map_err(SimulationError::io("truncate", path))?;
-        file.seek(SeekFrom::Start(contents.valid)).map_err(SimulationError::io("seek in", path))?;
+        file.set_len(contents.valid).map_err(failed)?;
+        file.seek(SeekFrom::Start(contents.valid)).map_err(failed)?;
         let mut log = Self { path: path.into(), file };
         if contents.header.is_none() {
             contents.header = Some(header.clone());
@@ -161,13 +156,14 @@ impl BlockLog {
     }
 
     fn write<T: Serialize>(&mut self, lines: &[T]) -> Result<(), SimulationError> {
+        let failed = |e| IoError::write(&self.path, e);
         let mut text = Vec::new();
         for line in lines {
-            serde_json::to_writer(&mut text, line).map_err(|e| SimulationError::io("write", &self.path)(e.into()))?;
+            serde_json::to_writer(&mut text, line).map_err(|e| failed(e.into()))?;
             text.push(b'\n');
         }
-        self.file.write_all(&text).map_err(SimulationError::io("write", &self.path))?;
-        self.file.sync_data().map_err(SimulationError::io("flush", &self.path))
+        self.file.write_all(&text).map_err(failed)?;
+        Ok(self.file.sync_data().map_err(failed)?)
     }
 }
 
