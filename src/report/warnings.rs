@@ -91,3 +91,35 @@ fn empty(panel: &Panel<'_>) -> Vec<String> {
         vec![format!("{}: no detector measured {}.", panel.title(), lacking.join(", "))]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::MetricName;
+    use crate::report::fixture;
+    use crate::report::panel::panels;
+
+    #[test]
+    fn what_limits_the_numbers_is_said_in_order() {
+        let mut results = fixture::results();
+        (results.schema_version, results.shard) = (0, Some((2, 3)));
+        results.points[0].termination = TerminationReason::TimeBudget;
+        let all = warnings(&results, &panels(&results));
+        let starts = ["The results have layout 0", "This is shard 2 of 3", "Interrupted: length/3."];
+        let more = ["Not simulated: antennas/1.", "Ended by the time budget: length/0."];
+        for (text, start) in all.iter().zip(starts.into_iter().chain(more)) {
+            assert!(text.starts_with(start), "{text}");
+        }
+        assert!(all[5..].iter().any(|t| t.contains("no error event was seen by")), "{all:?}");
+    }
+
+    #[test]
+    fn metrics_that_nobody_measured_are_named() {
+        let mut results = fixture::results();
+        let before = warnings(&results, &panels(&results));
+        assert!(!before.iter().any(|t| t.contains("no detector measured")), "{before:?}");
+        results.config.figures[0].metrics = vec![MetricName::Ser, MetricName::BerUser(2)];
+        let after = warnings(&results, &panels(&results));
+        assert!(after.iter().any(|t| t.ends_with("no detector measured BER of user 3.")), "{after:?}");
+    }
+}

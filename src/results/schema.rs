@@ -78,7 +78,7 @@ pub struct PointResult {
     pub figure: String,
     /// Index on the x axis.
     pub index: usize,
-    /// Value on the x axis; null where there is no number.
+    /// Value on the x axis, in the unit of the swept key; null where there is no number.
     pub x: Option<f64>,
     /// The value as text.
     pub x_label: String,
@@ -116,17 +116,18 @@ pub struct DetectorResult {
 pub struct MetricResult {
     /// What was measured.
     pub metric: MetricName,
-    /// Estimate.
+    /// Estimate, in the unit of [`MetricName::info`].
     pub value: Option<f64>,
-    /// Lower end of the 95 % interval.
+    /// Lower end of the 95 % interval, in the unit of the value; see
+    /// [`MetricSums::estimate`](crate::metrics::MetricSums::estimate).
     pub ci_low: Option<f64>,
-    /// Upper end of the 95 % interval; the bound 3/n when no event was seen.
+    /// Upper end of the 95 % interval; the bound 3/n when no event was seen in n trials.
     pub ci_high: Option<f64>,
     /// Error events counted (null for metrics that are not counts).
     pub events: Option<u64>,
-    /// Frames behind the value.
+    /// Frames behind the value; 0 for predictions and properties.
     pub frames: u64,
-    /// Raw sums over frames: numerator a, denominator b, a*a, a*b, b*b.
+    /// Sums over frames of numerator a and denominator b: `[sum a, sum b, sum a*a, sum a*b, sum b*b]`.
     pub sums: Option<[f64; 5]>,
 }
 
@@ -164,11 +165,11 @@ pub struct GreyImage {
     pub rows: usize,
     /// Columns.
     pub columns: usize,
-    /// Row-major, 0 black .. 1 white after scaling by the writer.
+    /// Moduli or probabilities, `[rows, columns]` row-major; the report scales the smallest to black, the largest to white.
     pub pixels: Vec<f32>,
 }
 
-/// A number without frames or interval.
+/// A number without frames or interval; no value where it is not finite.
 pub fn property(metric: MetricName, value: f64) -> MetricResult {
     let value = Some(value).filter(|v| v.is_finite());
     MetricResult { metric, value, ci_low: None, ci_high: None, events: None, frames: 0, sums: None }
