@@ -70,14 +70,6 @@ pub fn ratio_standard_error(sums: &[f64; 5], frames: u64) -> Option<f64> {
     Some((n / (n - 1.0) * residual).sqrt() / b).filter(|se| se.is_finite())
 }
 
-/// Symmetric interval `R -+ t se` of a ratio of sums, with the 97.5 % quantile t of Student's distribution with
-/// `frames - 1` degrees of freedom and se of [`ratio_standard_error`]. `None` where that is.
-pub fn ratio_interval(sums: &[f64; 5], frames: u64) -> Option<Interval> {
-    let half = t95(frames.saturating_sub(1).max(1) as f64) * ratio_standard_error(sums, frames)?;
-    let r = sums[0] / sums[1];
-    Some(Interval { low: r - half, high: r + half })
-}
-
 /// Interval of a proportion whose trials are clustered in frames: Wilson's interval with the effective number of
 /// trials `R (1 - R) / se^2`, corrected for the estimated variance by `(z/t)^2` and never above the number of trials
 /// (E. L. Korn and B. I. Graubard, "Confidence intervals for proportions with small expected number of positive counts

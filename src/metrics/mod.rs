@@ -16,7 +16,7 @@ mod threshold;
 
 pub use coherence::{PilotCoherence, pilot_coherence, welch_bound};
 pub use counts::{FrameCounts, bit_errors, count_frames};
-pub use interval::{Interval, clopper_pearson, proportion_interval, ratio_interval, ratio_standard_error, wilson};
+pub use interval::{Interval, clopper_pearson, proportion_interval, ratio_standard_error, wilson};
 pub use jain::jain_estimate;
 pub use name::{FRAME_METRICS, MetricKind, MetricName, MetricSource, UnknownMetric};
 pub use sums::{Estimate, MetricSums};

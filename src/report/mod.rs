@@ -31,7 +31,6 @@ use crate::metrics::MetricName;
 use crate::plot::{png, svg};
 use crate::results::Results;
 
-pub use crate::plot::format::{metric_value, scientific};
 pub use error::ReportError;
 
 /// The files of a report.
