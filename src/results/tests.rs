@@ -20,14 +20,16 @@ fn committed() -> Vec<PathBuf> {
 fn committed_results_are_read_and_written_with_the_same_values() {
     let all = committed();
     assert!(all.len() >= 40, "{} results files", all.len());
-    let dir = tempfile::tempdir().unwrap();
+    let dir = temp_dir::TempDir::new().unwrap();
+    let mut changed = Vec::new();
     for folder in all {
         let old: Value = serde_json::from_slice(&std::fs::read(folder.join(RESULTS_FILE)).unwrap()).unwrap();
         write_results(dir.path(), &read_results(&folder).unwrap()).unwrap();
         let new: Value = serde_json::from_slice(&std::fs::read(dir.path().join(RESULTS_FILE)).unwrap()).unwrap();
-        let keys: Vec<&String> = old.as_object().unwrap().keys().filter(|k| old[*k] != new[*k]).collect();
-        println!("{} {:?}", folder.display(), keys);
+        let keys = old.as_object().unwrap().keys().filter(|k| old[*k] != new[*k]);
+        changed.extend(keys.map(|k| format!("{}: {k}", folder.display())));
     }
+    assert_eq!(changed, Vec::<String>::new());
 }
 
 #[test]
@@ -45,7 +47,7 @@ fn digests_of_committed_results_do_not_change() {
 #[test]
 fn a_metric_of_another_program_is_named_in_the_error() {
     let text = std::fs::read_to_string(artifacts().join("quickstart").join(RESULTS_FILE)).unwrap();
-    let dir = tempfile::tempdir().unwrap();
+    let dir = temp_dir::TempDir::new().unwrap();
     std::fs::write(dir.path().join(RESULTS_FILE), text.replacen("\"false_alarm\"", "\"phase_error\"", 1)).unwrap();
     let error = read_results(dir.path()).unwrap_err();
     assert!(matches!(error, ResultsError::Content { .. }));
