@@ -6,7 +6,9 @@
 use indexmap::IndexMap;
 
 use super::{ExperimentError, Mode, Outcome, Settings, execute, write_report};
-use crate::config::{Assignment, DetectorConfig, EngineConfig, Experiment, Figure, FigureStyle, FrameSplit, Spec, Sweep, apply};
+use crate::config::{
+    Assignment, DetectorConfig, EngineConfig, Experiment, Figure, FigureStyle, FrameSplit, Spec, Sweep, apply,
+};
 use crate::link::ConfigError;
 use crate::metrics::MetricName;
 use crate::results::{PointResult, write_results};
