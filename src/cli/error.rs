@@ -79,6 +79,7 @@ impl From<ExperimentError> for CliError {
         match error {
             ExperimentError::Config(e) => Self::Config(e),
             ExperimentError::Classical(e) => e.into(),
+            ExperimentError::Scenario(e) => e.into(),
             ExperimentError::Simulation(e) => e.into(),
             e => Self::Experiment(e),
         }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 /// What can go wrong with a file.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum IoError {
     /// The file cannot be opened or read.
     #[error("cannot read {path}")]

@@ -62,6 +62,7 @@ pub struct Settings {
 
 /// Errors of an experiment.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ExperimentError {
     /// A wrong key or value.
     #[error(transparent)]

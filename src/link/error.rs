@@ -4,6 +4,7 @@ use serde::Serialize;
 
 /// What can be wrong with an experiment file or an option.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ConfigError {
     /// The file cannot be read.
     #[error("cannot read {path}")]

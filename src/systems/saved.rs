@@ -18,6 +18,7 @@ const TENSORS: &str = "weights.safetensors";
 
 /// Errors of saved models.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ModelError {
     /// A file of the bundle is missing, damaged or cannot be written.
     #[error("model bundle {path}")]

@@ -21,6 +21,7 @@ use crate::training::{Rated, TrainError, TrainObserver, TrainStop, TrainTask, tr
 
 /// Errors of learned systems.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum SystemError {
     /// Frames that cannot be made.
     #[error(transparent)]

@@ -71,6 +71,7 @@ impl Adapter {
 
 /// Why no device could be had.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum BackendError {
     /// The graphics API does not exist on this operating system.
     #[error("backend {backend} exists on {only} only, this is {here}; try --backend auto")]

@@ -2,6 +2,7 @@
 
 /// What can go wrong while a network is trained.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum TrainError {
     /// The loss became infinite or NaN.
     #[error(

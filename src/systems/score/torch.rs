@@ -40,6 +40,7 @@ const SHOWN: usize = 20;
 
 /// Why a state_dict cannot be used.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ImportError {
     /// The file cannot be read, or is no state_dict.
     #[error(transparent)]
