@@ -256,6 +256,7 @@ const CASES: &[(&str, i32, &[&str], Arrange)] = &[
     ("an unknown decoder", 2, &["form", "group-lasso"], |d| simulate(d, &decoder("form = \"lasso\""), &[])),
     ("a layer-wise phase of an auto-encoder", 2, &["training.phases[0].kind", "joint"], |d| simulate(d, &decoder("form = \"amp\"").replace("[detectors.amp]", "[detectors.amp]\ntraining = { phases = [{ kind = \"layer-wise\", steps = 1 }] }"), &["--set", "scenario.bits=0"])),
     ("an unknown metric", 2, &["figures.f.metrics", "coherence"], |d| simulate(d, &format!("{EXPERIMENT}[[figures]]\nid = \"f\"\nmetrics = [\"bler\"]\n"), &[])),
+    ("a metric of no user", 2, &["figures.f.metrics", "ber_user_banana"], |d| simulate(d, &format!("{EXPERIMENT}[[figures]]\nid = \"f\"\nmetrics = [\"ber_user_banana\"]\n"), &[])),
     ("groups without their law", 2, &["scenario.groups", "activity_law"], |d| simulate(d, EXPERIMENT, &["--set", "scenario.groups=4"])),
     ("the best threshold of one recording", 1, &["threshold", "best"], |d| detect(d, "ml", data("mmv.npz"), "detector.threshold=best")),
     ("value out of range in the file", 2, &["scenario.devices", "1..=100000"], |d| simulate(d, &EXPERIMENT.replace("devices = 8", "devices = 0"), &[])),
