@@ -1,11 +1,11 @@
 //! A training step of any task: loss, backward pass, Adam.
 
-use burn::module::{Module, ModuleVisitor, Param};
+use burn::module::{Module, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Gradients, Tensor};
 use grantfree::systems::named_tensors;
 use grantfree::training::TrainingConfig;
-use grantfree::training::{Phase, TrainTask, adam};
+use grantfree::training::{EachParameter, Phase, TrainTask, adam, each_parameter};
 
 use crate::case::{Arrays, Case};
 
@@ -21,22 +21,14 @@ pub fn schedule(batch: usize, auxiliary: f64) -> TrainingConfig {
 
 /// Gradients as arrays by the path of their parameter.
 struct Collect<'a> {
-    path: Vec<String>,
     gradients: &'a Gradients,
     arrays: Arrays,
 }
 
-impl ModuleVisitor for Collect<'_> {
-    fn enter_module(&mut self, name: &str, _: &str) {
-        self.path.push(name.to_owned());
-    }
-    fn exit_module(&mut self, _: &str, _: &str) {
-        self.path.pop();
-    }
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+impl EachParameter for Collect<'_> {
+    fn each<const D: usize>(&mut self, path: &str, param: &Param<Tensor<D>>) {
         if let Some(gradient) = param.val().grad(self.gradients) {
-            let name = format!("grad.{}", self.path.join("."));
-            self.arrays = std::mem::take(&mut self.arrays).tensor(&name, &gradient);
+            self.arrays = std::mem::take(&mut self.arrays).tensor(&format!("grad.{path}"), &gradient);
         }
     }
 }
@@ -59,8 +51,8 @@ where
     let loss = task.loss(&net, &batch, &phase);
     let outputs = Arrays::default().tensor("loss", &loss);
     let gradients = loss.backward();
-    let mut collect = Collect { path: Vec::new(), gradients: &gradients, arrays: outputs };
-    net.visit(&mut collect);
+    let mut collect = Collect { gradients: &gradients, arrays: outputs };
+    each_parameter(&net, &mut collect);
     let outputs = collect.arrays;
     let inputs = parameters(inputs, &net);
     let mut optimizer = adam(None);

@@ -1,6 +1,11 @@
 //! Learned detectors as burn modules, one folder per system.
 //!
-//! [`access`] holds what the networks of the access link share.
+//! - [`access`]: what the networks of the access link share.
+//! - [`autoencoder`]: system B, learned pilots with GROUP LASSO-, AMP-, covariance- and MAP-based decoders.
+//! - [`mampnet`]: system A, DL-mAMPnet in its published form and in an antenna-shared form.
+//! - [`pc_admm`]: system C, unfolded prediction-correction ADMM with a channel-attention proximal operator.
+//! - [`score`]: system D, the score network of the channel prior.
+//! - [`signature`]: system E, learned finite-alphabet signatures and learned multi-user receivers.
 //!
 //! A system is a network that implements [`System`]: its keys in experiment files ([`Options`]), its training, what its
 //! manifest says, and its detector. Saving, loading, training and the identity of a network are written once; the registry

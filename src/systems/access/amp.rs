@@ -1,4 +1,5 @@
-//! One iteration of unfolded AMP (Theorem 1 of paper A; Algorithm 2 of paper B).
+//! One iteration of unfolded AMP (Theorem 1 of the DL-mAMPnet paper, Qiao et al.; Algorithm 2 of
+//! the auto-encoder paper, Cui et al.).
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};

@@ -10,7 +10,8 @@
 //! | [`NnDecoder`] | none; dense layers on the sample covariance | all | |
 //! | [`MapDecoder`] | coordinate descent (Algorithm 3) | a prior per device | map |
 //!
-//! Corrections are dense layers added to the estimate (the paper's), or covariance layers with learned coupling between
+//! Numbers of algorithms and equations are those of the auto-encoder paper (Cui et al.). Corrections are dense layers
+//! added to the estimate (theirs), or covariance layers with learned coupling between
 //! devices (ours). Untrained corrections of the first kind change nothing. Priors start at the mean activity probability:
 //! where devices differ (`scenario.activity_ratio`), classical detectors are told and networks have to learn it.
 //! Everything works at unit noise variance and unit-norm pilots (see

@@ -1,6 +1,6 @@
 //! System A: DL-mAMPnet, unfolded AMP with a refinement stage for non-coherent activity and data detection.
 //!
-//! Two forms share inputs, losses, training and bundles:
+//! The equation numbers are those of the DL-mAMPnet paper (Qiao et al.). Two forms share inputs, losses, training and bundles:
 //!
 //! | | paper form ([`PaperNet`]) | shared form ([`SharedNet`]) |
 //! |---|---|---|

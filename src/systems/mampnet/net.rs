@@ -19,7 +19,7 @@ use crate::training::{Rated, Rates};
 #[allow(clippy::large_enum_variant)]
 #[derive(Module, Debug)]
 pub enum MampNet {
-    /// The paper's form.
+    /// The form of Qiao et al.
     Paper(PaperNet),
     /// The antenna-shared form.
     Shared(SharedNet),

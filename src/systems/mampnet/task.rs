@@ -1,4 +1,4 @@
-//! DL-mAMPnet as a training task: layer-wise phases, refinement, joint phase (the paper's schedule and ours).
+//! DL-mAMPnet as a training task: layer-wise phases, refinement, joint phase (the schedule of Qiao et al. and ours).
 
 use std::sync::Arc;
 

@@ -11,7 +11,7 @@ use crate::training::{Rate, Rated, Rates};
 
 /// Trainable signatures.
 ///
-/// The paper's `W_n` (16) holds `[s^R, -s^I; s^I, s^R]` for every chip, so that `W_n [x^R; x^I]` are the parts of
+/// `W_n` of (16) in Yu et al. holds `[s^R, -s^I; s^I, s^R]` for every chip, so that `W_n [x^R; x^I]` are the parts of
 /// `s_n x_n`; here the same 2H numbers stand once per user.
 #[derive(Module, Debug)]
 pub struct Encoder {

@@ -1,4 +1,4 @@
-//! The paper's yardstick: one fully connected network for all users.
+//! The yardstick of Yu et al.: one fully connected network for all users.
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};

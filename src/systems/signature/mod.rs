@@ -2,11 +2,13 @@
 //!
 //! | receiver | what it is | untrained |
 //! |---|---|---|
-//! | [`Sicnn`] | the paper's: one MLP per user in a cascade, input `[y_SIC, y, h]` | nothing |
+//! | [`Sicnn`] | that of Yu et al.: one MLP per user in a cascade, input `[y_SIC, y, h]` | nothing |
 //! | [`Fcnn`] | one MLP for all users, as many parameters | nothing |
 //! | [`SoftSic`] | soft interference cancellation, every stage corrected by an MLP | the classical `soft-sic` |
 //!
 //! The form "beam-metric" is a search, not a tensor network: see [`beam`].
+//!
+//! Numbers of equations and algorithms are those of the paper on finite-alphabet signatures (Yu et al.).
 //!
 //! Signatures are given, or learned with the receiver by [`Encoder`]: the weights of (16), quantised by (18) with
 //! straight-through gradients and normalised. Layout: the frame is the last dimension, so that every elementwise

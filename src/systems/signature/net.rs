@@ -47,7 +47,7 @@ impl Sizes {
 /// A receiver in one of its forms.
 #[derive(Module, Debug)]
 pub enum Receiver {
-    /// The paper's.
+    /// That of Yu et al.
     Sicnn(Sicnn),
     /// One network for all users.
     Fcnn(Fcnn),
