@@ -1,11 +1,6 @@
 //! Learned detectors as burn modules, one folder per system.
 //!
-//! - [`access`]: what the networks of the access link share.
-//! - [`autoencoder`]: system B, learned pilots with GROUP LASSO-, AMP-, covariance- and MAP-based decoders.
-//! - [`mampnet`]: system A, DL-mAMPnet in its published form and in an antenna-shared form.
-//! - [`pc_admm`]: system C, unfolded prediction-correction ADMM with a channel-attention proximal operator.
-//! - [`score`]: system D, the score network of the channel prior.
-//! - [`signature`]: system E, learned finite-alphabet signatures and learned multi-user receivers.
+//! [`access`] holds what the networks of the access link share.
 //!
 //! A system is a network that implements [`System`]: its keys in experiment files ([`Options`]), its training, what its
 //! manifest says, and its detector. Saving, loading, training and the identity of a network are written once; the registry
@@ -15,8 +10,12 @@
 //! decides where it runs.
 
 pub mod access;
+mod any;
 mod dense;
+mod error;
+mod identity;
 mod options;
+mod pilots;
 mod registry;
 mod saved;
 mod system;
@@ -36,8 +35,12 @@ registry::registry! {
     signature: Sicnn = "sicnn", SicnnOptions, [ReceiverNet, beam::BeamNet];
 }
 
-pub use options::{Common, Kind, Options, identity};
+use any::any;
+pub use any::{AnySystem, Loaded, Session};
+pub use error::{ModelError, SystemError};
+pub use identity::identity;
+pub use options::{Common, Kind, Options};
+pub use pilots::{OwnPilots, PilotShape};
 pub use registry::{load, system_of};
-pub use saved::{ModelError, OwnPilots, PilotShape, Saved, Trail, named_tensors};
-use system::any;
-pub use system::{AnySystem, Loaded, Session, Stage, System, SystemError, Target};
+pub use saved::{Saved, Trail, named_tensors};
+pub use system::{Stage, System, Target};

@@ -1,13 +1,10 @@
 //! What the keys of all learned detectors have in common.
 
-use std::path::Path;
-
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::LearnedConfig;
-use super::system::AnySystem;
-use crate::container::{file_sha256, sha256_hex};
+use super::any::AnySystem;
 use crate::detect::{Operations, Sizes, Threshold};
 use crate::link::{ConfigError, check};
 use crate::scenario::{ScenarioConfig, SignatureKind};
@@ -147,25 +144,6 @@ pub trait Kind: Options + Clone + Default + PartialEq + Serialize + DeserializeO
 
     /// These keys, where `config` is of this kind.
     fn of(config: &LearnedConfig) -> Option<&Self>;
-}
-
-/// Identity of a network: link, seed, architecture, schedule. Equal ones train to equal weights on a CPU.
-pub fn identity(
-    options: &dyn Options,
-    scenario: &ScenarioConfig,
-    signatures: Option<SignatureKind>,
-    seed: u64,
-) -> String {
-    // Files count by their content, wherever they lie; one that cannot be read is reported when training wants it.
-    let sum = |path: &str| file_sha256(Path::new(path)).ok();
-    let schedule = options.training();
-    let (link, architecture) = (options.link(scenario, signatures), options.architecture());
-    let text = match options.file().and_then(sum) {
-        Some(sum) => serde_json::json!([link, seed, architecture, schedule, sum]),
-        None => serde_json::json!([link, seed, architecture, schedule]),
-    };
-    let channels = scenario.channel_file.as_deref().and_then(sum).unwrap_or_default();
-    sha256_hex((text.to_string() + &channels).as_bytes())
 }
 
 /// A schedule must fit its detector: phases of the kinds that it has, `range` in words.

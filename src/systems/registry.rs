@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::saved::ModelError;
-use super::system::{AnySystem, Loaded};
+use super::any::{AnySystem, Loaded};
+use super::error::ModelError;
 use super::{LearnedConfig, networks};
 use crate::container::Bundle;
 use crate::tensor::Chosen;

@@ -1,67 +1,21 @@
 //! Saved networks: record and safetensors in one verified folder, the same for all systems.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use burn::module::{Module, Param};
 use burn::store::ModuleRecord;
 use burn::tensor::{Bytes, Device, Tensor};
 
+use super::error::ModelError;
+use super::pilots::OwnPilots;
 use super::system::System;
 use crate::container::tensors::{NamedTensor, to_bytes};
-use crate::container::{Bundle, IoError, Manifest, ManifestParts, write_bundle};
-use crate::link::{C64, Pilots};
+use crate::container::{Bundle, Manifest, ManifestParts, write_bundle};
+use crate::link::C64;
 use crate::training::{EachParameter, TrainingPoint, each_parameter};
 
 const RECORD: &str = "weights.bpk";
-const TENSORS: &str = "weights.safetensors";
-
-/// Errors of saved models.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ModelError {
-    /// A file of the bundle is missing, damaged or cannot be written.
-    #[error("model bundle {path}")]
-    Io {
-        /// Folder.
-        path: String,
-        /// Cause.
-        #[source]
-        source: IoError,
-    },
-    /// The files are whole but do not describe a model of this version.
-    #[error("model bundle {path}: {problem}")]
-    Content {
-        /// Folder.
-        path: String,
-        /// What is wrong.
-        problem: String,
-    },
-    /// Values that cannot be read from the device or are not finite.
-    #[error("{name} of the network: {problem}")]
-    Values {
-        /// The parameter.
-        name: String,
-        /// What is wrong.
-        problem: String,
-    },
-}
-
-impl ModelError {
-    /// Content that does not describe a model of this version.
-    pub(super) fn content(dir: &Path, problem: impl ToString) -> Self {
-        Self::Content { path: dir.display().to_string(), problem: problem.to_string() }
-    }
-
-    /// Values that cannot be read from the device or are not finite.
-    pub(super) fn values(name: &str, problem: impl ToString) -> Self {
-        Self::Values { name: name.to_owned(), problem: problem.to_string() }
-    }
-
-    pub(super) fn io(dir: &Path) -> impl Fn(IoError) -> Self + '_ {
-        |source| Self::Io { path: dir.display().to_string(), source }
-    }
-}
+pub(super) const TENSORS: &str = "weights.safetensors";
 
 /// What a manifest says under `metrics` of a network that was trained here.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
@@ -111,67 +65,6 @@ pub fn named_tensors<M: Module>(net: &M) -> Result<Vec<NamedTensor>, ModelError>
     let mut collect = Collect(Ok(Vec::new()));
     each_parameter(net, &mut collect);
     collect.0
-}
-
-/// Shape and energy of the pilots (or signatures) that belong to a network.
-#[derive(Debug, Clone, Copy)]
-pub struct PilotShape {
-    /// Symbols L.
-    pub length: usize,
-    /// Columns K.
-    pub columns: usize,
-    /// Columns per device Q.
-    pub sequences: usize,
-    /// Expected squared norm of a column.
-    pub energy: f64,
-}
-
-/// What a network has of pilots: those it was trained with, or none where it works with any.
-pub trait OwnPilots: Clone + std::fmt::Debug {
-    /// The pilots, where there are any.
-    fn pilots(&self) -> Option<&Pilots>;
-
-    /// The pilots of a bundle.
-    ///
-    /// # Errors
-    /// [`ModelError`] when they are not there, of another shape or not finite.
-    fn read(bundle: &Bundle, shape: PilotShape) -> Result<Self, ModelError>;
-}
-
-impl OwnPilots for () {
-    fn pilots(&self) -> Option<&Pilots> {
-        None
-    }
-
-    fn read(_: &Bundle, _: PilotShape) -> Result<Self, ModelError> {
-        Ok(())
-    }
-}
-
-impl OwnPilots for Arc<Pilots> {
-    fn pilots(&self) -> Option<&Pilots> {
-        Some(self)
-    }
-
-    fn read(bundle: &Bundle, shape: PilotShape) -> Result<Self, ModelError> {
-        let dir = bundle.dir();
-        let PilotShape { length, columns, sequences, energy } = shape;
-        let tensors = bundle.tensors(TENSORS).map_err(ModelError::io(dir))?;
-        let (_, found, values) = tensors
-            .iter()
-            .find(|(name, ..)| name == "pilots")
-            .ok_or_else(|| ModelError::content(dir, format!("{TENSORS} has no tensor pilots")))?;
-        if *found != [2, length, columns] {
-            return Err(ModelError::content(
-                dir,
-                format!("{TENSORS}: pilots has shape {found:?}, the manifest says [2, {length}, {columns}]"),
-            ));
-        }
-        let half = length * columns;
-        let data = (0..half).map(|i| C64::new(f64::from(values[i]), f64::from(values[half + i]))).collect();
-        let pilots = Pilots::new(length, columns, sequences, energy, data);
-        pilots.map(Arc::new).map_err(|e| ModelError::content(dir, format!("{TENSORS}: {e}")))
-    }
 }
 
 /// A network with its pilots and what its manifest says.

@@ -1,41 +1,20 @@
-//! What makes a network a detector: the one trait of all learned systems, and its form without types.
+//! What makes a network a detector: the one trait of all learned systems.
 
-use std::marker::PhantomData;
-use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use burn::tensor::Device;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::LearnedConfig;
+use super::error::{ModelError, SystemError};
 use super::options::Kind;
-use super::saved::{ModelError, OwnPilots, PilotShape, Saved, Trail, info};
-use crate::container::Manifest;
+use super::pilots::{OwnPilots, PilotShape};
+use super::saved::Saved;
 use crate::detect::best_threshold;
-use crate::link::{ConfigError, DetectError, Detector, Pilots, Split};
+use crate::link::{ConfigError, Detector, Pilots, Split};
 use crate::scenario::{Scenario, ScenarioConfig, ScenarioError, SignatureKind};
 use crate::tensor::Chosen;
-use crate::training::{Rated, TrainError, TrainObserver, TrainStop, TrainTask, train};
-
-/// Errors of learned systems.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SystemError {
-    /// Frames that cannot be made.
-    #[error(transparent)]
-    Scenario(#[from] ScenarioError),
-    /// A detector that refuses frames.
-    #[error(transparent)]
-    Detect(#[from] DetectError),
-    /// Training.
-    #[error(transparent)]
-    Train(#[from] TrainError),
-    /// Model bundles.
-    #[error(transparent)]
-    Model(#[from] ModelError),
-}
+use crate::training::{Rated, TrainTask};
 
 /// What a network is trained for, and where.
 #[derive(Clone)]
@@ -157,118 +136,5 @@ impl<N: System<Pilots = Arc<Pilots>>> Saved<N> {
         let train = Scenario::new(scenario, target.seed, Split::Train)?;
         let detector = N::detector(self.clone(), None, target.device)?;
         best_threshold(detector.as_ref(), &train, Some(&self.pilots))
-    }
-}
-
-/// A bundle as a detector.
-pub struct Loaded {
-    /// The detector.
-    pub detector: Box<dyn Detector>,
-    /// How it was trained, where that was here.
-    pub trail: Option<Trail>,
-    /// SHA-256 of weights and pilots by value.
-    pub checksum: String,
-}
-
-/// Where a training keeps its state and its result, and who follows it.
-pub struct Session<'a> {
-    /// Folder of the bundle.
-    pub folder: &'a Path,
-    /// Folder of the checkpoint.
-    pub checkpoint: &'a Path,
-    /// Identity of the network, for the manifest.
-    pub fingerprint: String,
-    /// Follows the training.
-    pub observer: &'a dyn TrainObserver,
-    /// Ctrl-C.
-    pub interrupt: &'a AtomicBool,
-}
-
-/// A [`System`] without its types.
-pub trait AnySystem {
-    /// The `system` of manifests.
-    fn name(&self) -> &'static str;
-
-    /// Whether a manifest is of this network.
-    fn holds(&self, manifest: &Manifest) -> bool;
-
-    /// Trains a network into `session.folder`; false when it was interrupted.
-    ///
-    /// # Errors
-    /// [`SystemError`]; the checkpoint holds what was done.
-    fn train(&self, options: &LearnedConfig, target: &Target<'_>, session: &Session<'_>) -> Result<bool, SystemError>;
-
-    /// The detector of a bundle, with the options of an experiment where it comes from one.
-    ///
-    /// # Errors
-    /// [`ModelError`] names the folder and the file.
-    fn load(&self, dir: &Path, options: Option<&LearnedConfig>, device: &Chosen) -> Result<Loaded, ModelError>;
-
-    /// Stages of the first frame of a scenario as images, where it shows any.
-    ///
-    /// # Errors
-    /// [`SystemError`].
-    fn stages(&self, dir: &Path, scenario: &Scenario, device: &Device) -> Result<Vec<Stage>, SystemError>;
-}
-
-struct Typed<N>(PhantomData<fn() -> N>);
-
-/// A system without its types.
-pub(super) fn any<N: System>() -> &'static dyn AnySystem {
-    &Typed::<N>(PhantomData)
-}
-
-impl<N: System> AnySystem for Typed<N> {
-    fn name(&self) -> &'static str {
-        N::NAME
-    }
-
-    fn holds(&self, manifest: &Manifest) -> bool {
-        // A manifest that cannot be read is reported by the loading.
-        manifest.system == N::NAME && info::<N>(manifest).as_ref().map_or(true, N::holds)
-    }
-
-    fn train(&self, options: &LearnedConfig, target: &Target<'_>, session: &Session<'_>) -> Result<bool, SystemError> {
-        let defaults = N::Options::default();
-        let options = N::Options::of(options).unwrap_or(&defaults);
-        let task = N::task(options, target)?;
-        let outcome = train(&task, session.checkpoint, session.observer, session.interrupt)?;
-        if outcome.stop == TrainStop::Interrupted {
-            return Ok(false);
-        }
-        let all: u64 = task.phases().iter().map(|p| p.config.steps).sum();
-        let early = outcome.steps < all;
-        let trail = Trail {
-            fingerprint: session.fingerprint.clone(),
-            seconds: outcome.seconds,
-            steps: outcome.steps,
-            termination: if early { "early stopping on validation" } else { "all steps done" }.into(),
-            curve: outcome.curve,
-        };
-        let mut saved = outcome.net.finish(options, target, &task)?;
-        saved.metrics = serde_json::to_value(&trail).map_err(|e| ModelError::content(session.folder, e))?;
-        saved.save(session.folder)?;
-        Ok(true)
-    }
-
-    fn load(&self, dir: &Path, options: Option<&LearnedConfig>, device: &Chosen) -> Result<Loaded, ModelError> {
-        let options = match options {
-            Some(given) => Some(N::Options::of(given).ok_or_else(|| {
-                let problem = format!("holds a model of system {}, the detector is of kind {}", N::NAME, given.kind());
-                ModelError::content(dir, problem)
-            })?),
-            None => None,
-        };
-        let saved = Saved::<N>::load(dir, &device.device)?;
-        Ok(Loaded {
-            // A bundle that was made elsewhere says other things there, or nothing.
-            trail: serde_json::from_value(saved.metrics.clone()).ok(),
-            checksum: saved.checksum.clone(),
-            detector: N::detector(saved, options, device)?,
-        })
-    }
-
-    fn stages(&self, dir: &Path, scenario: &Scenario, device: &Device) -> Result<Vec<Stage>, SystemError> {
-        N::stages(&Saved::load(dir, device)?, scenario, device)
     }
 }

@@ -63,7 +63,8 @@ fn the_untrained_network_is_pc_admm() {
                 let admm = AdmmConfig { layers, map, sharing, prox, ..AdmmConfig::default() };
                 let net = untrained(&admm, &config, &batch, &device);
                 let pilots = Arc::clone(batch.model().pilots());
-                let detector = PcAdmmDetector::new(net, pilots, LinkSizes::of(&config), device, name, 0.0);
+                let detector =
+                    PcAdmmDetector::new(net, pilots, LinkSizes::of(&config), device, name, 0.0).expect("read");
                 let found = detector.detect(&batch).expect("fits");
                 let error = relative(found.x.as_ref().expect("rows"), reference.x.as_ref().expect("rows"));
                 assert!(error < 1e-4, "{name}, M = {antennas}, {admm:?}: {error}");
@@ -156,7 +157,8 @@ fn a_bundle_decides_as_the_network_did_and_refuses_other_frames() {
     Saved::new(net.clone(), batch.model().pilots().clone(), info.clone()).save(&dir).expect("written");
     let loaded = Saved::<PcAdmmNet>::load(&dir, &device).expect("read");
     assert_eq!(loaded.info, info);
-    let of = |net, pilots| PcAdmmDetector::new(net, pilots, info.sizes, device.clone(), name, info.threshold);
+    let of =
+        |net, pilots| PcAdmmDetector::new(net, pilots, info.sizes, device.clone(), name, info.threshold).expect("read");
     let (before, after) = (of(net, Arc::clone(batch.model().pilots())), of(loaded.net, loaded.pilots));
     // Files hold the pilots in single precision.
     let (a, b) = (before.detect(&batch).expect("fits"), after.detect(&batch).expect("fits"));

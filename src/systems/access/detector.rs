@@ -8,6 +8,7 @@ use super::inputs::{FrameTensors, check_pilots};
 use super::outcome::{check_sizes, decide, file_rows, read};
 use super::sizes::LinkSizes;
 use crate::link::{AccessModel, Decisions, DetectError, Detector, Facts, FrameBatch, Pilots};
+use crate::systems::ModelError;
 use crate::training::Rated;
 
 /// Frames of one forward pass; bounds the memory of large batches.
@@ -41,8 +42,11 @@ pub trait AccessNet: Rated + Sync + std::fmt::Debug {
     fn find(&self, frames: &FrameTensors, model: &AccessModel, s: Tensor<2>) -> Found;
 
     /// Activity probabilities that it has learned. Default: none.
-    fn learned_probs(&self) -> Option<Vec<f64>> {
-        None
+    ///
+    /// # Errors
+    /// [`ModelError::Values`] when the device fails.
+    fn learned_probs(&self) -> Result<Option<Vec<f64>>, ModelError> {
+        Ok(None)
     }
 }
 
@@ -58,15 +62,27 @@ pub struct AccessDetector<N> {
     backend: String,
     parameters: usize,
     threshold: f64,
+    activity_probs: Option<Vec<f64>>,
 }
 
 impl<N: AccessNet> AccessDetector<N> {
     /// `net` must live on `device`; `pilots` are those it was trained with. A device is active when its score exceeds
     /// `threshold`.
-    pub fn new(net: N, pilots: Arc<Pilots>, sizes: LinkSizes, device: Device, backend: &str, threshold: f64) -> Self {
+    ///
+    /// # Errors
+    /// [`ModelError::Values`] when learned probabilities cannot be read from the device.
+    pub fn new(
+        net: N,
+        pilots: Arc<Pilots>,
+        sizes: LinkSizes,
+        device: Device,
+        backend: &str,
+        threshold: f64,
+    ) -> Result<Self, ModelError> {
         let parameters = net.trained_parameters();
         let s = net.pilots_in_force(&pilots, &device);
-        Self { net, pilots, s, sizes, device, backend: backend.to_owned(), parameters, threshold }
+        let (backend, activity_probs) = (backend.to_owned(), net.learned_probs()?);
+        Ok(Self { net, pilots, s, sizes, device, backend, parameters, threshold, activity_probs })
     }
 
     fn check(&self, frames: &FrameBatch) -> Result<(), DetectError> {
@@ -102,7 +118,7 @@ impl<N: AccessNet> Detector for AccessDetector<N> {
     }
 
     fn facts(&self) -> Facts {
-        Facts { activity_probs: self.net.learned_probs(), ..Facts::default() }
+        Facts { activity_probs: self.activity_probs.clone(), ..Facts::default() }
     }
 
     fn parameters(&self) -> usize {

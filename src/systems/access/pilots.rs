@@ -4,7 +4,8 @@ use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 
 use crate::link::{C64, Pilots};
-use crate::systems::saved::{ModelError, values};
+use crate::systems::ModelError;
+use crate::systems::saved::values;
 use crate::tensor::complex::stack_pilots;
 use crate::training::{Rate, Rated, Rates};
 

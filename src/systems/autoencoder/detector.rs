@@ -4,6 +4,7 @@ use burn::tensor::{Device, Tensor};
 
 use super::net::{AutoEncoder, Decoder, relative_energy};
 use crate::link::{AccessModel, DetectError, FrameBatch, Pilots};
+use crate::systems::ModelError;
 use crate::systems::access::{AccessDetector, AccessNet, Found, FrameTensors};
 
 /// An auto-encoder with its pilots on a device. A device is active when its score exceeds the threshold: the logit of its
@@ -41,7 +42,7 @@ impl AccessNet for AutoEncoder {
         Found { score, x: found.x }
     }
 
-    fn learned_probs(&self) -> Option<Vec<f64>> {
+    fn learned_probs(&self) -> Result<Option<Vec<f64>>, ModelError> {
         self.activity_probs()
     }
 }

@@ -85,6 +85,7 @@ impl System for PcAdmmNet {
     ) -> Result<Box<dyn Detector>, ModelError> {
         let Saved { net, pilots, info, .. } = saved;
         let threshold = threshold_or(options, info.threshold);
-        Ok(Box::new(PcAdmmDetector::new(net, pilots, info.sizes, device.device.clone(), device.name, threshold)))
+        let detector = PcAdmmDetector::new(net, pilots, info.sizes, device.device.clone(), device.name, threshold)?;
+        Ok(Box::new(detector))
     }
 }

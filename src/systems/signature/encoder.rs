@@ -5,7 +5,8 @@ use burn::tensor::{Device, Tensor, TensorData};
 use rand::RngExt;
 
 use crate::link::{C64, Pilots, Purpose, StreamKey};
-use crate::systems::saved::{ModelError, values};
+use crate::systems::ModelError;
+use crate::systems::saved::values;
 use crate::tensor::quantize_ste;
 use crate::training::{Rate, Rated, Rates};
 

@@ -6,7 +6,8 @@ use burn::tensor::{Device, Tensor};
 use super::features::count;
 use crate::link::StreamKey;
 use crate::systems::dense::{Dense, Mlp};
-use crate::systems::saved::{ModelError, values};
+use crate::systems::ModelError;
+use crate::systems::saved::values;
 use crate::training::{Rated, Rates};
 
 /// One MLP for every step but the last, after which nothing is undecided and the cost is exact.
