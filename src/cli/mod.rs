@@ -23,6 +23,7 @@ mod simulate;
 mod train;
 mod train_progress;
 mod tune;
+mod usage;
 
 use clap::Parser;
 
@@ -44,6 +45,7 @@ pub fn main() -> u8 {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are results on stdout with code 0, wrong usage is text on stderr with code 2.
+            let error = usage::explain(error);
             drop(error.print());
             return u8::try_from(error.exit_code()).unwrap_or(2);
         }

@@ -8,7 +8,7 @@ use grantfree::container::{ManifestParts, write_bundle};
 use num_complex::Complex64;
 use serde_json::json;
 
-use super::{EXPERIMENT, data, grantfree};
+use super::{EXPERIMENT, data, grantfree, snapshots};
 
 /// Makes what the case needs in the folder and gives the arguments.
 type Arrange = fn(&Path) -> Vec<String>;
@@ -285,9 +285,9 @@ const CASES: &[(&str, i32, &[&str], Arrange)] = &[
     ("bad number of threads", 2, &["--threads"], |d| run(d, &["--threads", "0"])),
     ("unknown command", 2, &["train"], |_| vec!["trian".into()]),
     // Options of other commands.
-    ("a shard of a bundle", 2, &["--shard"], |_| words("export b --format npz --shard 1/2")),
+    ("a shard of a bundle", 2, &["--shard", "an option of run, evaluate"], |_| words("export b --format npz --shard 1/2")),
     ("a folder for one file", 2, &["--out", "'--output'"], |_| words("export b --format csv --out x")),
-    ("a backend of a report", 2, &["--backend"], |_| words("report d --backend wgpu")),
+    ("a backend of a report", 2, &["--backend", "detect"], |_| words("report d --backend wgpu")),
     ("a seed of given frames", 2, &["--seed"], |_| words("detect --detector amp --input f.npz --output o.npz --seed 3")),
     ("options of a trained detector", 2, &["--set", "--model", "bundle"], |_| words("detect --model b --input f.npz --output o.npz --set detector.iterations=5")),
     ("a backend of a simulation of frames", 2, &["--backend"], |_| words("simulate e.toml --frames 1 --output f.npz --backend flex")),
@@ -321,7 +321,7 @@ const CASES: &[(&str, i32, &[&str], Arrange)] = &[
 
 #[test]
 fn every_bad_input_is_one_clear_error() {
-    let mut wrong = Vec::new();
+    let (mut wrong, mut messages) = (Vec::new(), String::new());
     for (name, code, says, arrange) in CASES {
         let dir = temp_dir::TempDir::new().unwrap();
         let args = arrange(dir.path());
@@ -341,6 +341,8 @@ fn every_bad_input_is_one_clear_error() {
         if let Some(missing) = says.iter().find(|s| !stderr.contains(**s)) {
             complain(&format!("the message does not say {missing:?}"));
         }
+        let shown = without_folders(&format!("$ grantfree {}\n{stderr}", args.join(" ")), dir.path());
+        messages += &format!("{name}\n{shown}exit code {code}\n\n");
         if !output.stdout.is_empty() {
             complain("stdout is not empty");
         }
@@ -350,4 +352,14 @@ fn every_bad_input_is_one_clear_error() {
         }
     }
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), CASES.len(), wrong.join("\n"));
+    // Causes are in the words of the system.
+    if cfg!(target_os = "linux") {
+        snapshots::compare("bad_input", &messages);
+    }
+}
+
+/// The text with names in the place of folders that differ between machines and runs.
+fn without_folders(text: &str, dir: &Path) -> String {
+    let data = data("");
+    text.replace(dir.to_str().unwrap(), "DIR").replace(data.to_str().unwrap(), "DATA/")
 }

@@ -4,8 +4,10 @@ mod bad_input;
 mod doctor;
 mod files;
 mod golden;
+mod reference;
 mod reproducible;
 mod runs;
+mod snapshots;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
