@@ -1,5 +1,6 @@
 //! Error rates against an independent implementation.
 
+use grantfree::metrics::MetricName;
 use grantfree::results::read_results;
 
 use super::{Assert, grantfree};
@@ -70,7 +71,7 @@ fn overlaps(experiment: &str, rows: &[Row]) {
     for (length, id, low, high) in rows {
         let point = results.points.iter().find(|p| p.x_label == *length).expect("the point was simulated");
         let detector = point.detectors.iter().find(|d| d.id == *id).expect("the detector was simulated");
-        let ser = detector.metrics.iter().find(|m| m.metric == "ser").expect("every detector has an SER");
+        let ser = detector.metrics.iter().find(|m| m.metric == MetricName::Ser).expect("every detector has an SER");
         let (from, to) = (ser.ci_low.unwrap(), ser.ci_high.unwrap());
         let line = format!("L = {length} {id}: [{from:.2e}, {to:.2e}], reference [{low:.1e}, {high:.1e}]");
         println!("{line}");
