@@ -51,7 +51,6 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-#![deny(missing_docs)]
 #![recursion_limit = "256"]
 // Without the backend that calls all of them, kernels for the CPU are type-checked all the same.
 #![cfg_attr(not(feature = "flex"), allow(dead_code, unused_imports, unused_variables))]

@@ -1,5 +1,5 @@
-//! What the benches share; each uses a part of it.
-#![allow(dead_code)]
+//! What the benches share.
+#![expect(dead_code, reason = "each bench uses a part of it")]
 
 pub mod timing;
 

@@ -29,7 +29,7 @@ struct Plain {
 }
 
 impl TrainObserver for Plain {
-    fn on_event(&self, event: &TrainEvent) {
+    fn on_event(&self, event: &TrainEvent<'_>) {
         match event {
             TrainEvent::Phase { label, phase, total } => {
                 note(&format!("training {label}: phase {}, {} of {total} steps", phase.name, phase.config.steps));
@@ -60,7 +60,7 @@ impl TrainObserver for Plain {
 struct Json;
 
 impl TrainObserver for Json {
-    fn on_event(&self, event: &TrainEvent) {
+    fn on_event(&self, event: &TrainEvent<'_>) {
         let value = match event {
             TrainEvent::Phase { label, phase, total } => {
                 serde_json::json!({"event": "phase", "label": label, "phase": phase.name, "steps": phase.config.steps, "total": total})

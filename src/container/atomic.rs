@@ -63,8 +63,9 @@ pub(super) fn sibling(path: &Path, ending: &str) -> io::Result<PathBuf> {
 /// [`IoError::Write`] when it cannot be made.
 pub fn create_parent(path: &Path) -> Result<(), IoError> {
     match path.parent() {
-        Some(parent) => std::fs::create_dir_all(parent)
-            .map_err(|source| IoError::Write { path: parent.display().to_string(), source }),
+        Some(parent) => {
+            fs::create_dir_all(parent).map_err(|source| IoError::Write { path: parent.display().to_string(), source })
+        }
         None => Ok(()),
     }
 }

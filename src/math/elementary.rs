@@ -1,8 +1,10 @@
 //! Exponentials and logarithms in single precision without branches: loops over them become vector code.
 
+/// ln 2 in two parts, the first of which is short enough to be multiplied without an error.
+const LN_2: [f32; 2] = [355.0 / 512.0, -2.121_944_4e-4];
+
 /// `exp(x)` for `x <= 0`: a power of two times a polynomial. Error below 2e-7 relative; what is below -87 counts as -87.
 #[inline(always)]
-#[allow(clippy::excessive_precision)]
 pub(crate) fn exp_of_negative(x: f32) -> f32 {
     // A comparison, unlike `max`, keeps NaN.
     let x = if x < -87.0 { -87.0 } else { x };
@@ -11,8 +13,7 @@ pub(crate) fn exp_of_negative(x: f32) -> f32 {
     const SHIFT: f32 = 12_582_912.0 + 127.0;
     let shifted = x * std::f32::consts::LOG2_E + SHIFT;
     let n = shifted - SHIFT;
-    // ln 2 in two parts, the first of which is short enough to be multiplied without an error.
-    let r = (x - n * 0.693_359_375) - n * -2.121_944_4e-4;
+    let r = (x - n * LN_2[0]) - n * LN_2[1];
     let p = 1.0 / 5040.0;
     let p = p * r + 1.0 / 720.0;
     let p = p * r + 1.0 / 120.0;
@@ -26,7 +27,6 @@ pub(crate) fn exp_of_negative(x: f32) -> f32 {
 /// `ln(1 + x)` for `x >= 0`: exponent and series of the mantissa `m` in `[root(1/2), root(2))`,
 /// `ln m = 2 atanh((m - 1)/(m + 1))`. What `1 + x` loses by rounding is added again. Error below 3e-7 relative.
 #[inline(always)]
-#[allow(clippy::excessive_precision)]
 pub(crate) fn log1p_of_positive(x: f32) -> f32 {
     const ROOT_HALF: u32 = 0x3f35_04f3;
     let u = 1.0 + x;
@@ -41,8 +41,7 @@ pub(crate) fn log1p_of_positive(x: f32) -> f32 {
     let p = p * z + 0.2;
     let p = p * z + 1.0 / 3.0;
     let series = 2.0 * s + 2.0 * s * z * p;
-    // ln 2 in two parts, as in the exponential.
-    n * 0.693_359_375 + (series + (lost - n * 2.121_944_4e-4))
+    n * LN_2[0] + (series + (lost - n * -LN_2[1]))
 }
 
 #[cfg(test)]

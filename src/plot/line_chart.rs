@@ -248,7 +248,7 @@ mod tests {
         for shape in &scene.shapes {
             match shape {
                 Shape::Line { points, .. } | Shape::Area { points, .. } => {
-                    assert!(points.iter().all(|p| inside(*p)), "{shape:?}")
+                    assert!(points.iter().all(|p| inside(*p)), "{shape:?}");
                 }
                 Shape::Text { at, text, size, anchor, bold, .. } => {
                     let w = text_width(text, *size, *bold);

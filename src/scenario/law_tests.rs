@@ -149,7 +149,7 @@ fn the_coherent_link_has_unit_power_and_the_stated_snr() {
     assert!((mean(drawn.channel()) - 0.25).abs() < 0.01);
     // The offset of the path loss cancels.
     let other = ScenarioConfig { path_loss_offset_db: 0.0, ..config.clone() };
-    let (a, b) = (super::noncoherent::mean_power(3.76, 0.3, 1.0), super::noncoherent::mean_power(3.760001, 0.3, 1.0));
+    let (a, b) = (noncoherent::mean_power(3.76, 0.3, 1.0), noncoherent::mean_power(3.760001, 0.3, 1.0));
     assert!((a - b).abs() < 1e-4 * a && other.receiver_noise_var() == config.receiver_noise_var());
     // Equal powers without path loss.
     let flat = Scenario::new(&ScenarioConfig { path_loss: None, ..config }, 1, Split::Test).unwrap().realize(0, 2);
@@ -162,7 +162,7 @@ fn mean_powers_agree_with_sums() {
         let steps = 200_000;
         let at = |i: usize| nearest + (farthest - nearest) * (i as f64 + 0.5) / steps as f64;
         let sum = (0..steps).map(|i| at(i).powf(-exponent)).sum::<f64>() / steps as f64;
-        let found = super::noncoherent::mean_power(exponent, nearest, farthest);
+        let found = noncoherent::mean_power(exponent, nearest, farthest);
         assert!((found / sum - 1.0).abs() < 1e-6, "{exponent} {found} {sum}");
     }
 }

@@ -347,7 +347,7 @@ fn detectors_that_misbehave_are_errors() {
     // Pilots of another shape.
     let pilots = crate::link::Pilots::new(4, 20, 2, 1.0, own_pilots().data()[..80].to_vec()).unwrap();
     let own: Vec<(String, Box<dyn Detector>)> =
-        vec![("own".into(), Box::new(super::testing::Energy { threshold: 1.0, pilots: Some(Arc::new(pilots)) }))];
+        vec![("own".into(), Box::new(testing::Energy { threshold: 1.0, pilots: Some(Arc::new(pilots)) }))];
     let error = run_point(&job.point, &job.scenario, &own, &context(&experiment, None)).unwrap_err();
     assert!(matches!(error, SimulationError::Scenario { .. }), "{error}");
 }

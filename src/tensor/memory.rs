@@ -10,6 +10,7 @@ pub fn keep_freed_memory() {
     {
         const LARGE: libc::c_int = 1 << 30;
         // SAFETY: mallopt takes two numbers, and glibc locks its own state.
+        #[expect(unsafe_code, reason = "the allocator has no safe interface")]
         unsafe {
             libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE);
             libc::mallopt(libc::M_TRIM_THRESHOLD, LARGE);

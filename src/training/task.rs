@@ -93,9 +93,9 @@ pub enum TrainEvent<'a> {
 /// Listens to a run.
 pub trait TrainObserver {
     /// Called for every event.
-    fn on_event(&self, event: &TrainEvent);
+    fn on_event(&self, event: &TrainEvent<'_>);
 }
 
 impl TrainObserver for () {
-    fn on_event(&self, _: &TrainEvent) {}
+    fn on_event(&self, _: &TrainEvent<'_>) {}
 }

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use crate::detect::amp::lanes;
-use crate::detect::amp::steps::{Gain, Jacobians, PackedPilots, effective_noise, matched_filter, posterior, residual};
+use crate::detect::amp::steps::{Gain, Jacobians, PackedPilots, Residual, effective_noise, matched_filter, posterior};
 use crate::detect::common::decide::{decide, log_prior_odds, row_threshold, safe_prob};
 use crate::detect::common::frames::{FrameDetector, FrameOut, check_batch, decisions, detect_frames};
 use crate::detect::{Onsager, Threshold};
@@ -13,7 +13,7 @@ use crate::math::isa::{Isa, dispatch, has_wide_vectors};
 use crate::math::kernels::energy;
 use crate::math::lanes::{F8, F16, Lanes};
 use crate::math::planes::{Planes, pack};
-use crate::math::real::{Real, TILE_ROWS};
+use crate::math::real::Real;
 
 /// How AMP iterates and decides.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,15 +68,12 @@ pub(crate) struct Shared<T> {
 /// Buffers of one thread.
 pub(crate) struct Workspace<T> {
     y: Planes<T>,
-    r: Planes<T>,
+    residual: Residual<T>,
     x: Planes<T>,
     /// `eta(Z)` before damping.
     fresh: Planes<T>,
     z: Planes<T>,
     jacobians: Jacobians<T>,
-    packed: [Vec<T>; 2],
-    tile: Planes<T>,
-    onsager: Planes<T>,
     support: Vec<usize>,
     llr: Vec<f64>,
     weights: Vec<f64>,
@@ -108,18 +105,13 @@ impl<T: Real> FrameDetector for Amp<T> {
 
     fn workspace(&self, shared: &Shared<T>, batch: &FrameBatch) -> Workspace<T> {
         let (l, columns, m) = (shared.pilots.length, shared.pilots.columns, batch.model().antennas());
-        let tile = || Planes::zeros(TILE_ROWS, T::LANES, T::LANES);
-        let packed = vec![T::ZERO; l.next_multiple_of(TILE_ROWS) * m];
         Workspace {
             y: Planes::zeros(l, m, T::LANES),
-            r: Planes::zeros(l, m, T::LANES),
+            residual: Residual::new(l, m),
             x: Planes::zeros(columns, m, T::LANES),
             fresh: Planes::zeros(columns, m, T::LANES),
             z: Planes::zeros(columns, m, T::LANES),
             jacobians: Jacobians { transposed: Planes::zeros(m, m, T::LANES), identity: 0.0 },
-            packed: [packed.clone(), packed],
-            tile: tile(),
-            onsager: tile(),
             support: Vec::with_capacity(columns),
             llr: vec![0.0; columns],
             weights: vec![0.0; batch.model().sequences()],
@@ -139,8 +131,8 @@ impl<T: Real> FrameDetector for Amp<T> {
         let (l, m, q) = (batch.model().pilot_length(), batch.model().antennas(), batch.model().sequences());
         let beta = batch.beta_of(f);
         work.y.load(batch.frame(f), m, shared.scale);
-        work.r.re.copy_from_slice(&work.y.re);
-        work.r.im.copy_from_slice(&work.y.im);
+        work.residual.r.re.copy_from_slice(&work.y.re);
+        work.residual.r.im.copy_from_slice(&work.y.im);
         work.x.re.fill(T::ZERO);
         work.x.im.fill(T::ZERO);
         work.llr.fill(0.0);
@@ -148,31 +140,20 @@ impl<T: Real> FrameDetector for Amp<T> {
         let rounding = 4.0 * T::EPSILON.wide();
         let floor = (rounding * rounding * effective_noise(isa, &work.y, l, m)).max(1e-300);
         for iteration in 0..self.options.iterations {
-            let tau2 = effective_noise(isa, &work.r, l, m);
+            let tau2 = effective_noise(isa, &work.residual.r, l, m);
             if !tau2.is_finite() {
                 break;
             }
             let tau2 = tau2.max(floor);
-            matched_filter(isa, &shared.pilots, &work.r, &work.x, &mut work.z, &mut work.tile);
+            let Residual { r, tile, .. } = &mut work.residual;
+            matched_filter(isa, &shared.pilots, r, &work.x, &mut work.z, tile);
             self.denoise(isa, shared, beta, tau2, [q, m], work);
             if iteration + 1 == self.options.iterations {
                 break;
             }
             work.jacobians.finish(m, l, self.options.onsager == Onsager::Scalar);
-            residual(
-                isa,
-                &shared.pilots,
-                &work.y,
-                &work.fresh,
-                &work.support,
-                &work.jacobians,
-                m,
-                T::of(self.options.damping),
-                &mut work.r,
-                &mut work.packed,
-                &mut work.tile,
-                &mut work.onsager,
-            );
+            let (rows, damping) = ((&work.fresh, &work.support[..]), T::of(self.options.damping));
+            work.residual.renew(isa, &shared.pilots, &work.y, rows, &work.jacobians, damping);
         }
         work.x.store(out.x, m);
         out.score.copy_from_slice(&work.llr);

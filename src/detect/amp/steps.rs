@@ -133,51 +133,68 @@ impl<T: Real> Jacobians<T> {
     }
 }
 
-/// Residual with Onsager correction, damped:
-/// `R <- d (Y - S X_new + (1/L) R (sum_i J_i)^T) + (1 - d) R`, with X_new before damping.
-///
-/// `support` lists the rows of X_new that are not negligible; `packed` is a buffer for R in panels `[L/4, M, 4]`.
-#[inline(always)]
-#[allow(clippy::too_many_arguments)]
-pub(crate) fn residual<T: Real, I: Isa>(
-    isa: I,
-    pilots: &PackedPilots<T>,
-    y: &Planes<T>,
-    x: &Planes<T>,
-    support: &[usize],
-    jacobians: &Jacobians<T>,
+/// The residual R, `[L, M]`, and the buffers of its renewal.
+pub(crate) struct Residual<T> {
+    pub r: Planes<T>,
+    /// R in panels `[L/4, M, 4]`.
+    packed: [Vec<T>; 2],
+    /// One tile of a product.
+    pub tile: Planes<T>,
+    onsager: Planes<T>,
     antennas: usize,
-    damping: T,
-    r: &mut Planes<T>,
-    packed: &mut [Vec<T>; 2],
-    tile: &mut Planes<T>,
-    onsager: &mut Planes<T>,
-) {
-    let stride = r.stride;
-    for l in 0..pilots.length {
-        for m in 0..antennas {
-            let at = (l / TILE_ROWS * antennas + m) * TILE_ROWS + l % TILE_ROWS;
-            packed[0][at] = r.re[l * stride + m];
-            packed[1][at] = r.im[l * stride + m];
-        }
+}
+
+impl<T: Real> Residual<T> {
+    /// Buffers for `length` symbols.
+    pub fn new(length: usize, antennas: usize) -> Self {
+        let tile = || Planes::zeros(TILE_ROWS, T::LANES, T::LANES);
+        let packed = vec![T::ZERO; length.next_multiple_of(TILE_ROWS) * antennas];
+        let r = Planes::zeros(length, antennas, T::LANES);
+        Self { r, packed: [packed.clone(), packed], tile: tile(), onsager: tile(), antennas }
     }
-    let keep = T::ONE - damping;
-    let (panel, r_panel) = (pilots.columns * TILE_ROWS, antennas * TILE_ROWS);
-    for p in 0..pilots.length.div_ceil(TILE_ROWS) {
-        let s = [&pilots.forward[0][p * panel..][..panel], &pilots.forward[1][p * panel..][..panel]];
-        let old = [&packed[0][p * r_panel..][..r_panel], &packed[1][p * r_panel..][..r_panel]];
-        for at in (0..stride).step_by(T::LANES) {
-            T::tile(isa, s, x.parts(), stride, at, support.iter().copied(), tile.parts_mut());
-            T::tile(isa, old, jacobians.transposed.parts(), stride, at, 0..antennas, onsager.parts_mut());
-            for l in p * TILE_ROWS..pilots.length.min((p + 1) * TILE_ROWS) {
-                let from = (l % TILE_ROWS) * T::LANES;
-                let to = l * stride + at;
-                let planes = [(&mut r.re, &y.re, &tile.re, &onsager.re), (&mut r.im, &y.im, &tile.im, &onsager.im)];
-                for (r, y, tile, onsager) in planes {
-                    let (r, y) = (&mut r[to..][..T::LANES], &y[to..][..T::LANES]);
-                    let (tile, onsager) = (&tile[from..][..T::LANES], &onsager[from..][..T::LANES]);
-                    for j in 0..T::LANES {
-                        r[j] = damping * (y[j] - tile[j] + onsager[j]) + keep * r[j];
+
+    /// With Onsager correction, damped:
+    /// `R <- d (Y - S X_new + (1/L) R (sum_i J_i)^T) + (1 - d) R`, with X_new before damping.
+    ///
+    /// `support` lists the rows of X_new that are not negligible.
+    #[inline(always)]
+    pub fn renew<I: Isa>(
+        &mut self,
+        isa: I,
+        pilots: &PackedPilots<T>,
+        y: &Planes<T>,
+        (x, support): (&Planes<T>, &[usize]),
+        jacobians: &Jacobians<T>,
+        damping: T,
+    ) {
+        let Self { r, packed, tile, onsager, antennas } = self;
+        let antennas = *antennas;
+        let stride = r.stride;
+        for l in 0..pilots.length {
+            for m in 0..antennas {
+                let at = (l / TILE_ROWS * antennas + m) * TILE_ROWS + l % TILE_ROWS;
+                packed[0][at] = r.re[l * stride + m];
+                packed[1][at] = r.im[l * stride + m];
+            }
+        }
+        let keep = T::ONE - damping;
+        let (panel, r_panel) = (pilots.columns * TILE_ROWS, antennas * TILE_ROWS);
+        for p in 0..pilots.length.div_ceil(TILE_ROWS) {
+            let s = [&pilots.forward[0][p * panel..][..panel], &pilots.forward[1][p * panel..][..panel]];
+            let old = [&packed[0][p * r_panel..][..r_panel], &packed[1][p * r_panel..][..r_panel]];
+            for at in (0..stride).step_by(T::LANES) {
+                T::tile(isa, s, x.parts(), stride, at, support.iter().copied(), tile.parts_mut());
+                T::tile(isa, old, jacobians.transposed.parts(), stride, at, 0..antennas, onsager.parts_mut());
+                for l in p * TILE_ROWS..pilots.length.min((p + 1) * TILE_ROWS) {
+                    let from = (l % TILE_ROWS) * T::LANES;
+                    let to = l * stride + at;
+                    let planes = [(&mut r.re, &y.re, &tile.re, &onsager.re), (&mut r.im, &y.im, &tile.im, &onsager.im)];
+                    for (r, y, tile, onsager) in planes {
+                        let (r, y) = (&mut r[to..][..T::LANES], &y[to..][..T::LANES]);
+                        let (tile, onsager) = (&tile[from..][..T::LANES], &onsager[from..][..T::LANES]);
+                        for j in 0..T::LANES {
+                            r[j] = damping * (y[j] - tile[j] + onsager[j]) + keep * r[j];
+                        }
                     }
                 }
             }

@@ -92,7 +92,7 @@ fn from_random_start(alpha: f64, seed: u64, batch: &FrameBatch) -> (Vec<f64>, f6
     let mut path = Vec::new();
     for _ in 0..3000 {
         path.push([work.v.re.clone(), work.v.im.clone(), work.u.re.clone(), work.u.im.clone()]);
-        solver.step(pulp::Scalar, &shared, &mut work);
+        solver.step(Scalar, &shared, &mut work);
     }
     let [.., h] = framework(default_extrapolation(alpha));
     let end = path.last().expect("3000 iterates").clone();

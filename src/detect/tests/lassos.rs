@@ -129,14 +129,9 @@ fn the_covariance_lasso_meets_its_optimality_conditions() {
 /// One frame in which one device of ten sends the second of its two sequences, nearly without noise.
 fn one_device() -> (FrameBatch, usize) {
     let (n, q, l, m) = (10, 2, 8, 4);
-    let config = crate::scenario::ScenarioConfig {
-        devices: n,
-        pilot_length: l,
-        antennas: m,
-        active_devices: Some(1),
-        ..Default::default()
-    };
-    let scenario = crate::scenario::Scenario::new(&config, 3, crate::link::Split::Test).expect("no files");
+    let config =
+        ScenarioConfig { devices: n, pilot_length: l, antennas: m, active_devices: Some(1), ..Default::default() };
+    let scenario = Scenario::new(&config, 3, Split::Test).expect("no files");
     let pilots = Arc::clone(&scenario.pilots(0));
     let (device, beta) = (6, 2.5_f64);
     let channel: Vec<C64> = (0..m).map(|j| C64::from_polar(beta.sqrt(), j as f64)).collect();

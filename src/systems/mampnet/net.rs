@@ -15,8 +15,7 @@ use crate::tensor::complex::stack_pilots;
 use crate::training::{Rated, Rates};
 
 /// DL-mAMPnet in one of its forms.
-// A process holds a handful of networks, and their tensors lie on the heap anyway.
-#[allow(clippy::large_enum_variant)]
+#[expect(clippy::large_enum_variant, reason = "a process holds a handful of networks, and tensors are handles")]
 #[derive(Module, Debug)]
 pub enum MampNet {
     /// The form of Qiao et al.

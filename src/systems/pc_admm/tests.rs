@@ -60,7 +60,7 @@ fn a_layer_can_be_orthogonal_amp() {
     for (layer, expected) in net.layers.iter().zip(&found.x) {
         let r = tensors.y.clone() - t.clone().matmul(synthesis.clone());
         let z = t + r.clone().matmul(analysis.clone()) * 2.0;
-        let rows = super::attention::Squeezed {
+        let rows = attention::Squeezed {
             energy: crate::tensor::row_dot(z.clone(), z.clone(), 3),
             power: crate::systems::access::residual_power(r, 3),
             beta: tensors.beta.clone(),

@@ -11,7 +11,7 @@ fn data(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
 }
 
-#[allow(deprecated)] // ndarray is kept as a second opinion
+#[cfg_attr(feature = "ndarray", expect(deprecated, reason = "burn-ndarray is kept as a second opinion"))]
 fn devices() -> Vec<(&'static str, Device)> {
     vec![
         #[cfg(feature = "flex")]

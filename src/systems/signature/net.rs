@@ -76,8 +76,7 @@ impl Rated for ReceiverNet {
 }
 
 /// What a pass gives.
-// One value per pass, and tensors are handles.
-#[allow(clippy::large_enum_variant)]
+#[expect(clippy::large_enum_variant, reason = "one value per pass, and tensors are handles")]
 #[derive(Debug, Clone)]
 pub enum ReceiverOutput {
     /// Estimates of the symbols, real and imaginary parts, `[N, F]` each.

@@ -55,15 +55,16 @@ fn turn(g: Tensor<3>) -> Tensor<3> {
     Tensor::cat(vec![im.neg(), re], 1)
 }
 
-impl State {
-    fn column(&self, t: &Tensor<3>, n: usize) -> Tensor<2> {
-        let [_, two_h, f] = t.dims();
-        t.clone().narrow(0, n, 1).reshape([two_h, f])
-    }
+/// `[2H, F]` of user n.
+fn column(t: &Tensor<3>, n: usize) -> Tensor<2> {
+    let [_, two_h, f] = t.dims();
+    t.clone().narrow(0, n, 1).reshape([two_h, f])
+}
 
+impl State {
     /// `u = C^-1 g_n`, `[2H, F]`, and `a = g_n^H u`, `[1, F]`.
     fn filter(&self, n: usize) -> (Tensor<2>, Tensor<2>) {
-        let g = self.column(&self.g, n);
+        let g = column(&self.g, n);
         let [two_h, f] = g.dims();
         let u = (self.inverse.clone() * g.clone().reshape([1, two_h, f])).sum_dim(1).reshape([two_h, f]);
         let a = (g * u.clone()).sum_dim(0);
@@ -152,8 +153,8 @@ impl SoftSic {
                 let scale = correction.clone().narrow(0, alphabet.symbols.len() + 1, 1).clamp(-6.0, 2.0).exp();
                 let l = posterior_logits(&rr, &ri, &(k * scale), &prior, alphabet, correction);
                 let (mr, mi, v) = moments(&l, alphabet);
-                let g = state.column(&state.g, i);
-                let ig = state.column(&state.turned, i);
+                let g = column(&state.g, i);
+                let ig = column(&state.turned, i);
                 let (dr, di) = (mr.clone() - state.mean[0][i].clone(), mi.clone() - state.mean[1][i].clone());
                 state.residual = state.residual.clone() - (g * dr + ig * di);
                 let delta = v.clone() - state.variance[i].clone();

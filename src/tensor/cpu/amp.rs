@@ -138,7 +138,7 @@ fn accumulate<T: Element>(out: &mut [T], rows: &[T], matrix: &[T], inner: usize,
     accumulate_view(out, rows, View::new(matrix, inner, columns), factor, parallel);
 }
 
-fn accumulate_view<T: Element>(out: &mut [T], rows: &[T], matrix: View<T>, factor: f64, parallel: bool) {
+fn accumulate_view<T: Element>(out: &mut [T], rows: &[T], matrix: View<'_, T>, factor: f64, parallel: bool) {
     let a = rows.len() / matrix.rows;
     matmul_add(out, View::new(rows, a, matrix.rows), matrix, T::narrow(factor), parallel);
 }
@@ -147,7 +147,7 @@ fn accumulate_view<T: Element>(out: &mut [T], rows: &[T], matrix: View<T>, facto
 const WORTH_A_COPY: usize = 64;
 
 /// The state after an iteration, and the pseudo-observations z `[F*M, 2K]`, which the gradients want.
-pub fn amp_iteration<T: Element>(inputs: AmpInputs<T>, shape: AmpShape) -> (Vec<T>, Vec<T>) {
+pub fn amp_iteration<T: Element>(inputs: AmpInputs<'_, T>, shape: AmpShape) -> (Vec<T>, Vec<T>) {
     let AmpShape { antennas: m, columns: k, length: l, .. } = shape;
     let (wide, narrow, group, small) = (m * 2 * k, m * 2 * l, shape.group(), shape.small::<T>());
     let rule = inputs.rule(shape);
@@ -224,8 +224,8 @@ pub struct AmpGradients<T> {
 /// Gradients of [`amp_iteration`] for the gradient `by_state` of the state after, which becomes that of the state before;
 /// `wanted` names those of S and of the filter, which cost a product each.
 pub fn amp_iteration_backward<T: Element>(
-    inputs: AmpInputs<T>,
-    outputs: AmpOutputs<T>,
+    inputs: AmpInputs<'_, T>,
+    outputs: AmpOutputs<'_, T>,
     mut by_state: Vec<T>,
     shape: AmpShape,
     wanted: [bool; 2],

@@ -176,7 +176,7 @@ fn invert_hermitian(sigma: &mut [C<f64>], inverse: &mut [C<f64>], l: usize) {
                 *r -= factor * g;
             }
         }
-        for r in row[..i].iter_mut() {
+        for r in &mut row[..i] {
             *r *= pivot;
         }
         row[i] = C::new(pivot, 0.0);

@@ -179,7 +179,7 @@ impl<T: Element> Denoiser<T> {
 
     /// Energies and ratios; the residual power tau2, with its factor.
     #[inline(always)]
-    fn observe(&mut self, rule: &Rule<T>, frame: Frame<T>) -> T {
+    fn observe(&mut self, rule: &Rule<T>, frame: Frame<'_, T>) -> T {
         let tau2 = dot(frame.r, frame.r) / T::narrow((rule.length * rule.antennas) as f64) * rule.residual;
         row_dots(&mut self.energy, frame.z, frame.z);
         ratios(&mut self.omega, &mut self.slope, frame.beta, rule.power, tau2);
@@ -223,7 +223,7 @@ impl<T: Element> Denoiser<T> {
         &mut self,
         simd: S,
         rule: &Rule<T>,
-        frame: Frame<T>,
+        frame: Frame<'_, T>,
         g: &[T],
         by_r: &mut [T],
     ) -> [T; 2] {
@@ -247,7 +247,7 @@ impl<T: Element> Denoiser<T> {
 
     /// The same for the mean of the traces.
     #[inline(always)]
-    fn scalar_onsager_backward(&mut self, rule: &Rule<T>, frame: Frame<T>, g: &[T], by_r: &mut [T]) -> [T; 2] {
+    fn scalar_onsager_backward(&mut self, rule: &Rule<T>, frame: Frame<'_, T>, g: &[T], by_r: &mut [T]) -> [T; 2] {
         let (aligned, trace) = (dot(g, frame.r), self.mean_trace(rule));
         let (by_trace, factor) = (aligned * rule.onsager, rule.onsager * trace);
         for (by_r, &g) in by_r.iter_mut().zip(g) {

@@ -171,11 +171,12 @@ impl<'a, T> View<'a, T> {
 }
 
 /// `out = keep * out + factor a b` with rows of `out` `stride` apart.
+#[expect(unsafe_code, reason = "the matrix product of `gemm` takes pointers")]
 #[inline]
 fn product<T: Copy + 'static>(
     out: &mut [T],
     stride: usize,
-    [a, b]: [View<T>; 2],
+    [a, b]: [View<'_, T>; 2],
     one: T,
     factor: T,
     keep: bool,
@@ -215,19 +216,19 @@ fn product<T: Copy + 'static>(
 
 /// Real `out += factor a b`, by all threads where `parallel`: every entry is summed in the same order for any number.
 #[inline]
-pub fn matmul_add<T: Element>(out: &mut [T], a: View<T>, b: View<T>, factor: T, parallel: bool) {
+pub fn matmul_add<T: Element>(out: &mut [T], a: View<'_, T>, b: View<'_, T>, factor: T, parallel: bool) {
     let parallelism = if parallel { gemm::Parallelism::Rayon(0) } else { gemm::Parallelism::None };
     product(out, b.columns, [a, b], T::one(), factor, true, parallelism);
 }
 
 /// Real `out = factor a b` by all threads; every entry is summed in the same order for any number of them.
-pub fn matmul_parallel<T: Element>(out: &mut [T], a: View<T>, b: View<T>, factor: T) {
+pub fn matmul_parallel<T: Element>(out: &mut [T], a: View<'_, T>, b: View<'_, T>, factor: T) {
     product(out, b.columns, [a, b], T::one(), factor, false, gemm::Parallelism::Rayon(0));
 }
 
 /// Complex `out (+)= a b`.
 #[inline]
-pub fn cmatmul<T: Element>(out: &mut [Complex<T>], a: View<Complex<T>>, b: View<Complex<T>>, keep: bool) {
+pub fn cmatmul<T: Element>(out: &mut [Complex<T>], a: View<'_, Complex<T>>, b: View<'_, Complex<T>>, keep: bool) {
     let one = Complex::new(T::one(), T::zero());
     product(out, b.columns, [a, b], one, one, keep, gemm::Parallelism::None);
 }

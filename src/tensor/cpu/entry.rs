@@ -49,7 +49,7 @@ impl<'a, T: Element> EntryInputs<'a, T> {
 }
 
 /// Forward pass: `[F*M, 2K]` or `[F, 1]`.
-pub fn entry_denoise<T: Element>(inputs: EntryInputs<T>, shape: RowShape, part: EntryPart) -> Vec<T> {
+pub fn entry_denoise<T: Element>(inputs: EntryInputs<'_, T>, shape: RowShape, part: EntryPart) -> Vec<T> {
     let width = match part {
         EntryPart::Estimate => shape.frame(),
         EntryPart::Slope => 1,
@@ -69,7 +69,7 @@ pub fn entry_denoise<T: Element>(inputs: EntryInputs<T>, shape: RowShape, part: 
 }
 
 #[inline(always)]
-fn estimate<T: Element>(out: &mut [T], z: &[T], w: Weights<T>) {
+fn estimate<T: Element>(out: &mut [T], z: &[T], w: Weights<'_, T>) {
     let k = w.omega.len();
     for (out, z) in out.chunks_exact_mut(k).zip(z.chunks_exact(k)) {
         let (out, z, omega, a, offset) = (&mut out[..k], &z[..k], &w.omega[..k], &w.a[..k], &w.offset[..k]);
@@ -81,7 +81,7 @@ fn estimate<T: Element>(out: &mut [T], z: &[T], w: Weights<T>) {
 }
 
 #[inline(always)]
-fn slope<T: Element>(z: &[T], w: Weights<T>) -> T {
+fn slope<T: Element>(z: &[T], w: Weights<'_, T>) -> T {
     let k = w.omega.len();
     let two = T::one() + T::one();
     // A sum per column, over the rows: the loop over columns has no order to keep.
@@ -112,7 +112,7 @@ pub struct EntryGradients<T> {
 
 /// Backward pass for the gradient g of the output.
 pub fn entry_denoise_backward<T: Element>(
-    inputs: EntryInputs<T>,
+    inputs: EntryInputs<'_, T>,
     g: &[T],
     shape: RowShape,
     part: EntryPart,
@@ -142,7 +142,7 @@ pub fn entry_denoise_backward<T: Element>(
 }
 
 #[inline(always)]
-fn estimate_backward<T: Element>(z: &[T], w: Weights<T>, g: &[T], g_z: &mut [T], sums: [&mut [T]; 3]) {
+fn estimate_backward<T: Element>(z: &[T], w: Weights<'_, T>, g: &[T], g_z: &mut [T], sums: [&mut [T]; 3]) {
     let k = w.omega.len();
     let two = T::one() + T::one();
     let [g_omega, g_a, g_offset] = sums;
@@ -164,7 +164,7 @@ fn estimate_backward<T: Element>(z: &[T], w: Weights<T>, g: &[T], g_z: &mut [T],
 }
 
 #[inline(always)]
-fn slope_backward<T: Element>(z: &[T], w: Weights<T>, g: T, g_z: &mut [T], sums: [&mut [T]; 3]) {
+fn slope_backward<T: Element>(z: &[T], w: Weights<'_, T>, g: T, g_z: &mut [T], sums: [&mut [T]; 3]) {
     let k = w.omega.len();
     let two = T::one() + T::one();
     let [g_omega, g_a, g_offset] = sums;

@@ -60,7 +60,7 @@ pub fn row_scale<T: Element>(z: &[T], c: &[T], shape: RowShape) -> Vec<T> {
             arch.dispatch(
                 #[inline(always)]
                 || scale_frame(out, z, c),
-            )
+            );
         },
     );
     out

@@ -1,5 +1,7 @@
 //! The inner loops of convolutions: tiles of sums that fill the registers, straight from images with a border.
 
+#![expect(unsafe_code, reason = "a check of bounds per register would cost as much as the sums")]
+
 use pulp::Simd;
 
 use super::element::Element;

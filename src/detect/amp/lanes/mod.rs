@@ -10,9 +10,6 @@
 //! that are zero to rounding in all frames are skipped in `S X` and not kept either; a row that is negligible in one frame
 //! is exactly zero there, so that a frame's result does not depend on its neighbours.
 
-// Lanes, tiles and antennas index several arrays at once.
-#![allow(clippy::needless_range_loop)]
-
 mod denoise;
 mod panels;
 #[cfg(test)]

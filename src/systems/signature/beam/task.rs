@@ -46,6 +46,16 @@ struct StepRows {
     truth: Vec<f32>,
 }
 
+/// Of one thread.
+#[derive(Default)]
+struct Buffers {
+    link: Link,
+    work: beam_sic::Workspace,
+    scratch: Scratch,
+    /// Layers of the metric.
+    hidden: [Vec<f64>; 2],
+}
+
 impl BeamTask {
     /// Draws the validation frames; `device` is a plain device.
     ///
@@ -104,17 +114,13 @@ impl BeamTask {
     fn record(&self, batch: &FrameBatch, metric: &HostMetric) -> Result<Vec<StepRows>, TrainError> {
         let model = LinkModel::new(batch, "beam-metric").map_err(|e| self.failed(e))?;
         let truth = batch.truth().expect("training frames have a truth");
-        let (n, width) = (model.users, self.width());
+        let n = model.users;
         let frames: Vec<Vec<StepRows>> = (0..batch.frames())
             .into_par_iter()
-            .map_init(
-                || (Link::default(), beam_sic::Workspace::default(), Scratch::default(), [Vec::new(), Vec::new()]),
-                |(link, work, scratch, buffers), f| {
-                    link.load(&model, batch, f);
-                    let sent = &truth.activity()[f * n..(f + 1) * n];
-                    self.frame(&model, link, sent, metric, work, scratch, buffers, width)
-                },
-            )
+            .map_init(Buffers::default, |buffers, f| {
+                buffers.link.load(&model, batch, f);
+                self.frame(&model, &truth.activity()[f * n..(f + 1) * n], metric, buffers)
+            })
             .collect();
         let mut steps: Vec<StepRows> =
             (0..n - 1).map(|_| StepRows { features: Vec::new(), base: Vec::new(), truth: Vec::new() }).collect();
@@ -138,19 +144,10 @@ impl BeamTask {
         }
     }
 
-    // The buffers belong to the thread, not to the task.
-    #[allow(clippy::too_many_arguments)]
-    fn frame(
-        &self,
-        model: &LinkModel<'_>,
-        link: &Link,
-        sent: &[i64],
-        metric: &HostMetric,
-        work: &mut beam_sic::Workspace,
-        scratch: &mut Scratch,
-        buffers: &mut [Vec<f64>; 2],
-        width: usize,
-    ) -> Vec<StepRows> {
+    /// Searches the frame that `buffers.link` holds.
+    fn frame(&self, model: &LinkModel<'_>, sent: &[i64], metric: &HostMetric, buffers: &mut Buffers) -> Vec<StepRows> {
+        let Buffers { link, work, scratch, hidden } = buffers;
+        let width = self.width();
         let mut out = Vec::with_capacity(model.users - 1);
         let mut features = Vec::new();
         work.start(model, link, Order::Sinr);
@@ -171,7 +168,7 @@ impl BeamTask {
             all.resize(width * inputs, 0.0);
             out.push(StepRows { features: all, base, truth });
             for (e, row) in work.extensions.iter_mut().zip(features.chunks_exact(inputs)) {
-                e.cost += metric.correction(step, row, buffers);
+                e.cost += metric.correction(step, row, hidden);
             }
             keep(model, link, work, step, self.config.beam);
             work.keep_path(model, link, step, sent);
