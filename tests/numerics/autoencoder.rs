@@ -131,7 +131,7 @@ fn logits_of_untrained_amp_are_those_of_amp() {
 fn covariance_corrections_find_one_device_untrained() {
     let config = ScenarioConfig { noise_var: Some(1e-4), active_devices: Some(1), ..scenario() };
     let batch = frames(&config, 16);
-    let truth = batch.truth().clone().unwrap();
+    let truth = batch.truth().unwrap();
     let (name, device) = ("cpu", cpu());
     for (form, iterations) in [(DecoderForm::GroupLasso, 100), (DecoderForm::Amp, 6), (DecoderForm::Map, 10)] {
         let decoder = DecoderConfig {

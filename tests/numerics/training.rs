@@ -39,7 +39,7 @@ fn run(task: &MampTask, dir: &Path) -> MampNet {
 struct StopAfter<'a>(AtomicU64, &'a AtomicBool);
 
 impl TrainObserver for StopAfter<'_> {
-    fn on_event(&self, event: &TrainEvent) {
+    fn on_event(&self, event: &TrainEvent<'_>) {
         if let TrainEvent::Step { .. } = event
             && self.0.fetch_sub(1, Ordering::SeqCst) == 1
         {
