@@ -18,7 +18,7 @@ const COLUMNS: usize = 3;
 /// A register's numbers from `at` on can be read.
 #[inline(always)]
 unsafe fn load<S: Simd, T: Element>(at: *const T) -> T::Lanes<S> {
-    // SAFETY: the caller's; registers are plain numbers.
+    // SAFETY: the caller's premise; every pattern of bits is a register (`Pod`), and the address need not be aligned.
     unsafe { at.cast::<T::Lanes<S>>().read_unaligned() }
 }
 
@@ -81,7 +81,8 @@ impl<T: Element> Correlate<'_, T> {
             let mut sums: [[T::Lanes<S>; P]; ROWS] = std::array::from_fn(|o| [T::splat(simd, bias(o)); P]);
             let weight = &weight[steps.start * ROWS..steps.end * ROWS];
             for (weight, &offset) in weight.chunks_exact(ROWS).zip(offsets) {
-                // SAFETY: `simd` asserted that the largest offset and position lie in `x` with a register behind them.
+                // SAFETY: `simd`, the only caller, asserted that the largest offset and position lie in `x` with a register
+                // behind them; positions ascend (`Geometry::new`).
                 let x: [T::Lanes<S>; P] =
                     std::array::from_fn(|p| unsafe { load::<S, T>(self.x.as_ptr().add(offset + at[p])) });
                 for o in 0..ROWS {
@@ -153,10 +154,11 @@ impl<T: Element> WeightGradient<'_, T> {
         for (x, gradient) in images {
             let (x, gradient) = (x.as_ptr(), gradient.as_ptr());
             for &at in positions {
-                // SAFETY: `simd` asserted that the largest offset and position lie in an image with a register behind.
+                // SAFETY: `simd`, the only caller, asserted that the largest offset and position lie in an image with a
+                // register behind them; positions ascend (`Geometry::new`).
                 let x: [T::Lanes<S>; K] = std::array::from_fn(|k| unsafe { load::<S, T>(x.add(taps[k] + at)) });
                 for o in 0..ROWS {
-                    // SAFETY: the same, for the planes of the outputs.
+                    // SAFETY: the same, for the planes of the outputs: `simd` asserted that the last position lies in one.
                     let g = unsafe { load::<S, T>(gradient.add(planes[o] + at)) };
                     for k in 0..K {
                         sums[o][k] = T::multiply_add(simd, g, x[k], sums[o][k]);
