@@ -53,7 +53,7 @@ fn learned_pilots_baselines(c: &mut Bench) {
     group.elements(batch.frames() as u64);
     for kind in ["group-lasso", "group-lasso-admm", "pc-admm", "lasso", "covariance-lasso", "ml-mmse"] {
         let detector = build(&Classical::named(kind).expect("a registered kind")).expect("default options");
-        group.row(kind.to_owned(), |b| {
+        group.row(kind, |b| {
             b.iter(|| detector.detect(black_box(&batch)).expect("the frames fit"));
         });
     }
@@ -72,7 +72,7 @@ fn receivers(c: &mut Bench) {
         ["matched-filter", "mmse-sic", "soft-sic", "expectation-propagation", "beam-sic", "oracle-ls", "joint-map"];
     for kind in kinds {
         let detector = build(&Classical::named(kind).expect("a registered kind")).expect("default options");
-        group.row(kind.to_owned(), |b| {
+        group.row(kind, |b| {
             b.iter(|| detector.detect(black_box(&batch)).expect("the frames fit"));
         });
     }

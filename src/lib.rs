@@ -52,8 +52,15 @@
 //! ```
 
 #![recursion_limit = "256"]
-// Without the backend that calls all of them, kernels for the CPU are type-checked all the same.
-#![cfg_attr(not(feature = "flex"), allow(dead_code, unused_imports, unused_variables))]
+#![cfg_attr(
+    not(feature = "flex"),
+    allow(
+        dead_code,
+        unused_imports,
+        unused_variables,
+        reason = "kernels of the CPU are checked without their backend too"
+    )
+)]
 
 pub use burn;
 

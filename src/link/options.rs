@@ -124,14 +124,14 @@ macro_rules! options {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 use serde::ser::SerializeMap;
                 let default = Self::default();
-                #[allow(unused_mut, reason = "a struct without options writes nothing")]
                 let mut map = serializer.serialize_map(None)?;
+                let entries = &mut map;
                 $(
                     if self.$field != default.$field {
-                        map.serialize_entry(stringify!($field), &self.$field)?;
+                        entries.serialize_entry(stringify!($field), &self.$field)?;
                     }
                 )*
-                let _ = &default;
+                let _ = (&default, entries);
                 map.end()
             }
         }

@@ -25,7 +25,6 @@ macro_rules! registry {
             fn of(config: &LearnedConfig) -> Option<&Self> {
                 match config {
                     LearnedConfig::$variant(options) => Some(options),
-                    #[allow(unreachable_patterns)] // with a single system
                     _ => None,
                 }
             }

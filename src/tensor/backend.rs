@@ -1,7 +1,7 @@
 //! The traits of a backend: one method per kernel, and one per backward pass.
 
-// The attribute below names burn-ndarray, deprecated upstream; its expansion ignores an `allow` on the trait alone.
-#![allow(deprecated)]
+// The expansion of the trait's attribute ignores an exception on the trait alone.
+#![cfg_attr(feature = "ndarray", expect(deprecated, reason = "the attribute names burn-ndarray, deprecated upstream"))]
 
 #[cfg(feature = "ndarray")]
 use burn::backend::NdArray;

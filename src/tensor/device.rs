@@ -229,9 +229,9 @@ fn plain(device: Device, name: &'static str) -> Chosen {
     Chosen { device, name, adapter: None, note: format!("backend {name} (CPU)") }
 }
 
-/// burn-ndarray is deprecated upstream in favour of flex; here it runs the specification of every kernel.
+/// It runs the specification of every kernel.
 #[cfg(feature = "ndarray")]
-#[allow(deprecated)]
+#[expect(deprecated, reason = "burn-ndarray is deprecated upstream in favour of flex")]
 fn ndarray() -> Chosen {
     plain(Device::ndarray(), "ndarray")
 }

@@ -53,12 +53,12 @@ fn contiguous(t: F) -> F {
     t.to_contiguous()
 }
 
-fn amp_inputs<'a, T: Element>(inputs: [&'a F; 7]) -> cpu::AmpInputs<'a, T> {
+fn amp_inputs<T: Element>(inputs: [&F; 7]) -> cpu::AmpInputs<'_, T> {
     let [state, y, synthesis, analysis, beta, factors, theta_1] = inputs.map(|t| t.storage());
     cpu::AmpInputs { state, y, synthesis, analysis, beta, factors, theta_1 }
 }
 
-fn entry_inputs<'a, T: Element>(inputs: [&'a F; 4]) -> cpu::EntryInputs<'a, T> {
+fn entry_inputs<T: Element>(inputs: [&F; 4]) -> cpu::EntryInputs<'_, T> {
     let [z, omega, a, offset] = inputs.map(|t| t.storage());
     cpu::EntryInputs { z, omega, a, offset }
 }

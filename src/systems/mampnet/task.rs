@@ -27,6 +27,7 @@ pub struct MampTask {
 }
 
 /// Frames of one step with their truth.
+#[expect(clippy::large_enum_variant, reason = "one value per step, and tensors are handles")]
 pub enum StepBatch {
     /// Drawn; the network's own pilots make the frames inside the graph.
     Draws(DrawTensors),
