@@ -1,11 +1,39 @@
-//! Classical detectors, bounds and predictions in plain Rust: the yardstick of every learned detector.
+//! Classical detectors, bounds and predictions in plain Rust, beside which every learned detector is shown.
 //!
 //! Each algorithm has a folder: its options with defaults and ranges, the algorithm, what it must be told, its role in a
-//! comparison, its count of operations, its tests. The folder's options implement [`Algorithm`]; the registry below has one
-//! line per folder, and everything else of the library asks [`Classical`].
+//! comparison, its count of operations, its tests. The options implement [`Algorithm`]; the registry below has one line per
+//! folder, and everything else of the library asks [`Classical`]. How to add one: [extending](crate::docs::extending).
+//!
+//! # Signals
+//!
+//! The access link (systems A to D) is `Y = S X + W` with Y `[L, M]` (L symbols, M antennas), pilots S `[L, N*Q]` (sequence q
+//! of device n in column `n*Q + q`; some modules write A for S and `a_i` for its column i), X `[N*Q, M]` and W `CN(0, sigma2)`,
+//! `sigma2 = noise_var`. An active device sends one of its Q sequences, so at most one row of X per device is not zero: it is
+//! the channel of the device, whose entries have the power `beta_n`. The spreading link (system E) is that of [`spreading`].
+//!
+//! # Inputs and outputs
+//!
+//! All detectors map a [`FrameBatch`](crate::link::FrameBatch) of F frames to [`Decisions`](crate::link::Decisions):
+//!
+//! | array | shape | unit |
+//! |---|---|---|
+//! | in: `y` | `[F, L, M]` | signal amplitude |
+//! | in: `noise_var` | one number | power per complex entry of Y, linear |
+//! | in: `beta` | `[N]` or `[F, N]` | power of a channel entry, linear, in the units of `noise_var` where pilots have norm one |
+//! | in: `activity_prob` | `[N]` | probability |
+//! | out: `activity` | `[F, N]` | 0 idle, `1..=Q` the decided sequence plus one |
+//! | out: `score` | `[F, N*Q]` | of each algorithm, larger is more active; what its `threshold` is compared with |
+//! | out: `x`, where estimated | `[F, N*Q, M]` | that of X |
+//! | out: `gamma`, where estimated | `[F, N*Q]` | power of X |
+//!
+//! Options out of range are a [`ClassicalError`] that names key, range and default. Frames of the other link, or without the
+//! truth that a genie needs, are a [`DetectError`](crate::link::DetectError). Costs are real multiplications per frame, with
+//! n = NQ; [`Operations`] counts them where the comparison of complexities needs it.
 //!
 //! Arithmetic is f64 (default) or f32. Frames are spread over the threads of the current rayon pool and each frame is
 //! computed by one thread in a fixed order, so decisions do not depend on thread count or batch size, bitwise.
+//!
+//! # Example
 //!
 //! ```
 //! use grantfree::detect::{Amp, AmpOptions, Classical};

@@ -1,4 +1,4 @@
-//! The stages of one frame as grey images, of the networks that show any (Fig. 10 of the DL-mAMPnet paper, Qiao et al.).
+//! The stages of one frame as grey images, of the networks that show any (Fig. 10 of the DL-mAMPnet paper).
 
 use super::train::{Trained, key};
 use super::{ExperimentError, Settings};

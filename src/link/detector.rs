@@ -114,6 +114,58 @@ pub trait IterativeSolver {
 }
 
 /// Anything that maps a batch of frames to decisions.
+///
+/// # Example
+///
+/// A detector that takes each device for itself: it compares the power of the correlation with each pilot with what an
+/// active device alone would give. With one active device it makes no error.
+///
+/// ```
+/// use grantfree::prelude::*;
+///
+/// struct Correlator;
+///
+/// impl Detector for Correlator {
+///     fn detect(&self, frames: &FrameBatch) -> Result<Decisions, DetectError> {
+///         let model = frames.model();
+///         let (n, q, m) = (model.devices(), model.sequences(), model.antennas());
+///         let (mut activity, mut score) = (Vec::new(), Vec::new());
+///         for f in 0..frames.frames() {
+///             let (y, beta) = (frames.frame(f), frames.beta_of(f));
+///             for device in 0..n {
+///                 let of = |k: usize| {
+///                     let s = model.pilots().column(device * q + k);
+///                     let energy: f64 = s.iter().map(|s| s.norm_sqr()).sum();
+///                     let heard = |antenna: usize| -> C64 {
+///                         s.iter().zip(y.iter().skip(antenna).step_by(m)).map(|(s, y)| s.conj() * y).sum()
+///                     };
+///                     let power: f64 = (0..m).map(|antenna| heard(antenna).norm_sqr()).sum();
+///                     power / (m as f64 * energy * energy * beta[device])
+///                 };
+///                 let scores: Vec<f64> = (0..q).map(of).collect();
+///                 let best = (0..q).fold(0, |b, k| if scores[k] > scores[b] { k } else { b });
+///                 activity.push(if scores[best] > 0.5 { best as i64 + 1 } else { 0 });
+///                 score.extend(scores);
+///             }
+///         }
+///         Ok(Decisions::new(activity, score))
+///     }
+/// }
+///
+/// let config = ScenarioConfig {
+///     kind: grantfree::scenario::ScenarioKind::UnitGain,
+///     devices: 20,
+///     antennas: 64,
+///     active_devices: Some(1),
+///     ..Default::default()
+/// };
+/// let scenario = Scenario::new(&config, 1, Split::Test)?;
+/// let frames = scenario.realize(0, 8).observe(&scenario.pilots(0))?;
+/// let decisions = Correlator.detect(&frames)?;
+/// decisions.check(&frames)?;
+/// assert_eq!(decisions.activity, frames.truth().unwrap().activity());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Detector: Send + Sync {
     /// Decides; the decision about a frame does not depend on the other frames of the batch.
     ///

@@ -16,7 +16,7 @@ pub struct OptionKey {
     pub default: String,
 }
 
-/// A struct made by [`options!`].
+/// A struct of options, as the macro `options!` of this library declares them: see [extending](crate::docs::extending).
 pub trait Options: Default {
     /// All keys in the order of the declaration.
     fn keys() -> Vec<OptionKey>;

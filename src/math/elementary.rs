@@ -8,7 +8,7 @@ const LN_2: [f32; 2] = [355.0 / 512.0, -2.121_944_4e-4];
 pub(crate) fn exp_of_negative(x: f32) -> f32 {
     // A comparison, unlike `max`, keeps NaN.
     let x = if x < -87.0 { -87.0 } else { x };
-    // Beyond 2^23 a float has no room for a fraction: the sum rounds to the nearest integer n, and its last bits are
+    // Beyond 2^23 a float has no bits for a fraction: the sum rounds to the nearest integer n, and its last bits are
     // those of n + 127, the exponent of 2^n. A conversion to an integer would not become vector code.
     const SHIFT: f32 = 12_582_912.0 + 127.0;
     let shifted = x * std::f32::consts::LOG2_E + SHIFT;

@@ -1,7 +1,9 @@
-//! Channels made elsewhere: an npz with `channel [drop, device, antenna]` and `gain_db [drop, device]`.
+//! Channels made elsewhere: an npz with the small-scale response `channel [drop, device, antenna]` (complex) and the gain of
+//! the path `gain_db [drop, device]` (dB); the channel of a device is the response times the root of its linear gain.
 //!
-//! The drops are dealt to the splits once and for all: of every ten consecutive drops the first seven train, the
-//! eighth validates and the last two test, so no small-scale channel of the test set was ever seen in training.
+//! The drops are dealt to the splits once and for all: of every ten consecutive drops the first seven train, the eighth
+//! validates and the last two test, so no small-scale channel of the test set was ever seen in training. A frame takes one
+//! drop of its split and N of its served devices.
 
 use num_complex::Complex32;
 use rand::seq::SliceRandom;

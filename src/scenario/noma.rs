@@ -1,9 +1,9 @@
-//! Scenario E: users that spread symbols over a few chips (system E).
+//! Draws of the spreading link (system E): users that spread symbols over a few chips.
 //!
-//! `y = sum_n diag(h_n) s_n x_n + w`, `y` of H chips: user n is active with probability p_n and then sends one symbol
-//! `x_n` of the constellation on its unit-norm signature `s_n`. The NOMA signature paper normalises `s_n x_n`; for constant-modulus
-//! symbols that is the same, and for 16-QAM it would erase the amplitude, so here signatures have norm one and symbols
-//! unit mean energy.
+//! `y = sum_n diag(h_n) s_n x_n + w` ((5) of the NOMA signature paper), y of H chips: user n is active with probability `p_n` and
+//! then sends one symbol `x_n` of the constellation on its unit-norm signature `s_n`. The NOMA signature paper normalises
+//! `s_n x_n` (4); for constant-modulus symbols that is the same, and for 16-QAM it would erase the amplitude, so here
+//! signatures have norm one and symbols unit mean energy.
 
 use std::sync::Arc;
 

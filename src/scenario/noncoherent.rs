@@ -1,4 +1,4 @@
-//! The access link of systems A to C.
+//! Draws of the access link (systems A to D): who is active, gains, fading and noise.
 //!
 //! N single-antenna devices, each with Q = 2^J sequences of length L; a device is active with probability eps and then
 //! sends one of its sequences, which carries J bits and needs no channel knowledge at the receiver.
@@ -6,9 +6,9 @@
 //! over the noise density, `beta_n = 10^((P - noise_psd - 10 log10(bandwidth) + gain_n)/10)`. Kind "unit-gain" (system B)
 //! has no path loss: `beta_n = 1`, pilots of energy L, and the noise variance stands in the configuration.
 //!
-//! Kind "coherent" (system D) is the uplink `Y = X P + Z`, X `[M, N]`, P `[N, L]` of unit modulus, read as this link by its
-//! transpose, `Y^T = P^T X^T + Z^T`: one sequence of energy L per device, mean powers of mean one over devices, noise variance
-//! `N/10^(snr_db/10)`. A channel file with `snr_db` is used the same way.
+//! Kind "coherent" (system D) is the uplink `Y = X P + Z` ((14) of the score paper), X `[M, N]`, P `[N, L]` of unit modulus. Its
+//! transpose `Y^T = P^T X^T + Z^T` is the access link: one sequence of energy L per device, mean powers of mean one over
+//! devices, noise variance `N/10^(snr_db/10)`. A channel file with `snr_db` is used the same way.
 
 use std::sync::Arc;
 

@@ -6,12 +6,12 @@ use rand_distr::{Distribution, StandardNormal};
 use crate::link::{ArrayError, C64, Pilots};
 use crate::scenario::PilotKind;
 
-/// Draws a pilot matrix: entries CN(0, 1/L), columns then scaled to exact unit norm, but for [`PilotKind::Gaussian`]; QPSK
-/// symbols have norm 1 as they are. (Of
-/// [`PilotKind::TightFrame`] this is the start; see [`tight_frame`](super::signatures::tight_frame).)
+/// Draws a pilot matrix `[L, N*Q]` of expected column energy one.
 ///
-/// The two are not the same: exact unit norm removes the random receive power of a device and lowers the error
-/// rate of AMP by up to ten times.
+/// [`PilotKind::Gaussian`] has entries CN(0, 1/L). [`PilotKind::UnitNorm`] scales the columns of such a matrix to norm one,
+/// which is not the same: it removes the random receive power of a device and lowers the error rate of AMP by up to ten
+/// times. [`PilotKind::TightFrame`] is drawn like it and is the start of
+/// [`tight_frame`](super::signatures::tight_frame). [`PilotKind::Qpsk`] has entries (+-1 +- j)/sqrt(2 L).
 ///
 /// # Errors
 /// [`ArrayError`] when a size is zero or the sequences do not divide the columns.

@@ -145,7 +145,8 @@ impl Realizations {
         self.draws.constellation.as_ref()
     }
 
-    /// Passes the draws through a pilot matrix, `Y = S X + W`, or through signatures, `y = sum_n diag(h_n) s_n x_n + w`.
+    /// Passes the draws through a pilot matrix `[L, N*Q]`, `Y = S X + W`, or through signatures `[H, N]`,
+    /// `y = sum_n diag(h_n) s_n x_n + w`. `O(F K L M)` for K active devices.
     ///
     /// # Errors
     /// [`ScenarioError::Pilots`] when the pilot matrix does not fit the draws, [`ScenarioError::Frames`] when a device sends

@@ -1,17 +1,58 @@
-//! Approximate message passing with Bernoulli-Gaussian rows, Theorem 1 of DL-mAMPnet.
+//! Approximate message passing with Bernoulli-Gaussian rows (amp, amp-section).
 //!
-//! Model: `Y = S X + W`, Y `[L, M]`, S `[L, N*Q]`, at most one row of X per device is not zero and then CN(0, beta_n I).
-//! One iteration, from `X = 0`, `R = Y`:
+//! # Model
 //!
-//! 1. `Z = X + S^H R`, `tau2 = ||R||^2/(L M)`
-//! 2. `X_new = eta(Z) = w omega z` with the posterior weight `w` of each row
-//! 3. `R_new = Y - S X_new + (1/L) R (sum_i J_i)^T` with the M x M Jacobians `J_i` of `eta`
-//! 4. damping: `X <- d X_new + (1 - d) X`, `R <- d R_new + (1 - d) R`
+//! `Y = S X + W`, Y `[L, M]`, S `[L, N*Q]`; at most one row of X per device is not zero and then `CN(0, beta_n I)`. Known are S,
+//! `beta`, and the activity probabilities eps. The noise level is not used: it is part of the measured `tau2`. The columns of S have
+//! *expected* norm one: Y and S are divided by the root of [`Pilots::energy`](crate::link::Pilots::energy), columns are never
+//! normalised one by one.
 //!
-//! The columns of S have *expected* norm one:
-//! Y and S are divided by the root of [`crate::link::Pilots::energy`], columns are never normalised one by one.
-//! Assumptions: large i.i.d. pilots; on small systems the matrix Onsager term is needed, the scalar one diverges in
-//! 9-94 % of frames at N = 100, M = 16. When the iterate overflows, the last finite one decides.
+//! # Algorithm
+//!
+//! Equation numbers are those of the DL-mAMPnet paper. From `X = 0`, `R = Y`, one iteration is
+//!
+//! 1. `Z = X + S^H R` (14), (27), `tau2 = ||R||^2/(L M)`, the measured effective noise;
+//! 2. `X_new = eta(Z)`, row by row `x = w omega z` (28), `omega = beta/(beta + tau2)` (29), with the posterior weight w of the row:
+//!    amp takes `w = 1/(1 + (Q - eps)/eps e^-LLR)` (30), `LLR = beta ||z||^2/(tau2 (beta + tau2)) - M ln(1 + beta/tau2)`, which is M
+//!    times the difference of (32) and (31); amp-section takes the softmax of the Q rows of a device and idle, with the
+//!    priors `eps/Q` and `1 - eps`;
+//! 3. `R_new = Y - S X_new + (1/L) R (sum_i J_i)^T` (15), (16), with the M x M Jacobians
+//!    `J_i = omega w I + (omega^2/tau2) w (1 - w) z z^H`;
+//! 4. damping by d: `X <- d X_new + (1 - d) X`, `R <- d R_new + (1 - d) R`.
+//!
+//! The decision of a device is the sequence of largest LLR (35), active where the LLR exceeds the threshold: 0 for
+//! "equal-prior" (36), (37), `ln((Q - eps)/eps)` for "map" (default). Score: the LLR. The estimate of X is the last one.
+//!
+//! # Assumptions and cost
+//!
+//! Large i.i.d. pilots. On small systems the matrix Onsager term of step 3 is needed: the scalar one diverges in 9-94 % of
+//! frames at N = 100, M = 16. When the iterate overflows, the last finite one decides. An iteration costs about
+//! `8nLM + 6nM + 2nM^2 + 4LM^2`. [Inputs and outputs](crate::detect#inputs-and-outputs) are those of all detectors.
+//!
+//! # Source
+//!
+//! Theorem 1 and section III-C of the DL-mAMPnet paper, after Donoho, Maleki and Montanari (2009) and Liu and Yu (2018), see
+//! [references](crate::docs::references).
+//!
+//! # Example
+//!
+//! Three active devices of thirty, heard at 29 dB: no decision is wrong.
+//!
+//! ```
+//! use grantfree::detect::{Amp, AmpOptions};
+//! use grantfree::prelude::*;
+//! use grantfree::scenario::ScenarioKind::UnitGain;
+//!
+//! let config = ScenarioConfig {
+//!     devices: 30, pilot_length: 24, active_devices: Some(3),
+//!     kind: UnitGain, noise_var: Some(0.03), ..Default::default()
+//! };
+//! let scenario = Scenario::new(&config, 1, Split::Test)?;
+//! let frames = scenario.realize(0, 8).observe(&scenario.pilots(0))?;
+//! let decisions = Amp::new(AmpOptions::default())?.detect(&frames)?;
+//! assert_eq!(decisions.activity, frames.truth().unwrap().activity());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub(crate) mod iteration;
 mod lanes;

@@ -1,6 +1,6 @@
 //! The steps of one AMP iteration, each a function named after the quantity it computes.
 //!
-//! Equation numbers are those of Theorem 1 of the DL-mAMPnet paper, misprints corrected.
+//! The equations are those of Theorem 1 of the DL-mAMPnet paper, misprints corrected: see [`amp`](crate::detect::amp).
 
 use crate::math::isa::Isa;
 use crate::math::kernels::energy;

@@ -12,7 +12,8 @@ const FRAMES: std::ops::RangeInclusive<usize> = 256..=8192;
 /// Frames per call.
 const CHUNK: usize = 64;
 
-/// Chooses the threshold of a detector whose score decides; `pilots` are those it works with (`None`: the scenario's).
+/// The threshold on the scores of a detector that makes the fewest errors on training frames; `pilots` are those it works
+/// with (`None`: the scenario's).
 ///
 /// # Errors
 /// When frames cannot be made or the detector fails.

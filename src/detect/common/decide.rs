@@ -8,7 +8,8 @@ pub(crate) fn safe_prob(eps: f64) -> f64 {
     eps.clamp(1e-12, 1.0 - 1e-12)
 }
 
-/// Threshold on the log-likelihood ratio of one row: 0 (eq. 37), `ln((Q - eps)/eps)`, or the number given.
+/// Threshold on the log-likelihood ratio of one row: 0 ((36), (37) of the DL-mAMPnet paper), `ln((Q - eps)/eps)`, or the
+/// number given.
 pub(crate) fn row_threshold(threshold: Threshold, eps: f64, sequences: usize) -> f64 {
     match threshold {
         Threshold::EQUAL_PRIOR => 0.0,

@@ -1,15 +1,54 @@
 //! Covariance methods: coordinate descent on the powers gamma of the columns (covariance, ml, map).
 //!
-//! Model: the M columns of Y `[L, M]` are i.i.d. `CN(0, Sigma)`, `Sigma = sum_i gamma_i a_i a_i^H + sigma2 I`. One sweep visits the
-//! columns in order and minimises the negative log-likelihood (ml, covariance) or the negative log-posterior (map) in one
-//! power. With `v = Sigma^-1 a`, `s = a^H v`, `q = v^H (Y Y^H/M) v`:
+//! # Model
 //!
-//! - ml: `d = max((q - s)/s^2, -gamma)`
-//! - map, in units of the device's gain (alpha = gamma/beta, a scaled by sqrt(beta)), with `l = ln(eps/(Q - eps))`:
-//!   `u = 2q/(s + sqrt(s^2 - 4 q l/M))`, `alpha + d` clamped to [0, 1]: an activity.
+//! The M columns of Y `[L, M]` are i.i.d. `CN(0, Sigma)`, `Sigma = sum_i gamma_i a_i a_i^H + sigma2 I`, `a_i [L]` the columns of the
+//! pilots. Known are the pilots, `sigma2`, the gains `beta` (for the decision), and to map the activity probabilities eps.
 //!
-//! Then `gamma += d` and `Sigma^-1 -= d v v^H/(1 + d s)`. The decision is the largest gamma of the device's Q columns,
-//! active when `gamma > threshold * beta` (default 0.5). No channel is estimated.
+//! # Algorithm
+//!
+//! From `gamma = 0`, one sweep visits the columns in order and minimises the negative log-likelihood (ml, covariance) or the
+//! negative log-posterior (map) in one power. With `v = Sigma^-1 a`, `s = a^H v`, `q = v^H (Y Y^H/M) v`:
+//!
+//! 1. ml, covariance: `d = max((q - s)/s^2, -gamma)`;
+//! 2. map, (18) and (19) of the auto-encoder paper with its misprinted sign corrected, in units of the device's gain
+//!    (`alpha = gamma/beta`, a scaled by `sqrt(beta)`), with `l = ln(eps/(Q - eps))`: `u = 2q/(s + sqrt(s^2 - 4 q l/M))`,
+//!    `d = (u - 1)/s`, where the cost has no minimum `d = inf`, and `alpha + d` is clamped to [0, 1], the range of an activity;
+//! 3. `gamma <- gamma + d` and `Sigma^-1 <- Sigma^-1 - d v v^H/(1 + d s)`.
+//!
+//! The decision is the largest gamma of the device's Q columns, active when `gamma > threshold * beta` (default 0.5). Score:
+//! `gamma/beta`. No channel is estimated.
+//!
+//! # Assumptions and cost
+//!
+//! Rayleigh antennas without correlation and known noise level; no large-system limit. Powers need many antennas to be
+//! sure: the estimate of a lone device spreads by `1/sqrt(M)`. A sweep costs `O(n L^2)`.
+//! [Inputs and outputs](crate::detect#inputs-and-outputs) are those of all detectors.
+//!
+//! # Source
+//!
+//! Fengler, Haghighatshoar, Jung and Caire (2021) for ml; Algorithm 3 and (16)-(19) of the auto-encoder paper for map, see
+//! [references](crate::docs::references).
+//!
+//! # Example
+//!
+//! Three active devices of thirty, heard at 29 dB by 64 antennas: no decision is wrong.
+//!
+//! ```
+//! use grantfree::detect::{Map, MapOptions};
+//! use grantfree::prelude::*;
+//! use grantfree::scenario::ScenarioKind::UnitGain;
+//!
+//! let config = ScenarioConfig {
+//!     devices: 30, antennas: 64, pilot_length: 24, active_devices: Some(3),
+//!     kind: UnitGain, noise_var: Some(0.03), ..Default::default()
+//! };
+//! let scenario = Scenario::new(&config, 1, Split::Test)?;
+//! let frames = scenario.realize(0, 8).observe(&scenario.pilots(0))?;
+//! let decisions = Map::new(MapOptions::default())?.detect(&frames)?;
+//! assert_eq!(decisions.activity, frames.truth().unwrap().activity());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub(crate) mod descent;
 

@@ -1,23 +1,57 @@
 //! Covariance detection of discrete activities with known gains (covariance-section).
 //!
-//! Model: the M columns of Y are i.i.d. `CN(0, Sigma)` as for the covariance method, but a power is not a free number: column q
-//! of device n contributes `beta_n` or nothing, and at most one column of a device contributes. Sweeps visit the devices.
-//! With `Sigma_n` the covariance without device n, in which every other device stands with its expected contribution
-//! `w_{m,r} beta_m s s^H`:
+//! # Model
 //!
-//! - `c_q = s_q^H Sigma_n^-1 s_q`, `LLR_q = beta_n ||Y^H Sigma_n^-1 s_q||^2/(1 + beta_n c_q) - M ln(1 + beta_n c_q)`, the exact log
-//!   ratio of the two Gaussians "device n sends q" and "device n is idle";
-//! - `w_{n,q}` = softmax over the Q sequences and idle with priors `eps/Q` and `1 - eps`; put back with these weights.
+//! The M columns of Y are i.i.d. `CN(0, Sigma)` as for the [covariance](crate::detect::covariance) methods, but a power is not a
+//! free number: column q of device n contributes `beta_n` or nothing, and at most one column of a device contributes. Known
+//! are the pilots, `beta`, `sigma2` and the activity probabilities eps.
+//!
+//! # Algorithm
+//!
+//! Sweeps visit the devices. With `Sigma_n` the covariance without device n, in which every other device stands with its
+//! expected contribution `w_{m,r} beta_m s s^H`:
+//!
+//! 1. `c_q = s_q^H Sigma_n^-1 s_q` and `LLR_q = beta_n ||Y^H Sigma_n^-1 s_q||^2/(1 + beta_n c_q) - M ln(1 + beta_n c_q)`, the exact
+//!    log ratio of the two Gaussians "device n sends q" and "device n is idle";
+//! 2. `w_{n,q}` = softmax over the Q sequences and idle with priors `eps/Q` and `1 - eps`; the device is put back with these weights.
 //!
 //! Start: all idle. In the first sweeps the ratios are tempered (multiplied by t < 1, rising to 1), because interference
 //! that is not yet explained makes them too certain; this saves some frames from poor fixed points at small L.
-//! The estimate of a row is its posterior mean, `w beta/(1 + beta c) s^H Sigma_n^-1 Y`.
-//! With no other device the ratio is that of the single-user bound. Decision: argmax over q, then the threshold on the
-//! LLR; "map" is the symbol MAP test `ln(Q (1 - eps)/eps)`.
+//! The estimate of a row is its posterior mean, `w beta/(1 + beta c) s^H Sigma_n^-1 Y`. Score: the LLR. Decision: argmax over q, then
+//! the threshold on the LLR; "map" is the symbol MAP test `ln(Q (1 - eps)/eps)`.
 //!
-//! Assumptions: Rayleigh antennas without correlation, gains and noise level known. A Gibbs sampler over the activities
-//! of the same model, which tends to the exact posterior marginals, does not decide measurably better at N = 100,
-//! M = 16, L = 20 or 40: within this model the detector is at the Bayes limit.
+//! # Assumptions and cost
+//!
+//! Rayleigh antennas without correlation, gains and noise level known. With no other device the ratio is that of the
+//! [single-user bound](crate::detect::single_user_bound). A Gibbs sampler over the activities of the same model, which tends to
+//! the exact posterior marginals, does not decide measurably better at N = 100, M = 16, L = 20 or 40: within this model the
+//! detector is at the Bayes limit. A sweep costs `O(n L^2)`.
+//! [Inputs and outputs](crate::detect#inputs-and-outputs) are those of all detectors.
+//!
+//! # Source
+//!
+//! Derived here: coordinate-wise posterior updates of the covariance model of Fengler et al. (2021), see
+//! [references](crate::docs::references).
+//!
+//! # Example
+//!
+//! Three active devices of thirty, heard at 29 dB: no decision is wrong.
+//!
+//! ```
+//! use grantfree::detect::{CovarianceSection, CovarianceSectionOptions};
+//! use grantfree::prelude::*;
+//! use grantfree::scenario::ScenarioKind::UnitGain;
+//!
+//! let config = ScenarioConfig {
+//!     devices: 30, pilot_length: 24, active_devices: Some(3),
+//!     kind: UnitGain, noise_var: Some(0.03), ..Default::default()
+//! };
+//! let scenario = Scenario::new(&config, 1, Split::Test)?;
+//! let frames = scenario.realize(0, 8).observe(&scenario.pilots(0))?;
+//! let decisions = CovarianceSection::new(CovarianceSectionOptions::default())?.detect(&frames)?;
+//! assert_eq!(decisions.activity, frames.truth().unwrap().activity());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub(crate) mod posterior;
 

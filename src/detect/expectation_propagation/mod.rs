@@ -1,4 +1,45 @@
-//! Expectation propagation with the discrete prior.
+//! Expectation propagation with the discrete prior (expectation-propagation).
+//!
+//! [Model, inputs and outputs](crate::detect::spreading) are those of all receivers of the spreading link.
+//!
+//! # Algorithm
+//!
+//! The posterior is approximated by a Gaussian, the prior of each `x_n` (idle or a symbol) by a factor
+//! `CN(gamma_n/Lambda_n, 1/Lambda_n)`, first of the prior's own moments. One iteration, G `[H, N]` with columns `g_n`:
+//!
+//! 1. `Sigma = (G^H G / sigma2 + diag Lambda)^-1`, `mu = Sigma (G^H y / sigma2 + gamma)`;
+//! 2. the cavity of each user, `CN(t_n, h_n)`: `h_n = Sigma_nn / (1 - Sigma_nn Lambda_n)`, `t_n = h_n (mu_n / Sigma_nn - gamma_n)`;
+//! 3. the factor is set so that cavity times factor has the mean and variance of cavity times discrete prior, and damped.
+//!
+//! The decision uses the cavities after the last iteration.
+//!
+//! # Assumptions and cost
+//!
+//! With more users than chips it does not reach joint MAP: at 20 dB (N = 6, H = 4, chip fading) its error rate is that of
+//! mmse-sic, because some frames settle on a wrong symbol. `O(N^3)` an iteration.
+//!
+//! # Source
+//!
+//! Minka (2001); Cespedes, Olmos, Sanchez-Fernandez and Perez-Cruz (2014), with an idle symbol, see
+//! [references](crate::docs::references).
+//!
+//! # Example
+//!
+//! Four users on four chips at 50 dB: no decision is wrong.
+//!
+//! ```
+//! use grantfree::detect::{ExpectationPropagation, ExpectationPropagationOptions};
+//! use grantfree::prelude::*;
+//! use grantfree::scenario::{NomaConfig, ScenarioKind};
+//!
+//! let noma = NomaConfig { users: 4, snr_db: 50.0, ..Default::default() };
+//! let config = ScenarioConfig { kind: ScenarioKind::Noma, noma: Some(noma), ..Default::default() };
+//! let scenario = Scenario::new(&config, 1, Split::Test)?;
+//! let frames = scenario.realize(0, 8).observe(&scenario.pilots(0))?;
+//! let decisions = ExpectationPropagation::new(ExpectationPropagationOptions::default())?.detect(&frames)?;
+//! assert_eq!(decisions.activity, frames.truth().unwrap().activity());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use crate::detect::ClassicalError;
 use crate::detect::algorithm::{Algorithm, Context, Info};
@@ -10,7 +51,7 @@ use crate::link::C64;
 use crate::link::{Detector, options};
 
 /// Smallest variance of a matched moment, relative to the energy of a symbol: keeps precisions finite once a symbol is
-/// certain (Cespedes et al., "Expectation propagation detection for high-order high-dimensional MIMO systems", 2014).
+/// certain (Cespedes et al., 2014).
 const VARIANCE_FLOOR: f64 = 1e-7;
 
 options! {
@@ -34,14 +75,7 @@ impl Algorithm for ExpectationPropagationOptions {
 /// Expectation propagation with the discrete prior.
 pub type ExpectationPropagation = Built<ExpectationPropagationOptions>;
 
-/// The posterior is approximated by a Gaussian, the prior of each `x_n` (idle or a symbol) by `CN(gamma/Lambda,
-/// 1/Lambda)`. Each iteration computes
-/// `Sigma = (G^H G / sigma2 + diag Lambda)^-1`, `mu = Sigma (G^H y / sigma2 + gamma)`, the cavity of each user
-/// `h = Sigma_nn / (1 - Sigma_nn Lambda_n)`, `t = h (mu_n / Sigma_nn - gamma_n)`, and matches mean and variance of the
-/// cavity times the discrete prior. The decision uses the cavity after the last iteration.
-///
-/// With more users than chips it does not reach joint MAP: at 20 dB (N = 6, H = 4, chip fading) its error rate is that of
-/// MMSE-SIC, because some frames settle on a wrong symbol.
+/// The algorithm with its options.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Engine {
     /// Iterations, >= 1.

@@ -1,8 +1,46 @@
-//! Genie-aided MMSE: the support is known, the channels are estimated.
+//! Genie-aided MMSE (genie-mmse): the support is known, the channels are estimated.
 //!
-//! With the active columns `A` and their gains `B = diag(beta)`: `X_S = B A^H (A B A^H + sigma2 I)^-1 Y`, the MMSE estimate
-//! of Gaussian channels. No detector that has to find the support can have a lower mean squared error under the model.
-//! Activity is the truth; the score is 1 for the sent sequence and 0 elsewhere.
+//! # Model
+//!
+//! `Y = A_S X_S + W` with the active columns `A_S [L, K]` only, rows of `X_S` independent `CN(0, beta_n I)`, W `CN(0, sigma2)`. Known
+//! are the truth of the activity, the pilots, `beta` and `sigma2`.
+//!
+//! # Algorithm
+//!
+//! `X_S = B A_S^H (A_S B A_S^H + sigma2 I)^-1 Y`, `B = diag(beta)`: the posterior mean of Gaussian channels. Activity is the truth; the
+//! score is 1 for the sent sequence and 0 elsewhere.
+//!
+//! # Assumptions and cost
+//!
+//! No detector that has to find the support can have a lower mean squared error under the model. `O(K (L^2 + L M))`. Frames
+//! without truth are refused ([`DetectError::NeedsTruth`]). [Inputs and outputs](crate::detect#inputs-and-outputs) are those of all detectors.
+//!
+//! # Source
+//!
+//! Textbook: S. M. Kay, *Estimation Theory* (1993), chapter 12, see [references](crate::docs::references).
+//!
+//! # Example
+//!
+//! At 29 dB the estimated channels differ from the true ones by a small part of their energy.
+//!
+//! ```
+//! use grantfree::detect::{GenieMmse, GenieMmseOptions};
+//! use grantfree::prelude::*;
+//! use grantfree::scenario::ScenarioKind::UnitGain;
+//!
+//! let config = ScenarioConfig {
+//!     devices: 30, pilot_length: 24, active_devices: Some(3), bits: 0,
+//!     kind: UnitGain, noise_var: Some(0.03), ..Default::default()
+//! };
+//! let scenario = Scenario::new(&config, 1, Split::Test)?;
+//! let frames = scenario.realize(0, 8).observe(&scenario.pilots(0))?;
+//! let decisions = GenieMmse::new(GenieMmseOptions::default())?.detect(&frames)?;
+//! let (x, truth) = (decisions.x.unwrap(), frames.truth().unwrap());
+//! let error: f64 = x.iter().zip(truth.channel()).map(|(x, h)| (x - h).norm_sqr()).sum();
+//! let energy: f64 = truth.channel().iter().map(|h| h.norm_sqr()).sum();
+//! assert!(error < 0.01 * energy);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use crate::detect::algorithm::{Algorithm, Context, Info, Role};
 use crate::detect::built::Built;

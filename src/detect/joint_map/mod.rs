@@ -1,4 +1,37 @@
-//! Exhaustive joint MAP.
+//! Exhaustive joint MAP (joint-map).
+//!
+//! [Model, inputs and outputs](crate::detect::spreading) are those of all receivers of the spreading link.
+//!
+//! # Algorithm
+//!
+//! `min ||y - G x||^2 / sigma2 - ln prior(x)` over all `(C+1)^N` hypotheses x, by depth-first search with the residual of the
+//! users above. Scores are max-log posterior odds over all hypotheses.
+//!
+//! # Assumptions and cost
+//!
+//! No receiver has fewer wrong frames. `O((C+1)^N)`; more than [`MAX_HYPOTHESES`] are refused ([`DetectError::Mismatch`]).
+//!
+//! # Source
+//!
+//! Textbook: S. Verdu, *Multiuser Detection* (1998), see [references](crate::docs::references).
+//!
+//! # Example
+//!
+//! Six users on four chips at 60 dB: no decision is wrong, though there are more users than chips.
+//!
+//! ```
+//! use grantfree::detect::{JointMap, JointMapOptions};
+//! use grantfree::prelude::*;
+//! use grantfree::scenario::{NomaConfig, ScenarioKind};
+//!
+//! let noma = NomaConfig { snr_db: 60.0, ..Default::default() };
+//! let config = ScenarioConfig { kind: ScenarioKind::Noma, noma: Some(noma), ..Default::default() };
+//! let scenario = Scenario::new(&config, 1, Split::Test)?;
+//! let frames = scenario.realize(0, 4).observe(&scenario.pilots(0))?;
+//! let decisions = JointMap::new(JointMapOptions::default())?.detect(&frames)?;
+//! assert_eq!(decisions.activity, frames.truth().unwrap().activity());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use crate::detect::ClassicalError;
 use crate::detect::algorithm::{Algorithm, Context, Info};
@@ -30,8 +63,7 @@ impl Algorithm for JointMapOptions {
 /// Exhaustive search over every hypothesis of all users.
 pub type JointMap = Built<JointMapOptions>;
 
-/// `min ||y - G x||^2 / sigma2 - ln prior(x)` over all `(C+1)^N` hypotheses. No receiver has fewer wrong
-/// frames. Scores are max-log posterior odds over all hypotheses.
+/// The algorithm.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Engine;
 

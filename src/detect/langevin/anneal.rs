@@ -3,7 +3,8 @@
 //! Rows are scaled by their gains, `x_i = sqrt(beta_i) u_i`, so that all noise levels mean the same for every device. Level
 //! sigma looks at `U = X + sigma CN(0, I)` and takes `Y` given U as Gaussian of mean `A U` and covariance C:
 //!
-//! `C = noise_var I + sigma^2 A A^H` (matched), `C = (noise_var + sigma^2) I` (paper, eq. (11) with its sign corrected).
+//! `C = noise_var I + sigma^2 A A^H` (matched), `C = (noise_var + sigma^2) I` (paper: (11) of the score paper, its sign
+//! corrected).
 //!
 //! One step at level i, with the posterior score `s(U) + A^H C^-1 (Y - A U)` and `alpha_i = alpha_0 r^i sigma_i^2`:
 //!

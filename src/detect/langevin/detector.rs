@@ -11,8 +11,8 @@
 //! batch, on every thread and in every shard. A chain that diverges (steps too large) is left out of the mean;
 //! a frame all of whose chains diverge is estimated as zero.
 //!
-//! Source: the score paper (Tang et al., 2025), misprints corrected; annealed Langevin dynamics after Song and Ermon (2019), posterior sampling for channels after
-//! Arvinte and Tamir (2022).
+//! Source: the score paper (Tang et al., 2025), misprints corrected; annealed Langevin dynamics after Song and Ermon (2019),
+//! posterior sampling for channels after Arvinte and Tamir (2023).
 
 use std::ops::Range;
 

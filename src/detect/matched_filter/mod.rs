@@ -1,4 +1,38 @@
-//! Matched filter: every user for itself.
+//! Matched filter (matched-filter): every user for itself.
+//!
+//! [Model, inputs and outputs](crate::detect::spreading) are those of all receivers of the spreading link.
+//!
+//! # Algorithm
+//!
+//! 1. `z_n = g_n^H y / ||g_n||^2`;
+//! 2. z is taken as `x_n + CN(0, v_n)`, `v_n = (sum_(m != n) p_m |g_n^H g_m|^2 + sigma2 ||g_n||^2) / ||g_n||^4`;
+//! 3. the most likely of idle and the C symbols.
+//!
+//! # Assumptions and cost
+//!
+//! The interference of the others counts as Gaussian noise: optimal for a single user, and for orthogonal `g_n`. `O(N^2 H)`.
+//!
+//! # Source
+//!
+//! Textbook: S. Verdu, *Multiuser Detection* (1998), see [references](crate::docs::references).
+//!
+//! # Example
+//!
+//! Orthogonal signatures without fading: no decision is wrong.
+//!
+//! ```
+//! use grantfree::detect::{MatchedFilter, MatchedFilterOptions};
+//! use grantfree::prelude::*;
+//! use grantfree::scenario::{Fading, NomaConfig, ScenarioKind};
+//!
+//! let noma = NomaConfig { users: 4, snr_db: 30.0, fading: Fading::Awgn, ..Default::default() };
+//! let config = ScenarioConfig { kind: ScenarioKind::Noma, noma: Some(noma), ..Default::default() };
+//! let scenario = Scenario::new(&config, 1, Split::Test)?;
+//! let frames = scenario.realize(0, 8).observe(&scenario.pilots(0))?;
+//! let decisions = MatchedFilter::new(MatchedFilterOptions::default())?.detect(&frames)?;
+//! assert_eq!(decisions.activity, frames.truth().unwrap().activity());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use crate::detect::ClassicalError;
 use crate::detect::algorithm::{Algorithm, Context, Info};
@@ -25,8 +59,7 @@ impl Algorithm for MatchedFilterOptions {
 /// One matched filter per user.
 pub type MatchedFilter = Built<MatchedFilterOptions>;
 
-/// `z_n = g_n^H y / ||g_n||^2`, taken as `x_n + CN(0, v_n)` with
-/// `v_n = (sum_{m != n} p_m |g_n^H g_m|^2 + sigma2 ||g_n||^2) / ||g_n||^4`. Optimal for a single user.
+/// The algorithm.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Engine;
 

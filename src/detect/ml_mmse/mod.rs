@@ -1,15 +1,49 @@
 //! ML support, then MMSE channels (ml-mmse).
 //!
-//! Model: `Y = A X + W`, Y `[L, M]`, A `[L, N*Q]`, few rows of X are not zero and then `CN(0, beta_n I)`, W `CN(0, sigma2)`.
+//! # Model
+//!
+//! `Y = A X + W`, Y `[L, M]`, A `[L, N*Q]`, few rows of X are not zero and then `CN(0, beta_n I)`, W `CN(0, sigma2)`. Known are A,
+//! `beta` and `sigma2`.
+//!
+//! # Algorithm
 //!
 //! 1. Coordinate descent on the powers gamma, as detector ml does it (see [`covariance`](crate::detect::covariance)).
 //! 2. Support `S = {i : gamma_i >= threshold * beta_n}`.
 //! 3. `X_S = B_S A_S^H (A_S B_S A_S^H + sigma2 I)^-1 Y` with `B = diag(beta)`, the MMSE estimate for that support; other
 //!    rows are zero.
 //!
-//! With `beta = 1` this is the ML-MMSE baseline of the auto-encoder paper (field guide B). Columns are treated alone: of a
-//! device with Q sequences several rows may be estimated; its activity is the one of largest gamma. With the true
-//! support the estimate is that of genie-mmse. Reports `x`, `gamma` (of step 1), `score = gamma/beta` and the activity.
+//! Columns are treated alone: of a device with Q sequences several rows may be estimated; its activity is the one of largest
+//! gamma. With the true support the estimate is that of [genie-mmse](crate::detect::genie_mmse). Reports `x`, `gamma` (of
+//! step 1), `score = gamma/beta` and the activity.
+//!
+//! # Assumptions and cost
+//!
+//! Those of the covariance methods; `O(n L^2)` a sweep, and `O(|S| (L^2 + L M))` for the channels. [Inputs and outputs](crate::detect#inputs-and-outputs) are those of all detectors.
+//!
+//! # Source
+//!
+//! With `beta = 1` this is the ML-MMSE baseline of the auto-encoder paper (section V-A), see
+//! [references](crate::docs::references).
+//!
+//! # Example
+//!
+//! Three active devices of thirty, heard at 29 dB by 64 antennas: no decision is wrong.
+//!
+//! ```
+//! use grantfree::detect::{MlMmse, MlMmseOptions};
+//! use grantfree::prelude::*;
+//! use grantfree::scenario::ScenarioKind::UnitGain;
+//!
+//! let config = ScenarioConfig {
+//!     devices: 30, antennas: 64, pilot_length: 24, active_devices: Some(3),
+//!     kind: UnitGain, noise_var: Some(0.03), ..Default::default()
+//! };
+//! let scenario = Scenario::new(&config, 1, Split::Test)?;
+//! let frames = scenario.realize(0, 8).observe(&scenario.pilots(0))?;
+//! let decisions = MlMmse::new(MlMmseOptions::default())?.detect(&frames)?;
+//! assert_eq!(decisions.activity, frames.truth().unwrap().activity());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use crate::detect::algorithm::{Algorithm, Context, Info};
 use crate::detect::built::Built;

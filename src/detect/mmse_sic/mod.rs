@@ -1,4 +1,41 @@
-//! MMSE filter and successive cancellation of hard decisions.
+//! MMSE filter and successive cancellation of hard decisions (mmse-sic).
+//!
+//! [Model, inputs and outputs](crate::detect::spreading) are those of all receivers of the spreading link.
+//!
+//! # Algorithm
+//!
+//! From `r = y` and all users undecided, with `C = sum over undecided p_m g_m g_m^H + sigma2 I`:
+//!
+//! 1. the user of smallest error variance `1/k_n - p_n`, `k_n = g_n^H C^-1 g_n`, is next ("sinr", default; "fixed": users in order);
+//! 2. its MMSE output without bias, `g_n^H C^-1 r / k_n`, is taken as `x_n + CN(0, 1/k_n - p_n)` and decided;
+//! 3. `r <- r - g_n x_n` with the decision.
+//!
+//! # Assumptions and cost
+//!
+//! Undecided users count as Gaussian; a wrong decision harms all later ones. The order and the filters do not depend on the
+//! decisions. `O(N H^3 + N^2 H^2)`.
+//!
+//! # Source
+//!
+//! Wolniansky, Foschini, Golden and Valenzuela (1998), with an idle symbol, see [references](crate::docs::references).
+//!
+//! # Example
+//!
+//! Four users on four chips at 50 dB: no decision is wrong.
+//!
+//! ```
+//! use grantfree::detect::{MmseSic, MmseSicOptions};
+//! use grantfree::prelude::*;
+//! use grantfree::scenario::{NomaConfig, ScenarioKind};
+//!
+//! let noma = NomaConfig { users: 4, snr_db: 50.0, ..Default::default() };
+//! let config = ScenarioConfig { kind: ScenarioKind::Noma, noma: Some(noma), ..Default::default() };
+//! let scenario = Scenario::new(&config, 1, Split::Test)?;
+//! let frames = scenario.realize(0, 8).observe(&scenario.pilots(0))?;
+//! let decisions = MmseSic::new(MmseSicOptions::default())?.detect(&frames)?;
+//! assert_eq!(decisions.activity, frames.truth().unwrap().activity());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use crate::detect::ClassicalError;
 use crate::detect::Order;
@@ -30,8 +67,7 @@ impl Algorithm for MmseSicOptions {
 /// MMSE filter and successive cancellation of hard decisions.
 pub type MmseSic = Built<MmseSicOptions>;
 
-/// With `C = sum over undecided p_m g_m g_m^H + sigma2 I` and `k_n = g_n^H C^-1 g_n`: the output `g_n^H C^-1 r / k_n` is
-/// taken as `x_n + CN(0, 1/k_n - p_n)`, decided, and `g_n x_n` subtracted from `r`.
+/// The algorithm with its options.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Engine {
     /// Smallest variance first, or users in order.

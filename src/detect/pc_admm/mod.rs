@@ -1,6 +1,12 @@
 //! Group LASSO by prediction-correction ADMM (pc-admm).
 //!
-//! The problem is that of [`group_lasso`](crate::detect::group_lasso): `1/2 ||Y - A X||_F^2 + lambda sum_i ||x_i||_2`, Y `[L, M]`, A `[L, n]`, any M.
+//! # Model
+//!
+//! The problem is that of [`group_lasso`](crate::detect::group_lasso): `1/2 ||Y - A X||_F^2 + lambda sum_i ||x_i||_2`, Y `[L, M]`,
+//! A `[L, n]`, any M.
+//!
+//! # Algorithm
+//!
 //! Split it as `f(X) + g(V)` with `X = V`, `f = 1/2 ||Y - A X||_F^2`, `g = lambda sum_i ||v_i||`, scaled dual U (the dual is
 //! `rho U`), penalty `rho`. From `w = (V, U)` one iteration is
 //!
@@ -12,7 +18,9 @@
 //! Correct: `w <- w - alpha M_c (w - w~)`, `M_c = [I, 0; -(1 - theta) I, I]`, that is
 //! `V <- V - alpha (V - V~)` and `U <- U - alpha ((U - U~) - (1 - theta) (V - V~))`.
 //!
-//! **Why it converges.** Optimality of the two sub-problems and of the multiplier says
+//! # Why it converges
+//!
+//! Optimality of the two sub-problems and of the multiplier says
 //! `grad f(X~) + rho U~ = 0`, `d g(V~) - rho U~ + rho [(V~ - V) - theta (U~ - U)] ∋ 0` and
 //! `X~ - V~ = (V - V~) - (U - U~)`. This is the variational inequality of the problem at `w~` with the term `Q (w - w~)`,
 //!
@@ -30,18 +38,48 @@
 //! `X~ + U~`, `M_c = I` and `alpha < 2`; there H is singular and only `V - U` contracts (relaxed Douglas-Rachford). We
 //! take `theta = 1 - min(1, (2 - alpha)^2/2)`, for which G and H are positive definite at every `alpha` in (0, 2).
 //!
-//! **One iteration in two products.** With `W = (A^H A + rho I)^-1 A^H = A^H (A A^H + rho I)^-1` (Woodbury; the L x L
+//! # One iteration in two products
+//!
+//! With `W = (A^H A + rho I)^-1 A^H = A^H (A A^H + rho I)^-1` (Woodbury; the L x L
 //! inverse is computed once) and `T = V - U`, `X~ = T + W (Y - A T)` and `U~ = W (Y - A T)`.
 //!
-//! **The penalty.** Near the optimum ADMM is a linear iteration whose rate is best at the geometric mean of the extreme
+//! # The penalty
+//!
+//! Near the optimum ADMM is a linear iteration whose rate is best at the geometric mean of the extreme
 //! eigenvalues of `A^H A` on the active rows. For K of them and random pilots these are `||a||^2 (1 -+ sqrt(K/L))^2`, with
 //! the geometric mean `||a||^2 (1 - K/L)`: the default, `rho = mean||a||^2 max(1 - K/L, 1/4)`, `K = sum of the activity
-//! probabilities`. Iterations to a KKT residual of 1e-6 beside other solvers: `pc_admm_tests`, and configs/pc_convergence.toml.
+//! probabilities`. Iterations to a KKT residual of 1e-6 beside other solvers: configs/pc_convergence.toml.
 //!
-//! Score and decision are those of group-lasso. Source: the derivation is ours, within the framework of B. He and X. Yuan,
-//! "On the O(1/n) convergence rate of the Douglas-Rachford alternating direction method" (SIAM J. Numer. Anal. 50, 2012),
-//! and B. He, M. Tao and X. Yuan, "Alternating direction method with Gaussian back substitution for separable convex
-//! programming" (SIAM J. Optim. 22, 2012); the network built on it is system C (Dang et al., IEEE Trans. Commun. 73(11), 2025).
+//! # Assumptions and cost
+//!
+//! Score and decision are those of group-lasso; the activity probabilities enter the default penalty by their sum. An
+//! iteration costs `8nLM`, the inverse `O(L^3 + n L^2)` per batch. [Inputs and
+//! outputs](crate::detect#inputs-and-outputs) are those of all detectors.
+//!
+//! # Source
+//!
+//! Derived here, within the framework of He and Yuan (2012) and He, Tao and Yuan (2012); the network built on it is that of
+//! the PC-ADMM paper, see [references](crate::docs::references).
+//!
+//! # Example
+//!
+//! Three active devices of thirty, heard at 29 dB: no decision is wrong.
+//!
+//! ```
+//! use grantfree::detect::{PcAdmm, PcAdmmOptions};
+//! use grantfree::prelude::*;
+//! use grantfree::scenario::ScenarioKind::UnitGain;
+//!
+//! let config = ScenarioConfig {
+//!     devices: 30, pilot_length: 24, active_devices: Some(3),
+//!     kind: UnitGain, noise_var: Some(0.03), ..Default::default()
+//! };
+//! let scenario = Scenario::new(&config, 1, Split::Test)?;
+//! let frames = scenario.realize(0, 8).observe(&scenario.pilots(0))?;
+//! let decisions = PcAdmm::new(PcAdmmOptions::default())?.detect(&frames)?;
+//! assert_eq!(decisions.activity, frames.truth().unwrap().activity());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use pulp::Scalar;
 

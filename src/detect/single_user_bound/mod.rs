@@ -1,9 +1,45 @@
-//! The single-user bound: each device is judged with every other device known.
+//! The single-user bound (single-user-bound): each device is judged with every other device known.
 //!
-//! What the others send is subtracted, so only the device itself and the noise remain, and the optimal symbol decision is
-//! the Bayes test of `Y_n ~ CN(0, sigma2 I + beta s_q s_q^H)` against noise:
-//! `LLR_q = beta ||s_q^H Y_n||^2 / (sigma2 (sigma2 + beta ||s_q||^2)) - M ln(1 + beta ||s_q||^2/sigma2)`,
-//! argmax over q, active when `LLR > ln(Q (1 - eps)/eps)`. Its error rate is a floor for every detector of the figure.
+//! # Model
+//!
+//! What the others send is subtracted from Y `[L, M]`, so only the device itself and the noise remain: the columns of
+//! `Y_n = Y - sum_(m != n) s_m h_m^T` are `CN(0, sigma2 I + beta s_q s_q^H)` where device n sends sequence q, and noise
+//! where it is idle. Known are the truth (activity and channels), the pilots, `beta`, `sigma2` and the activity probability eps.
+//!
+//! # Algorithm
+//!
+//! 1. `LLR_q = beta ||s_q^H Y_n||^2 / (sigma2 (sigma2 + beta ||s_q||^2)) - M ln(1 + beta ||s_q||^2/sigma2)`, the Bayes test;
+//! 2. argmax over q, active when `LLR > ln(Q (1 - eps)/eps)`. Score: the LLR.
+//!
+//! # Assumptions and cost
+//!
+//! Rayleigh antennas without correlation. Its error rate is a floor for every detector of the figure. `O((K + n) L M)` for K
+//! active devices. Frames without truth are refused ([`DetectError::NeedsTruth`]). [Inputs and outputs](crate::detect#inputs-and-outputs) are those of all detectors.
+//!
+//! # Source
+//!
+//! Textbook: the likelihood-ratio test of a Gaussian signal in Gaussian noise, S. M. Kay, *Detection Theory* (1998), chapter 5,
+//! see [references](crate::docs::references).
+//!
+//! # Example
+//!
+//! Three active devices of thirty, heard at 29 dB: no decision is wrong.
+//!
+//! ```
+//! use grantfree::detect::{SingleUserBound, SingleUserBoundOptions};
+//! use grantfree::prelude::*;
+//! use grantfree::scenario::ScenarioKind::UnitGain;
+//!
+//! let config = ScenarioConfig {
+//!     devices: 30, pilot_length: 24, active_devices: Some(3),
+//!     kind: UnitGain, noise_var: Some(0.03), ..Default::default()
+//! };
+//! let scenario = Scenario::new(&config, 1, Split::Test)?;
+//! let frames = scenario.realize(0, 8).observe(&scenario.pilots(0))?;
+//! let decisions = SingleUserBound::new(SingleUserBoundOptions::default())?.detect(&frames)?;
+//! assert_eq!(decisions.activity, frames.truth().unwrap().activity());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use crate::detect::ClassicalError;
 use crate::detect::algorithm::{Algorithm, Context, Info, Prior, Role};

@@ -1,4 +1,41 @@
-//! Soft interference cancellation with LMMSE estimates.
+//! Soft interference cancellation with LMMSE estimates (soft-sic).
+//!
+//! [Model, inputs and outputs](crate::detect::spreading) are those of all receivers of the spreading link.
+//!
+//! # Algorithm
+//!
+//! Means `m_j` and variances `v_j` of all symbols start as those of the prior. Every user in turn, `iterations` times, in the
+//! order of the first error variances, smallest first:
+//!
+//! 1. `C = sum_j v_j g_j g_j^H + sigma2 I`, `e = y - sum_j m_j g_j`;
+//! 2. `r = m_n + g_n^H C^-1 e / a`, `a = g_n^H C^-1 g_n`, is taken as `x_n + CN(0, (1 - v_n a)/a)`;
+//! 3. the mean and the variance of `x_n` given r replace `m_n` and `v_n`.
+//!
+//! # Assumptions and cost
+//!
+//! Symbols of the other users count as Gaussian. `O(N (N H^2 + H^3))` a round.
+//!
+//! # Source
+//!
+//! Wang and Poor (1999), with an idle symbol, see [references](crate::docs::references).
+//!
+//! # Example
+//!
+//! Four users on four chips at 50 dB: no decision is wrong.
+//!
+//! ```
+//! use grantfree::detect::{SoftSic, SoftSicOptions};
+//! use grantfree::prelude::*;
+//! use grantfree::scenario::{NomaConfig, ScenarioKind};
+//!
+//! let noma = NomaConfig { users: 4, snr_db: 50.0, ..Default::default() };
+//! let config = ScenarioConfig { kind: ScenarioKind::Noma, noma: Some(noma), ..Default::default() };
+//! let scenario = Scenario::new(&config, 1, Split::Test)?;
+//! let frames = scenario.realize(0, 8).observe(&scenario.pilots(0))?;
+//! let decisions = SoftSic::new(SoftSicOptions::default())?.detect(&frames)?;
+//! assert_eq!(decisions.activity, frames.truth().unwrap().activity());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use crate::detect::ClassicalError;
 use crate::detect::algorithm::{Algorithm, Context, Info};
@@ -28,11 +65,7 @@ impl Algorithm for SoftSicOptions {
 /// Soft interference cancellation with LMMSE estimates.
 pub type SoftSic = Built<SoftSicOptions>;
 
-/// Every user in turn, `rounds` times: with the posterior means m and variances v of all symbols so far, covariance
-/// `C = sum_j v_j g_j g_j^H + sigma2 I` and residual `e = y - sum_j m_j g_j`, the LMMSE estimate is
-/// `r = m_n + g_n^H C^-1 e / a`, `a = g_n^H C^-1 g_n`, taken as `x_n + CN(0, (1 - v_n a)/a)`; its posterior mean and
-/// variance replace `m_n`, `v_n` (Wang and Poor, IEEE Trans. Commun. 47(7), 1999, with an idle symbol). Users are
-/// treated in the order of their first error variance, smallest first.
+/// The algorithm with its options.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Engine {
     /// Passes over all users, >= 1.

@@ -1,14 +1,49 @@
-//! State evolution: what AMP achieves on large systems, without simulating a single frame.
+//! State evolution (state-evolution): what AMP achieves on large systems, without simulating a single frame.
 //!
-//! AMP's `Z` behaves like `X + tau V` with `V ~ CN(0, I)`, and the effective noise follows the scalar recursion
-//! `tau2_{t+1} = sigma2 + (N Q/L) E ||eta(x + tau v) - x||^2 / M` (Liu and Yu, 2018; Theorem 1 of the DL-mAMPnet paper), started at `tau2_0` with eta = 0.
+//! # Model
+//!
+//! AMP's Z behaves like `X + tau V` with `V ~ CN(0, I)` (27), and the effective noise follows a scalar recursion. Known are the
+//! law of the gains, `sigma2`, N, Q, L, M and the activity probability eps.
+//!
+//! # Algorithm
+//!
+//! Equation numbers are those of the DL-mAMPnet paper.
+//!
+//! 1. `tau2_0 = sigma2 + (N/L) eps E[beta]` (33);
+//! 2. `tau2_(t+1) = sigma2 + (N Q/L) E ||eta(x + tau v) - x||^2 / M`, which is (18) with (26); the mean over q is a mean over rows;
+//! 3. the decision of AMP on rows `x + tau v` at the last tau gives the error rates.
+//!
 //! The expectation is a Monte-Carlo mean over gains and energies; two averages are taken exactly: over activity (both
 //! branches are computed and weighted), and over the channel given z, because only `||z||^2` enters:
 //! for an active row `E[||w omega z - x||^2 | z] = omega^2 (1 - w)^2 ||z||^2 + M omega tau2`, for an idle one it is
-//! `omega^2 w^2 ||z||^2`; and `||z||^2` is a Gamma(M) variable times `beta + tau2` or `tau2`.
+//! `omega^2 w^2 ||z||^2`; and `||z||^2` is a Gamma(M) variable times `beta + tau2` or `tau2`. The same random numbers serve all
+//! iterations, so the recursion is smooth.
 //!
-//! The prediction assumes uncorrelated Rayleigh antennas; from a channel file it takes the gains only, so correlated
-//! channels do worse than predicted. The same random numbers serve all iterations, so the recursion is smooth.
+//! # Assumptions and cost
+//!
+//! N and L large, i.i.d. pilots, uncorrelated Rayleigh antennas: from a channel file it takes the gains only, so correlated
+//! channels do worse than predicted. `O(Q)` per random device and iteration, whatever N, L and M. Rates are probabilities,
+//! `tau2` is in the units of `sigma2` over the pilot energy.
+//!
+//! # Source
+//!
+//! Liu and Yu (2018); Theorem 1 of the DL-mAMPnet paper, see [references](crate::docs::references).
+//!
+//! # Example
+//!
+//! At N = 100, M = 16, L = 40, one bit and 10 % activity, AMP errs with a probability of 7e-4 (independent simulation: 6.9e-4).
+//!
+//! ```
+//! use grantfree::detect::{Threshold, state_evolution};
+//! use grantfree::prelude::*;
+//! use grantfree::scenario::PilotKind;
+//!
+//! let config = ScenarioConfig { pilots: PilotKind::Gaussian, ..Default::default() };
+//! let predicted = state_evolution(&config, Threshold::MAP, 50, 20_000, 1)?;
+//! assert!((4e-4..1.1e-3).contains(&predicted.ser), "{}", predicted.ser);
+//! assert!(predicted.tau2[49] < predicted.tau2[0]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use crate::detect::algorithm::{Algorithm, Context, Info, Prediction, Prior};
 use crate::link::{Detector, check, options};

@@ -1,7 +1,26 @@
-//! The Welch bound: the smallest coherence that pilots can have (welch-bound).
+//! The Welch bound (welch-bound): the smallest coherence that pilots can have.
 //!
-//! For N*Q unit-norm columns of length L, `max_{i != j} |s_i^H s_j| >= sqrt((N Q - L)/(L (N Q - 1)))`
-//! (L. R. Welch, "Lower bounds on the maximum cross correlation of signals", IEEE Trans. Inf. Theory 20(3), 1974).
+//! For K = N*Q columns of norm one and length L, `max_(i != j) |s_i^H s_j| >= sqrt((K - L)/(L (K - 1)))`, 0 where K <= L. A
+//! prediction of the metric `coherence` from the sizes alone, without frames, noise or activity.
+//!
+//! # Source
+//!
+//! Welch (1974), see [references](crate::docs::references).
+//!
+//! # Example
+//!
+//! Random pilots stay above the bound.
+//!
+//! ```
+//! use grantfree::detect::{Algorithm, WelchBoundOptions};
+//! use grantfree::prelude::*;
+//!
+//! let config = ScenarioConfig::default();
+//! let bound = WelchBoundOptions::default().predict(&config, 1)?.unwrap()[0].1;
+//! assert!((bound - (160.0_f64 / (40.0 * 199.0)).sqrt()).abs() < 1e-12);
+//! assert!(Scenario::new(&config, 1, Split::Test)?.pilots(0).coherence() > bound);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use super::ClassicalError;
 use super::algorithm::{Algorithm, Context, Info, Prediction};

@@ -2,8 +2,8 @@
 //!
 //! The algorithm is that of [`amp`](crate::detect::amp), with a frame in every lane of a vector: every step is then full vectors
 //! whatever the number of antennas, products with the pilots read each pilot once for all of them, and exponentials and
-//! logarithms are those of a whole vector. Work is in units of the noise (Y/sigma, unit-norm pilots): single precision
-//! has no room for the squares of powers in watts.
+//! logarithms are those of a whole vector. Work is in units of the noise (Y/sigma, unit-norm pilots): the range
+//! of single precision is too small for the squares of powers in watts.
 //!
 //! An iteration goes through the devices once, some at a time: the matched filter of their rows, the denoiser, and their
 //! part of `Y - S X_new` follow one another while the rows are in the cache, and nothing but X is kept of them. Rows of X
@@ -278,7 +278,7 @@ fn store<V: Lanes<Number = f32>>(
 }
 
 impl<V: Lanes<Number = f32>> Estimate<V> {
-    /// Room for `total` rows in blocks.
+    /// Memory for `total` rows in blocks.
     fn new(total: usize, rows: usize, antennas: usize) -> Self {
         let blocks = total.div_ceil(rows);
         let zeros = vec![V::ZERO; blocks * antennas * rows];
