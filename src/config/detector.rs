@@ -46,12 +46,12 @@ impl From<LearnedConfig> for DetectorConfig {
     }
 }
 
-/// Whether a kind, as files spell it, is a trained one.
+/// Whether a kind, as experiment files spell it, is a learned detector.
 pub fn is_learned(kind: &str) -> bool {
     LearnedConfig::KINDS.contains(&kind)
 }
 
-/// What a kind, as files spell it, is in a comparison; `None` for a kind that does not exist.
+/// The role of a kind, as experiment files spell it; `None` for a kind that does not exist.
 pub fn role_of(kind: &str) -> Option<Role> {
     let classical = || Classical::INFOS.iter().find(|i| i.name == kind).map(|i| i.role);
     if is_learned(kind) { Some(Role::Receiver) } else { classical() }

@@ -229,7 +229,7 @@ impl TryFrom<UncheckedFigure> for Figure {
     }
 }
 
-/// Makes relative paths of the file (channel files, bundles) start at `folder`.
+/// Resolves relative paths of the file (channel files, pilots files, bundles) against `folder`.
 fn anchor_paths(table: &mut toml::Table, folder: &Path) {
     for (key, value) in table.iter_mut() {
         match value {
@@ -247,7 +247,7 @@ fn anchor_paths(table: &mut toml::Table, folder: &Path) {
     }
 }
 
-/// `folder/path` without `.` and `..` where they can be resolved by name.
+/// `folder/path` with `.` and `..` removed, without looking at the file system.
 fn anchored(path: &str, folder: &Path) -> String {
     use std::path::{Component, PathBuf};
     let mut out = PathBuf::new();

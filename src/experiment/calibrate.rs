@@ -18,8 +18,7 @@ const CHUNK: usize = 64;
 /// Frames that a covariance of the antennas is taken from.
 const COVARIANCE_FRAMES: usize = 2048;
 
-/// A classical detector as it stands before [`choose_thresholds`]: where its threshold has to be found first, at its
-/// default.
+/// A classical detector before [`choose_thresholds`]: the default threshold stands in for `threshold = "best"`.
 ///
 /// # Errors
 /// [`ExperimentError`] for an option out of its range, or when training frames cannot be made.
@@ -49,7 +48,7 @@ fn classical(algorithm: &Classical, point: &Point, seed: u64) -> Result<Box<dyn 
     Ok(algorithm.algorithm().build(&context)?)
 }
 
-/// Covariance of the antennas of active devices, relative to their gains, over training frames.
+/// Mean of `h h^H/beta` over the active devices of training frames, `[M, M]`.
 fn pooled_covariance(train: &Scenario) -> Spatial {
     let m = train.config().antennas;
     let mut sum = vec![Complex64::default(); m * m];

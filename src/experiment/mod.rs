@@ -206,7 +206,7 @@ fn write_report(_: &Path, _: &Results) -> Result<Option<PathBuf>, ExperimentErro
 fn prepare_folder(out: &Path) -> Result<(), ExperimentError> {
     let folder = |source| ExperimentError::Folder { path: out.display().to_string(), source };
     std::fs::create_dir_all(out).map_err(folder)?;
-    // Find out now, not after an hour of training, whether results can be written.
+    // An output folder that cannot be written is an error now, not after the training.
     let probe = out.join(".writable");
     std::fs::write(&probe, b"").map_err(folder)?;
     std::fs::remove_file(&probe).map_err(folder)
@@ -246,7 +246,7 @@ fn prepare(
         }
     }
     for (id, threshold) in choose_thresholds(point, seed, &mut detectors)? {
-        // Part of what decides values: a log is not continued with another threshold.
+        // Values depend on the threshold, so a log is not continued with another one.
         out.checksums.insert(id, format!("threshold {threshold:e}"));
     }
     out.detectors = Some(detectors);

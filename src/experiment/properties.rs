@@ -20,8 +20,8 @@ fn block(scenario: &ScenarioConfig) -> usize {
     scenario.sequences() * scenario.devices / groups.max(1)
 }
 
-/// Properties that `metrics` (of the point's figure) asks for, of every detector of the point; detectors without pilots
-/// of their own are measured by the scenario's (the first ones, where they change).
+/// The properties among `metrics` (those of the point's figure), for every detector of the point. The coherence of a detector
+/// without pilots of its own is that of the scenario's pilots, of the first block where they change.
 pub(super) fn of_point(
     point: &Point,
     scenario: &Scenario,
@@ -79,7 +79,7 @@ fn iterations_to_optimum(scenario: &Scenario, detector: &dyn Detector) -> Option
     for block in 0..PROBLEMS / PROBLEMS_PER_BLOCK {
         let drawn = scenario.realize(block * PROBLEMS_PER_BLOCK, PROBLEMS_PER_BLOCK as usize);
         let pilots = detector.pilots().unwrap_or_else(|| scenario.pilots(block));
-        // What is wrong with the frames, the simulation itself will say.
+        // Frames that do not fit are reported by the simulation.
         counts.extend(solver.iterations_to_optimum(&drawn.observe(&pilots).ok()?, OPTIMUM).ok()?);
     }
     Some(median(counts))

@@ -42,7 +42,7 @@ pub(super) fn key(point: &Point, id: &str) -> String {
 
 /// A detector of a point while it is made ready.
 struct Job<'a> {
-    /// The detector that the network bears the name of.
+    /// The detector that the network is named after.
     owner: &'a str,
     label: &'a str,
     network: &'a LearnedConfig,
@@ -68,7 +68,7 @@ pub(super) fn ready(
         return Job { owner: id, label, network, point, settings, folder }.open().map(Some);
     }
     let fingerprint = identity(options, &point.scenario, config.signatures, seed);
-    // One network may serve several samplers; it bears the name of the detector that trains it.
+    // Several samplers may share one network; its folder is named after the detector that trains it.
     let owner = options.network_of().unwrap_or(id);
     let folder = &settings.out.join("models").join(format!("{owner}-{}", &fingerprint[..12]));
     let checkpoint = &folder.with_extension("checkpoint");
@@ -95,11 +95,11 @@ pub(super) fn ready(
         if !options.system().train(network, &target, &session)? {
             return Ok(None);
         }
-        // The bundle is complete: the checkpoint has done its work.
+        // The bundle is complete: the checkpoint is not needed any more.
         forget(checkpoint)?;
     }
     let mut ready = Job { owner, label, network, point, settings, folder }.open()?;
-    // Its training is told once.
+    // The training of a shared network is recorded once, with its owner.
     ready.record = ready.record.filter(|_| owner == id || !point.detectors.contains_key(owner));
     Ok(Some(ready))
 }
@@ -140,7 +140,7 @@ pub fn load_detector(folder: &Path, device: &Chosen) -> Result<Box<dyn Detector>
     load_detector_as(folder, device, None)
 }
 
-/// The same with the options that an experiment gives it, where it comes from one.
+/// The detector of a bundle with the options of an experiment file; `None` for those that the bundle was trained with.
 ///
 /// # Errors
 /// [`ExperimentError::Model`] when the bundle is damaged, of another version or of another kind.
@@ -163,7 +163,7 @@ mod tests {
         std::fs::create_dir_all(model.join("inside")).unwrap();
         forget(&model).unwrap();
         assert!(!model.exists());
-        // What is not there need not be removed.
+        // Removing a folder that does not exist is no error.
         forget(&model).unwrap();
         // A file where a folder should be.
         std::fs::write(&model, "a file").unwrap();
