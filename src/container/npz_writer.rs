@@ -13,14 +13,14 @@ use super::{IoError, atomic_write};
 /// Collects arrays in memory and writes them as one compressed archive. The same arrays give the same bytes.
 ///
 /// ```
-/// use grantfree::io::npz::{NpzFile, NpzWriter};
+/// use grantfree::container::npz::{NpzFile, NpzWriter};
 /// let path = std::env::temp_dir().join(format!("grantfree-doc-{}.npz", std::process::id()));
 /// NpzWriter::new().int("activity", &[2, 2], &[0, 1, 2, 0]).scalar("noise_var", 0.5).write(&path)?;
 /// let file = NpzFile::open(&path)?;
 /// assert_eq!(file.int("activity")?.shape, [2, 2]);
 /// assert_eq!(file.scalar("noise_var")?, 0.5);
 /// # std::fs::remove_file(&path).ok();
-/// # Ok::<(), grantfree::io::IoError>(())
+/// # Ok::<(), grantfree::container::IoError>(())
 /// ```
 #[derive(Debug, Default)]
 pub struct NpzWriter {

@@ -26,7 +26,7 @@
 //!
 //! # Example
 //!
-//! Six users on four chips at 60 dB, sixteen hypotheses: what exhaustive search decides.
+//! Six users on four chips at 60 dB, 64 hypotheses: what exhaustive search decides.
 //!
 //! ```
 //! use grantfree::detect::{BeamSic, BeamSicOptions, JointMap, JointMapOptions};
@@ -37,7 +37,7 @@
 //! let config = ScenarioConfig { kind: ScenarioKind::Noma, noma: Some(noma), ..Default::default() };
 //! let scenario = Scenario::new(&config, 1, Split::Test)?;
 //! let frames = scenario.realize(0, 4).observe(&scenario.pilots(0))?;
-//! let decisions = BeamSic::new(BeamSicOptions { beam: 16, ..Default::default() })?.detect(&frames)?;
+//! let decisions = BeamSic::new(BeamSicOptions { beam: 64, ..Default::default() })?.detect(&frames)?;
 //! assert_eq!(decisions.activity, JointMap::new(JointMapOptions::default())?.detect(&frames)?.activity);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
