@@ -8,7 +8,7 @@ use grantfree::training::TrainTask;
 use crate::case::{Arrays, Case, device};
 use crate::step;
 
-/// SICNN of the paper's widths on 1,000 frames.
+/// SICNN with the widths of the NOMA signature paper on 1,000 frames.
 pub fn sicnn() -> Case {
     let noma = NomaConfig::default();
     let config = ReceiverConfig {

@@ -159,7 +159,7 @@ pub enum FigureStyle {
     /// "curve": metrics over the swept value.
     #[default]
     Curve,
-    /// "visualisation": besides, the stages of one frame as grey images (Fig. 10 of the DL-mAMPnet paper, Qiao et al.).
+    /// "visualisation": besides, the stages of one frame as grey images (Fig. 10 of the DL-mAMPnet paper).
     Visualisation,
 }
 

@@ -5,8 +5,7 @@ use super::sums::{Estimate, MetricSums};
 use crate::math::special::Z95;
 
 /// `J = (sum x)^2 / (N sum x^2)` of the bit error rates x of N users: 1 when all users fare alike, 1/N when one bears all
-/// errors. R. Jain, D. Chiu and W. Hawe, DEC TR-301 (1984); eq. (30) of the signature design paper (Yu et al.,
-/// "Finite-alphabet signature design for grant-free NOMA").
+/// errors. R. Jain, D. Chiu and W. Hawe, DEC TR-301 (1984); (30) of the NOMA signature paper.
 ///
 /// The interval `J -+ 1.96 sqrt(sum_n (dJ/dx_n se_n)^2)`, cut at 1/N and 1, is the delta method with the users' rates
 /// taken as independent and se_n of [`ratio_standard_error`]. No value without an error or when a user was never active.

@@ -28,8 +28,7 @@ pub struct Results {
     pub points: Vec<PointResult>,
     /// One entry per trained network.
     pub training: Vec<TrainingRecord>,
-    /// Grey images of figures with style "visualisation": the stages of one frame, as in Fig. 10 of the DL-mAMPnet paper
-    /// (Qiao et al.).
+    /// Grey images of figures with style "visualisation": the stages of one frame, as in Fig. 10 of the DL-mAMPnet paper.
     #[serde(default)]
     pub images: Vec<GreyImage>,
 }

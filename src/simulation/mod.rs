@@ -6,8 +6,8 @@
 //! who computes a block and when, so they give bitwise the same values.
 //!
 //! - [`run_point`] simulates one point; [`Runner`] runs all points, first a coarse curve and then to the end.
-//! - [`Results`] is `results.json`; [`merge()`] joins shards, [`replay_frame`] shows one frame again.
-//! - [`Observer`] follows a run; [`observer()`] makes the ones of the command line.
+//! - [`merge()`] joins shards into one [`Results`](crate::results::Results); [`replay_frame`] computes one frame again.
+//! - [`Observer`] follows a run.
 
 mod batch;
 mod block;

@@ -81,7 +81,7 @@ impl<N: System> AnySystem for Typed<N> {
     }
 
     fn holds(&self, manifest: &Manifest) -> bool {
-        // A manifest that cannot be read is reported by the loading.
+        // A manifest that cannot be read fails when it is loaded, with a message.
         manifest.system == N::NAME && info::<N>(manifest).as_ref().map_or(true, N::holds)
     }
 
@@ -118,7 +118,7 @@ impl<N: System> AnySystem for Typed<N> {
         };
         let saved = Saved::<N>::load(dir, &device.device)?;
         Ok(Loaded {
-            // A bundle that was made elsewhere says other things there, or nothing.
+            // A bundle made by another program may hold other metrics, or none.
             trail: serde_json::from_value(saved.metrics.clone()).ok(),
             checksum: saved.checksum.clone(),
             detector: N::detector(saved, options, device)?,

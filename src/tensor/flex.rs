@@ -47,8 +47,8 @@ fn tensor<T: Element>(data: Vec<T>, shape: impl Into<Shape>) -> F {
     FlexTensor::from_data(TensorData::new(data, shape))
 }
 
-/// The same tensor in order. It shares its storage with nobody where it was not shared before: the handle that came in is
-/// gone.
+/// The tensor in row-major order. It takes the handle, so storage that only this handle held stays unshared and may be
+/// changed in place.
 fn contiguous(t: F) -> F {
     t.to_contiguous()
 }
@@ -233,7 +233,7 @@ impl Adjoint for Flex {
         let shape = form.shape(&tensors[4].shape(), &tensors[1].shape());
         typed!(T of tensors[1], {
             let outputs = AmpOutputs { state: state.storage(), z: z.storage() };
-            // Without a copy where nobody else holds the gradient.
+            // No copy where this is the only handle of the gradient.
             let g = g.into_data().try_into_vec().expect("the type was chosen by dtype");
             let found =
                 cpu::amp_iteration_backward::<T>(amp_inputs(tensors.each_ref()), outputs, g, shape, wanted);
@@ -324,7 +324,7 @@ impl Adjoint for Flex {
 
     fn dense_gate(out: F, g: F, rectify: bool) -> [F; 2] {
         let out = contiguous(out);
-        // A gradient that nobody else holds stays where it is.
+        // A gradient with a single handle is changed in place.
         let mut g = contiguous(g);
         let rows = g.shape()[0];
         typed!(T of g, {

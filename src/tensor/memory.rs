@@ -2,7 +2,7 @@
 
 /// Keeps freed memory in the process. A training step takes and frees the same large tensors again and again; the C
 /// library gives each back to the system and takes it anew, and the system clears every page: 11 % of the time of a step
-/// of DL-mAMPnet's paper form. For programs, at their start; the peak grows a little (3 % there) and is not given back.
+/// of DL-mAMPnet's paper form. Meant for the start of a program; the peak grows a little (3 % there) and is not given back.
 ///
 /// Does something on Linux with glibc only.
 pub fn keep_freed_memory() {

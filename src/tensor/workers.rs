@@ -2,7 +2,7 @@
 
 /// Runs `f` on a pool of `threads` (0: as many as processors), of which the calling thread is one.
 ///
-/// For programs, around all they do. Called from outside of a pool, each of the thousands of small parallel loops of a
+/// Meant for the whole of a program. Called from outside of a pool, each of the thousands of small parallel loops of a
 /// training step would wake a worker and sleep until it is done: half the time of a small step. Called from another thread
 /// of the pool, the large tensors would come from an arena of that thread, which the C library gives back to the system
 /// again and again, whatever [`keep_freed_memory`](super::keep_freed_memory) says.

@@ -6,7 +6,7 @@ use burn::tensor::{Device, Tensor};
 
 use crate::tensor::{AdamRule, adam_step};
 
-/// Adam as the papers have it; the small epsilon suits losses of 1e-3 nats.
+/// The usual constants of Adam (Kingma and Ba, 2015), but a smaller epsilon, for losses of 1e-3 nats.
 #[derive(Debug, Clone, Copy)]
 struct Adam;
 

@@ -8,9 +8,10 @@ use crate::link::{ConfigError, check};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PhaseKind {
-    /// T phases, one per AMP layer (or layer of system C): layer t alone, MSE of its output (58); `steps` each.
+    /// T phases of `steps` each, one per AMP layer (or layer of system C): layer t alone, on the mean squared error of its
+    /// output ((58) of the DL-mAMPnet paper).
     LayerWise,
-    /// The refinement module alone (or the last layer, without one), cross-entropy (59).
+    /// The refinement module alone (or the last layer, without one), on the cross-entropy ((59) of the DL-mAMPnet paper).
     Refinement,
     /// All parameters, cross-entropy of the output plus `auxiliary` times that of every layer.
     Joint,
@@ -40,8 +41,9 @@ pub struct PhaseConfig {
     /// Half-cosine decay to zero over the phase. Default true.
     #[serde(default = "default_true")]
     pub cosine: bool,
-    /// Weight of every layer's own cross-entropy in a joint phase, 0..=1. Default 0.1. Auto-encoders and
-    /// pc-admm-net add the mean of the losses of all earlier layers, auto-encoders with signals as the target the cross-entropy of their logits.
+    /// Weight of every layer's own cross-entropy in a joint phase, 0..=1. Default 0.1. Auto-encoders and pc-admm-net add the
+    /// mean of the losses of all earlier layers; auto-encoders with signals as the target add the cross-entropy of their
+    /// logits.
     #[serde(default = "default_auxiliary")]
     pub auxiliary: f64,
 }

@@ -1,4 +1,4 @@
-//! The loop.
+//! The training loop.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -115,7 +115,7 @@ pub fn train<T: TrainTask>(
 
 /// A run in memory.
 struct Run<N> {
-    /// There but inside a step, where the optimiser owns it: nobody else then holds the weights, and they change in place.
+    /// `None` only during a step of the optimiser, which owns the weights meanwhile and so can update them in place.
     net: Option<N>,
     best: N,
     /// Moving average of the weights, where the task wants one.
@@ -172,7 +172,7 @@ impl<N: Module + 'static> Run<N> {
     fn validate<T: TrainTask<Net = N>>(&mut self, task: &T, phase: &Phase) -> Result<bool, TrainError> {
         let candidate = self.average.clone().unwrap_or_else(|| self.net().valid());
         let v = task.validate(&candidate, phase)?;
-        // NaN compares with nothing: kept as the best, it would stay so.
+        // A NaN would stay the best for ever: no loss is smaller.
         self.finite(task, phase, v.loss)?;
         let s = &mut self.state;
         s.curve.push(TrainingPoint {

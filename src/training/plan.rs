@@ -1,4 +1,4 @@
-//! What every task is given, and what all of them do with it.
+//! The plan of a run (name, seed, schedule, device), and what all tasks do with it.
 
 use burn::tensor::{Device, Tensor};
 

@@ -1,4 +1,4 @@
-//! What a network has to say for itself to be trained.
+//! What a system defines so that it can be trained: data, losses, phases.
 
 use burn::module::ParamId;
 use burn::tensor::Tensor;

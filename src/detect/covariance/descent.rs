@@ -60,7 +60,7 @@ fn ml_step(q: f64, s: f64, gamma: f64) -> f64 {
 fn map_step(q: f64, s: f64, alpha: f64, log_odds: f64, antennas: f64) -> f64 {
     let discriminant = s * s - 4.0 * q * log_odds / antennas;
     let d = if discriminant < 0.0 {
-        // The posterior grows without end: only the cap at 1 stops it.
+        // The posterior grows without bound: only the cap at 1 ends the step.
         f64::INFINITY
     } else {
         (2.0 * q / (s + discriminant.sqrt()) - 1.0) / s

@@ -1,5 +1,4 @@
-//! One iteration of unfolded AMP (Theorem 1 of the DL-mAMPnet paper, Qiao et al.; Algorithm 2 of
-//! the auto-encoder paper, Cui et al.).
+//! One iteration of unfolded AMP (Theorem 1 of the DL-mAMPnet paper; Algorithm 2 of the auto-encoder paper).
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};

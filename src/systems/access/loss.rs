@@ -1,4 +1,5 @@
-//! Losses: cross-entropy of the section posterior, (58) MSE and (59) BCE.
+//! Losses: cross-entropy of the section posterior; mean squared error (58) and binary cross-entropy (59) of the DL-mAMPnet
+//! paper.
 
 use burn::tensor::Tensor;
 

@@ -6,7 +6,7 @@ use crate::link::{AccessModel, C64, FrameBatch};
 use crate::link::{Decisions, DetectError};
 use crate::tensor::complex::unstack_rows;
 
-/// Names a size that frames have and a network was not trained for; `sizes` are (name, of the frames, of the training).
+/// Fails where a size of the frames is not that of the training; `sizes` are (name, of the frames, of the training).
 ///
 /// # Errors
 /// [`DetectError::Mismatch`].
@@ -30,7 +30,7 @@ pub fn read(t: Tensor<2>, backend: &str) -> Result<Vec<f32>, DetectError> {
 }
 
 /// Appends scores `[F, N]` of the frames from `first` on, one sequence per device, and the decisions: active above the
-/// threshold. A device that cannot be heard is idle whatever the network says.
+/// threshold. A device that cannot be heard is decided idle whatever its score.
 pub fn decide(out: &mut Decisions, frames: &FrameBatch, first: usize, scores: &[f32], threshold: f64) {
     let devices = frames.model().devices();
     for (n, &value) in scores.iter().enumerate() {

@@ -20,7 +20,7 @@ pub struct AmpDecoder {
     pub iterations: usize,
 }
 
-/// What the iterations leave behind.
+/// Results of the iterations.
 pub(super) struct AmpPass {
     /// Estimates after every iteration of the untied form, of the last one otherwise; `[F*M, 2K]`.
     pub x: Vec<Tensor<2>>,

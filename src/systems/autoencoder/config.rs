@@ -33,7 +33,7 @@ pub enum DecoderTarget {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CorrectionKind {
-    /// Fully connected layers with ReLU between them, added to the estimate (Cui et al.).
+    /// Fully connected layers with ReLU between them, added to the estimate (the auto-encoder paper).
     Dense,
     /// Covariance layers with learned coupling between devices, posterior mean as the estimate (ours).
     Covariance,
@@ -48,8 +48,8 @@ pub struct DecoderConfig {
     /// Unfolded iterations or sweeps U, 1..=10000. Default: group-lasso 200, amp 50, map 55.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub iterations: Option<usize>,
-    /// amp: every iteration works with the pilots themselves (Cui et al.); false gives each its own matrix, step size,
-    /// and Onsager factor. Default true.
+    /// amp: every iteration works with the pilots themselves, as in the auto-encoder paper; false gives each its own matrix,
+    /// step size, and Onsager factor. Default true.
     pub tied: bool,
     /// Correction layers V, 0..=16 (nn: its dense layers, 1..=16). Default 3.
     pub corrections: usize,

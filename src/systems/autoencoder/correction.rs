@@ -54,7 +54,7 @@ impl Rated for CorrectionLayer {
 /// The correction part of a decoder.
 #[derive(Module, Debug)]
 pub struct Corrections {
-    /// Dense layers (the form of Cui et al.).
+    /// Dense layers (the form of the auto-encoder paper).
     pub dense: Option<Mlp>,
     /// Covariance layers (ours).
     pub covariance: Vec<CorrectionLayer>,

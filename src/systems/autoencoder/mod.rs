@@ -1,21 +1,33 @@
 //! System B: learned pilots with model-driven decoders (auto-encoders) for signal and support recovery.
 //!
-//! The encoder is the pilot matrix: frames are made inside the graph, so that the gradient reaches it. A decoder is an
-//! approximate part, U iterations of a classical algorithm with a few trainable parameters, and V correction layers.
+//! # Model
+//!
+//! `Y = A X + W`, Y `[L, M]`, A `[L, N]` with one pilot per device ([`scenario`](crate::scenario), kind "unit-gain"). The encoder is
+//! A itself: frames are made inside the graph, so that the gradient reaches it. Out: activities `[F, N]`, their logits or row
+//! energies as scores, and for signals the rows of X `[F, N, M]`.
+//!
+//! # Network
+//!
+//! Algorithms and equations are numbered as in the auto-encoder paper. A decoder is an approximate part, U iterations of a
+//! classical algorithm with a few trainable parameters, and V correction layers.
 //!
 //! | form | approximate part | trainable in it | classical detector it equals untrained |
 //! |---|---|---|---|
-//! | [`GroupLassoDecoder`] | sharing ADMM (Algorithm 1) | lambda, rho | group-lasso-admm |
-//! | [`AmpDecoder`] | AMP (Algorithm 2) | a prior per device; untied: a matrix and scalars per iteration | amp |
-//! | [`NnDecoder`] | none; dense layers on the sample covariance | all | |
-//! | [`MapDecoder`] | coordinate descent (Algorithm 3) | a prior per device | map |
+//! | [`GroupLassoDecoder`](crate::systems::autoencoder::GroupLassoDecoder) | sharing ADMM (Algorithm 1, (8)-(10)) | lambda, rho | [group-lasso-admm](crate::detect::group_lasso_admm) |
+//! | [`AmpDecoder`](crate::systems::autoencoder::AmpDecoder) | AMP (Algorithm 2, (11)-(12)) | a prior per device; untied: a matrix and scalars per iteration | [amp](crate::detect::amp) |
+//! | [`NnDecoder`](crate::systems::autoencoder::NnDecoder) | none; dense layers on the sample covariance (14), (15) | all | |
+//! | [`MapDecoder`](crate::systems::autoencoder::MapDecoder) | coordinate descent (Algorithm 3, (16)-(19)) | a prior per device | [map](crate::detect::covariance) |
 //!
-//! Numbers of algorithms and equations are those of the auto-encoder paper (Cui et al.). Corrections are dense layers
-//! added to the estimate (theirs), or covariance layers with learned coupling between
-//! devices (ours). Untrained corrections of the first kind change nothing. Priors start at the mean activity probability:
-//! where devices differ (`scenario.activity_ratio`), classical detectors are told and networks have to learn it.
-//! Everything works at unit noise variance and unit-norm pilots (see
+//! Corrections are dense layers added to the estimate (those of the auto-encoder paper), or covariance layers with learned
+//! coupling between devices (derived here). Untrained corrections of the first kind change nothing. Priors start at the mean
+//! activity probability: where devices differ (`scenario.activity_ratio`), classical detectors are told and networks have to
+//! learn it. Everything works at unit noise variance and unit-norm pilots (see
 //! [`FrameTensors`](crate::systems::access::FrameTensors)).
+//!
+//! # Training
+//!
+//! Mean squared error of the rows (section III-C), or cross-entropy of the activities (20), with the pilots. Source: the
+//! auto-encoder paper, see [references](crate::docs::references).
 
 mod amp;
 mod config;

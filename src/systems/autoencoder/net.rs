@@ -9,10 +9,10 @@ use super::group_lasso::GroupLassoDecoder;
 use super::map::MapDecoder;
 use super::nn::NnDecoder;
 use crate::link::{Pilots, StreamKey};
+use crate::systems::ModelError;
 use crate::systems::access::{FrameTensors, LearnedPilots, LinkSizes};
 use crate::systems::autoencoder::{CorrectionKind, DecoderConfig, DecoderForm, DecoderTarget};
 use crate::systems::dense::Mlp;
-use crate::systems::ModelError;
 use crate::systems::saved::values;
 use crate::tensor::complex::stack_pilots;
 use crate::tensor::row_dot;
@@ -150,7 +150,7 @@ impl AutoEncoder {
         if let Some(mlp) = &self.corrections.dense {
             if self.estimates_rows {
                 out.x = out.x.map(|x| Corrections::of_rows(mlp, x, frames));
-                // What the approximate part thought of the activities is older than the rows now are.
+                // The rows have changed since the approximate part computed its logits: the energy of the rows decides.
                 out.logits = None;
             } else {
                 out.logits = out.logits.map(|l| Corrections::of_logits(mlp, l));

@@ -1,4 +1,4 @@
-//! Auto-encoders as a training task (sections III-C and IV-B of the auto-encoder paper, Cui et al.).
+//! Auto-encoders as a training task (sections III-C and IV-B of the auto-encoder paper).
 
 use std::sync::Arc;
 

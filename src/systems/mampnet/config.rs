@@ -9,7 +9,7 @@ use crate::link::{ConfigError, check};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ModelForm {
-    /// The form of Qiao et al.: dense B_t of 2NQM x 2LM, entry-wise denoiser (47), refinement module (49)-(55).
+    /// The form of the DL-mAMPnet paper: dense B_t of 2NQM x 2LM, entry-wise denoiser (47), refinement module (49)-(55).
     Paper,
     /// Antenna-shared B_t = B~_t (x) I_M, row-energy denoiser, matrix Onsager term, optional covariance layers.
     Shared,
@@ -31,7 +31,7 @@ pub enum Denoiser {
 pub struct ModelConfig {
     /// "paper" or "shared". Default "shared".
     pub form: ModelForm,
-    /// Unfolded AMP layers T, 1..=64. Default 8 (4 in Qiao et al.).
+    /// Unfolded AMP layers T, 1..=64. Default 8 (4 in the DL-mAMPnet paper).
     pub layers: usize,
     /// Shared form: "row" or "section". Default "section".
     pub denoiser: Denoiser,

@@ -19,7 +19,7 @@ const CHUNK: usize = 256;
 #[derive(Debug)]
 pub struct MampDetector {
     net: MampNet,
-    /// Of all layers, so that a frame does not wait for what is the same for all.
+    /// Matrices of all layers, computed once.
     prepared: Prepared,
     pilots: Arc<Pilots>,
     learned: bool,
@@ -46,7 +46,7 @@ impl MampDetector {
     ) -> Result<Self, ModelError> {
         let learned = net.learned_pilots(pilots.energy())?.map(Arc::new);
         let q = side.sequences as f64;
-        // The logit already holds the prior: equal priors means undoing it.
+        // The logit contains the prior; for equal priors it is subtracted again.
         let prior = (q * (1.0 - side.activity_prob) / side.activity_prob).ln();
         let threshold = match threshold {
             Some(Threshold::Value(t)) => t,

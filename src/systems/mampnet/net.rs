@@ -18,7 +18,7 @@ use crate::training::{Rated, Rates};
 #[expect(clippy::large_enum_variant, reason = "a process holds a handful of networks, and tensors are handles")]
 #[derive(Module, Debug)]
 pub enum MampNet {
-    /// The form of Qiao et al.
+    /// The form of the DL-mAMPnet paper.
     Paper(PaperNet),
     /// The antenna-shared form.
     Shared(SharedNet),
@@ -52,7 +52,7 @@ impl Side {
     }
 }
 
-/// What is the same for all frames: pilots, and what the layers make of them and of parameters.
+/// Tensors that all frames of a forward pass share: pilots, and matrices computed from pilots and parameters.
 #[derive(Debug, Clone)]
 pub struct Prepared {
     /// The pilots the frames were made with, `[2L, K]`.
@@ -61,7 +61,7 @@ pub struct Prepared {
     shared: Option<Constants>,
 }
 
-/// What a pass leaves behind.
+/// Results of a forward pass.
 #[derive(Debug, Clone)]
 pub struct NetOutput {
     /// Posterior logits of every layer, `[F, K]` each.

@@ -1,4 +1,4 @@
-//! The form of the DL-mAMPnet paper (Qiao et al.), (38)-(57): dense real matrices and an entry-wise denoiser.
+//! The form of the DL-mAMPnet paper, (38)-(57): dense real matrices and an entry-wise denoiser.
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};

@@ -1,4 +1,4 @@
-//! The refinement module of DL-mAMPnet, (49)-(55) in Qiao et al.
+//! The refinement module, (49)-(55) of the DL-mAMPnet paper.
 
 use burn::module::{Module, Param};
 use burn::nn::{Linear, LinearConfig};
@@ -33,7 +33,7 @@ pub struct Refinement {
     pub rho: Param<Tensor<2>>,
 }
 
-/// The stages of one pass, for training and for Fig. 10 of Qiao et al.
+/// The stages of one pass, for training and for Fig. 10 of the DL-mAMPnet paper.
 #[derive(Debug, Clone)]
 pub struct Stages {
     /// After the convolution, relative to the root of the received power, `[F, K]`.

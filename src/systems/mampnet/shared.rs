@@ -33,7 +33,7 @@ pub struct SharedNet {
     pub matrix_onsager: bool,
 }
 
-/// What a pass through the layers leaves behind.
+/// Results of a forward pass.
 #[derive(Debug, Clone)]
 pub struct SharedPass {
     /// Posterior logits (likelihood ratio minus theta_1) after every layer, `[F, K]` each; covariance layers last.
@@ -44,7 +44,7 @@ pub struct SharedPass {
     pub x: Vec<Tensor<2>>,
 }
 
-/// What the layers make of pilots and parameters: the same for all frames.
+/// Matrices computed from pilots and parameters, which all frames share.
 #[derive(Debug, Clone)]
 pub struct Constants {
     /// Synthesis matrix of the pilots, `[2K, 2L]`.

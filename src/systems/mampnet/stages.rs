@@ -1,4 +1,4 @@
-//! The stages of one frame as grey images (Fig. 10 of the DL-mAMPnet paper, Qiao et al.).
+//! The stages of one frame as grey images (Fig. 10 of the DL-mAMPnet paper).
 
 use std::sync::Arc;
 

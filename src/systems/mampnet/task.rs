@@ -1,4 +1,4 @@
-//! DL-mAMPnet as a training task: layer-wise phases, refinement, joint phase (the schedule of Qiao et al. and ours).
+//! DL-mAMPnet as a training task: layer-wise phases, refinement, joint phase (the schedule of the DL-mAMPnet paper and ours).
 
 use std::sync::Arc;
 

@@ -43,7 +43,7 @@ impl Options for PcAdmmOptions {
         serde_json::json!(self.admm().untargeted())
     }
 
-    /// Tested on many links, trained for one: the link it is trained for counts.
+    /// The identity depends on the link of the training, not on the links it is tested on.
     fn link(&self, scenario: &ScenarioConfig, _: Option<SignatureKind>) -> serde_json::Value {
         serde_json::json!(self.admm().training_scenario(&scenario.named()))
     }

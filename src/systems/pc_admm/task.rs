@@ -4,8 +4,8 @@
 //! times the cross-entropy of the activities per device in nats, plus `auxiliary` times one K-th of the sums of the NMSE of
 //! the earlier layers and of `detection` times the cross-entropy of every layer's attention. A layer-wise phase trains one
 //! layer after another on the NMSE of its own output (with attention, and its cross-entropy), together with the correction
-//! of the layer before it, which acts on this one alone; the rest stays as it is. The last one trains the decision about
-//! activities too.
+//! of the layer before it, which acts on this one alone; the rest is frozen. The phase of the last layer trains the
+//! decision about activities too.
 
 use std::sync::Arc;
 

@@ -8,7 +8,7 @@ use crate::link::{ConfigError, check};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ScoreArchitecture {
-    /// NCSNv2's RefineNet over antennas and users, as Tang et al. have it.
+    /// NCSNv2's RefineNet over antennas and users, as in the score paper.
     #[default]
     Refine,
     /// The same small network for every user, with means over antennas and users: permutation-equivariant.

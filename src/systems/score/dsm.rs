@@ -1,4 +1,4 @@
-//! Denoising score matching (5).
+//! Denoising score matching, (5) of the score paper.
 
 use burn::tensor::Tensor;
 

@@ -1,14 +1,27 @@
 //! System D: a score network as the prior of channel matrices.
 //!
+//! # Model
+//!
+//! `Y = X P + Z` ((14) of the score paper), X `[M, N]` with the columns `a_n h_n` (13): the detector samples X given Y by the
+//! dynamics of [langevin](crate::detect::langevin), with the score `s(U, sigma)` of the noised prior from a network. The
+//! network is trained by denoising score matching (5) on channel matrices alone, without pilots or noise. Out: rows of X
+//! `[F, N, M]`, and the activities by their energies.
+//!
+//! # Network
+//!
 //! The architecture is that of NCSNv2 (Song and Ermon, 2020): a RefineNet of dilated residual blocks with instance
 //! normalisation "++", chained residual pooling and multi-resolution fusion, fully convolutional over the antennas and
 //! the users of `X [M, N]`, whose real and imaginary parts are two channels. The output is divided by the noise level, the
 //! only place where the level enters, so that one network serves every level and any size.
 //!
-//! Weights of the published networks can be read: see [`torch`]. [`SetNet`] is the other prior: permutation-equivariant over
-//! the users, convolutional along the antennas.
+//! Weights of the published networks can be read: see [`torch`](crate::systems::score::torch).
+//! [`SetNet`](crate::systems::score::SetNet) is the other prior: permutation-equivariant over the users, convolutional along
+//! the antennas.
 //!
 //! Everything that changes the size is a matrix product or a pooling whose gradient every backend of burn has.
+//!
+//! Source: the score paper; Song and Ermon (2020), Karras et al. (2022) for the set network, see
+//! [references](crate::docs::references).
 
 mod blocks;
 mod config;

@@ -82,7 +82,7 @@ impl Options for ScoreOptions {
         serde_json::json!(self.score())
     }
 
-    /// A prior of channels: noise and pilots do not enter, so one network serves all of them.
+    /// The prior of channels does not depend on noise or pilots: one network serves all of them.
     fn link(&self, scenario: &ScenarioConfig, _: Option<SignatureKind>) -> serde_json::Value {
         serde_json::json!(Self::prior_of(&scenario.named()))
     }

@@ -8,7 +8,7 @@ use crate::link::{ConfigError, check};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ReceiverForm {
-    /// The SICNN of Yu et al.: one MLP per user in a cascade, input `[y_SIC, y, h]`, estimate re-spread and subtracted.
+    /// The SICNN of the NOMA signature paper: one MLP per user in a cascade, input `[y_SIC, y, h]`, estimate re-spread and subtracted.
     Sicnn,
     /// One MLP from `[y, h]` to all users, as many parameters as the SICNN.
     Fcnn,
@@ -43,7 +43,7 @@ pub struct ReceiverConfig {
     /// Weight of the fairness term (11), >= 0. Default 0.
     pub fairness: f64,
     /// Learned signatures: weight of their weighted squared correlation (the measure of Table III) in the loss, >= 0.
-    /// Default 0, as in Yu et al.
+    /// Default 0, as in the NOMA signature paper.
     pub correlation: f64,
     /// Weight of each user's error in (12), > 0. Default: 1 for the first half of the users, 2 for the others.
     #[serde(skip_serializing_if = "Option::is_none")]

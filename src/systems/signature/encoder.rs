@@ -1,4 +1,4 @@
-//! The QNN encoder (16)-(25): signatures as trainable weights, quantised and normalised.
+//! The QNN encoder, (16)-(25) of the NOMA signature paper: signatures as trainable weights, quantised and normalised.
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, TensorData};
@@ -12,7 +12,7 @@ use crate::training::{Rate, Rated, Rates};
 
 /// Trainable signatures.
 ///
-/// `W_n` of (16) in Yu et al. holds `[s^R, -s^I; s^I, s^R]` for every chip, so that `W_n [x^R; x^I]` are the parts of
+/// `W_n` of (16) holds `[s^R, -s^I; s^I, s^R]` for every chip, so that `W_n [x^R; x^I]` are the parts of
 /// `s_n x_n`; here the same 2H numbers stand once per user.
 #[derive(Module, Debug)]
 pub struct Encoder {

@@ -1,4 +1,4 @@
-//! The yardstick of Yu et al.: one fully connected network for all users.
+//! What the NOMA signature paper compares with: one fully connected network for all users.
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};

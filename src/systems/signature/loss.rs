@@ -1,4 +1,4 @@
-//! Losses: weighted mean squared error with fairness (11)-(12), and cross-entropy of the symbol posterior.
+//! Losses: weighted mean squared error with fairness, (11)-(12) of the NOMA signature paper, and cross-entropy of the symbol posterior.
 
 use burn::tensor::{Device, Tensor, TensorData};
 
@@ -8,7 +8,7 @@ const BOUND: f64 = 16.0;
 
 /// The loss (12): `mean_n lambda_n e_n + fairness * mean_n |e_n - mean(e)|`, `e_n` the mean squared error of user n.
 ///
-/// Yu et al. print the comparison of the fairness term (11) with the *sum* of the users' errors; with the mean it
+/// The NOMA signature paper prints the comparison of the fairness term (11) with the *sum* of the users' errors; with the mean it
 /// vanishes when all users fare alike. `estimate`, `x`: real and imaginary parts, `[N, F]` each.
 pub fn weighted_mse(estimate: [Tensor<2>; 2], x: [Tensor<2>; 2], weights: &[f64], fairness: f64) -> Tensor<1> {
     let [er, ei] = estimate;

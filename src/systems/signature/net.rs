@@ -47,7 +47,7 @@ impl Sizes {
 /// A receiver in one of its forms.
 #[derive(Module, Debug)]
 pub enum Receiver {
-    /// That of Yu et al.
+    /// That of the NOMA signature paper.
     Sicnn(Sicnn),
     /// One network for all users.
     Fcnn(Fcnn),

@@ -1,4 +1,4 @@
-//! The receiver of Yu et al.: N cascaded MLPs with successive interference cancellation (Algorithm 1).
+//! The receiver of the NOMA signature paper: N cascaded MLPs with successive interference cancellation (Algorithm 1).
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
@@ -7,7 +7,7 @@ use super::link::{Observed, halves};
 use crate::link::StreamKey;
 use crate::systems::dense::Mlp;
 
-/// Hidden widths of Yu et al. for N = 6, H = 4; its first number, 64, is the input `[y_SIC, y, h]`.
+/// Hidden widths of the NOMA signature paper for N = 6, H = 4; its first number, 64, is the input `[y_SIC, y, h]`.
 pub const HIDDEN: [usize; 5] = [128, 256, 512, 256, 128];
 
 /// One MLP per user, users in order.

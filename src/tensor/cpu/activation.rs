@@ -9,7 +9,7 @@ use super::element::Element;
 #[inline(always)]
 pub fn elu<T: Element>(x: T) -> T {
     let y = x.max(T::zero()) + (x.min(T::zero()).exp_of_negative() - T::one());
-    // min and max forget what is no number; the loss must not.
+    // min and max drop a NaN; it has to reach the loss, which stops the training.
     if x.is_nan() { x } else { y }
 }
 

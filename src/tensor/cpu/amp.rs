@@ -50,8 +50,8 @@ impl AmpShape {
         4 * self.columns * self.length * size_of::<T>() <= 1 << 18
     }
 
-    /// Frames of a task. Few rows make products inefficient, many leave the cache; the number of threads has no say, so
-    /// that it changes no result.
+    /// Frames of a task. Few rows make products inefficient, many leave the cache; it does not depend on the number of
+    /// threads, so that threads change no result.
     #[inline]
     fn group(&self) -> usize {
         let rows = (self.frames * self.antennas / 16).clamp(32, 128);
@@ -194,7 +194,7 @@ pub fn amp_iteration<T: Element>(inputs: AmpInputs<'_, T>, shape: AmpShape) -> (
     (state, z)
 }
 
-/// What an iteration left behind.
+/// Results of an iteration that the backward pass needs.
 #[derive(Clone, Copy)]
 pub struct AmpOutputs<'a, T> {
     /// State after.

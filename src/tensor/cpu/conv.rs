@@ -95,14 +95,14 @@ struct Backward<'a, T> {
     gx: &'a mut [T],
     x: &'a [T],
     g: &'a [T],
-    /// Packed: the taps seen from the other side.
+    /// Packed weights of the transposed convolution: channels swapped, kernel turned by 180 degrees.
     weight: &'a [T],
-    /// Of the images that came in.
+    /// Layout of the input images.
     inner: &'a Geometry,
-    /// Of the gradients of what went out; the same planes.
+    /// Layout of the gradients of the output images; planes of the same size.
     outer: &'a Geometry,
     shape: &'a ConvShape,
-    /// Images inside of their borders, and gradients likewise.
+    /// Input images with their borders, and gradients of the output likewise.
     padded: [&'a mut [T]; 2],
 }
 
@@ -151,7 +151,7 @@ pub fn conv_same_backward<T: Element>(x: &[T], weight: &[T], g: &[T], shape: Con
     let (pixels, taps) = (shape.pixels(), shape.taps());
     let (c, o) = (shape.inputs, shape.outputs);
     let (inner, outer) = (&Geometry::new(&shape, c, lanes::<T>()), &Geometry::new(&shape, o, lanes::<T>()));
-    // The taps seen from the other side: channels swapped, kernel turned by half a turn.
+    // The transposed convolution: channels swapped, kernel turned by 180 degrees.
     let turned = &pack([c, o], shape.kernel, |c, o, tap| weight[(o * shape.inputs + c) * taps + taps - 1 - tap]);
     let mut gx = vec![T::zero(); x.len()];
     let together = together::<T>(c * inner.plane + o * outer.plane);

@@ -34,7 +34,7 @@ fn shift<T: Element, const RECTIFY: bool>(product: &mut [T], columns: usize, bia
     for (row, &bias) in product.chunks_exact_mut(columns).zip(bias) {
         for v in row {
             let sum = *v + bias;
-            // A comparison, unlike `max`, keeps what is no number.
+            // A comparison, unlike `max`, keeps a NaN.
             *v = if RECTIFY && sum < T::zero() { T::zero() } else { sum };
         }
     }
@@ -58,8 +58,8 @@ pub fn gate<T: Element>(out: &[T], g: &mut [T], rows: usize, rectify: bool) -> V
     sums
 }
 
-/// The gate of one row, and the sum of what is left. In two passes over cached numbers: together they do not become
-/// vector code.
+/// Gradients of one row where the output is positive, and their sum. Two passes over cached numbers: a single one is not
+/// compiled to vector code.
 #[inline(always)]
 fn keep<T: Element, const RECTIFY: bool>(g: &mut [T], out: &[T]) -> T {
     if RECTIFY {

@@ -1,4 +1,4 @@
-//! The entry-wise denoiser of the DL-mAMPnet paper (Qiao et al.) and its slope, one pass over memory each.
+//! The entry-wise denoiser of the DL-mAMPnet paper and its slope, one pass over memory each.
 
 use pulp::Arch;
 use rayon::prelude::*;

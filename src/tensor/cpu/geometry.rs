@@ -9,9 +9,9 @@ use super::element::Element;
 pub struct ConvShape {
     /// Images B.
     pub images: usize,
-    /// Channels that come in.
+    /// Input channels C.
     pub inputs: usize,
-    /// Channels that go out.
+    /// Output channels C'.
     pub outputs: usize,
     /// Height and width of an image.
     pub size: [usize; 2],

@@ -39,13 +39,14 @@ impl PoolShape {
     }
 }
 
-/// The larger of two; what is no number wins.
+/// The larger of two numbers; NaN if one is.
 #[inline(always)]
 fn larger<T: Element>(a: T, b: T) -> T {
     if b > a || b.is_nan() { b } else { a }
 }
 
-/// Buffers of one plane. Windows are named by their first pixel; those across a border hold what nobody reads.
+/// Buffers of one plane. The index of a window is that of its first pixel; values of windows that reach over the border are
+/// never read.
 struct Scratch<T> {
     /// The plane inside of a border of minus infinity.
     plane: Vec<T>,
@@ -53,7 +54,7 @@ struct Scratch<T> {
     rows: Vec<T>,
     /// Largest numbers of the windows.
     windows: Vec<T>,
-    /// Gradients that have not found their pixel yet.
+    /// Gradients of the windows, before they go to a pixel.
     left: Vec<T>,
     /// Gradients of `rows`.
     of_rows: Vec<T>,

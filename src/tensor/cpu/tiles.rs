@@ -69,7 +69,7 @@ impl<T: Element> Correlate<'_, T> {
         let steps = live.start * row..live.end * row;
         let offsets = &g.offsets[steps.clone()];
         let (width, pixels) = (g.width(), g.pixels());
-        // Where the registers go; one that leaves its row is cut.
+        // Output pixels of each register; a register that reaches past the end of its row writes the part inside.
         let to: [std::ops::Range<usize>; P] = std::array::from_fn(|p| {
             let (y, x) = ((first + p) / g.vectors, (first + p) % g.vectors * g.lanes);
             y * width + x..y * width + width.min(x + g.lanes)
@@ -127,15 +127,15 @@ impl<T: Element> Correlate<'_, T> {
 pub struct WeightGradient<'a, T> {
     /// `[C', C, k, k']`, added to.
     pub out: &'a mut [T],
-    /// Images that came in, inside of their borders, one after the other.
+    /// Input images with their borders, one after the other.
     pub x: &'a [T],
-    /// Gradients of what went out, likewise.
+    /// Gradients of the output images, likewise.
     pub g: &'a [T],
     /// Of one image of `x`.
     pub geometry: &'a Geometry,
-    /// Channels that went out, C'.
+    /// Output channels C'.
     pub outputs: usize,
-    /// Channels that came in, C.
+    /// Input channels C.
     pub inputs: usize,
 }
 
@@ -147,7 +147,7 @@ impl<T: Element> WeightGradient<'_, T> {
         let rows = g.live_rows(tap);
         let positions = &g.positions[rows.start * g.vectors..rows.end * g.vectors];
         let taps: [usize; K] = std::array::from_fn(|k| g.offsets[first + k]);
-        // Beyond the last output its gradient is computed again, and dropped.
+        // Places of the block beyond the last output compute that output again; their result is not stored.
         let planes: [usize; ROWS] = std::array::from_fn(|o| (block + o).min(self.outputs - 1) * g.plane + g.centre);
         let mut sums = [[T::splat(simd, T::zero()); K]; ROWS];
         let images = self.x.chunks_exact(self.inputs * g.plane).zip(self.g.chunks_exact(self.outputs * g.plane));

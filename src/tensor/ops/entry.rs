@@ -34,7 +34,7 @@ arguments! {
     }
 }
 
-/// The entry-wise denoiser (47) of the DL-mAMPnet paper (Qiao et al.), `eta(z) = omega phi z` with
+/// The entry-wise denoiser (47) of the DL-mAMPnet paper, `eta(z) = omega phi z` with
 /// `phi = sigmoid(a z^2 - offset)`, or the sum of its derivative (48), `eta'(z) = omega phi (1 + 2 a z^2 (1 - phi))`, over
 /// the entries of a frame.
 ///

@@ -3,7 +3,7 @@
 //! A file has the public function, the body of every backend without an own one, and the backward pass. Fast bodies are in
 //! [`cpu`](super::cpu) and `cube`.
 
-/// Declares the arguments of a kernel of many: tensors, then constants.
+/// Declares the arguments of a kernel that has many: tensors, then constants.
 macro_rules! arguments {
     (
         $(#[$of_all:meta])*

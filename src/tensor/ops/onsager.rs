@@ -11,7 +11,7 @@ use crate::tensor::Backend;
 /// Applies `J = sum_k t_k z_k z_k^H` (M x M, Hermitian) to the residual: row m of the result is `sum_m' J_mm' r_m'`.
 ///
 /// `z [F*M, 2K]`, `t [F, K]`, `r [F*M, 2L]` -> `[F*M, 2L]`. This is the rank-one part of the matrix Onsager term of
-/// Theorem 1 of the DL-mAMPnet paper (Qiao et al.): `R (sum_i J_i)^T` in the layout with one antenna a row.
+/// Theorem 1 of the DL-mAMPnet paper: `R (sum_i J_i)^T` in the layout with one antenna a row.
 pub fn row_onsager(z: Tensor<2>, t: Tensor<2>, r: Tensor<2>, antennas: usize) -> Tensor<2> {
     Tensor::from_dispatch(Dispatch::row_onsager(z.into_dispatch(), t.into_dispatch(), r.into_dispatch(), antennas))
 }

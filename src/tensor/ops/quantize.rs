@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 
 use crate::tensor::Backend;
 
-/// The uniform quantiser (18) of the finite-alphabet NOMA paper (Yu et al.) with step 1: the nearest integer in
+/// The uniform quantiser (18) of the NOMA signature paper with step 1: the nearest integer in
 /// `-levels..=levels` (halves go up), with the gradient of the identity (straight-through).
 ///
 /// `x [R, C]` -> `[R, C]`; `levels` >= 1.

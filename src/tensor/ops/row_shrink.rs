@@ -55,7 +55,7 @@ pub struct ShrinkRule {
     pub matrix_onsager: bool,
 }
 
-/// One application of the row-energy denoiser with its Jacobians (Theorem 1 of the DL-mAMPnet paper, Qiao et al., with
+/// One application of the row-energy denoiser with its Jacobians (Theorem 1 of the DL-mAMPnet paper, with
 /// the section-wise posterior of [`section_posterior`]).
 ///
 /// `z [F*M, 2K]`: pseudo-observation `X + S^H R`; `r [F*M, 2L]`: the residual that the Onsager term multiplies.

@@ -30,8 +30,8 @@ use crate::math::isa::{Isa, Kernel};
 use crate::math::lanes::Lanes;
 use crate::math::real::Real;
 
-/// Rows times antennas that are in work at a time: with sixteen lanes, half of a first-level cache. The number of lanes has no
-/// say, so that it changes no result.
+/// Rows times antennas that are in work at a time: with sixteen lanes, half of a first-level cache. It does not depend on
+/// the number of lanes, so that lanes change no result.
 const BLOCK: usize = 192;
 /// Fewest rows, so that a tile of `S X` is worth its way to memory and back.
 const FEWEST_ROWS: usize = 32;
@@ -226,7 +226,7 @@ impl<V: Lanes<Number = f32>> Kernel for Task<'_, '_, V> {
     }
 }
 
-/// Lanes without a frame hear nothing.
+/// Lanes without a frame are zero.
 fn load<V: Lanes<Number = f32>>(batch: &FrameBatch, first: usize, count: usize, work: &mut Workspace<V>) {
     let model = batch.model();
     let (m, sigma) = (model.antennas(), model.noise_var().sqrt());

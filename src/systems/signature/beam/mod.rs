@@ -1,6 +1,6 @@
 //! Beam search with a learned metric.
 //!
-//! The classical [`beam-sic`](crate::detect) ranks hypotheses as if the undecided users were Gaussian. Here an MLP for
+//! The classical [`beam-sic`](crate::detect::beam_sic) ranks hypotheses as if the undecided users were Gaussian. Here an MLP for
 //! each step corrects the cost of a hypothesis from what that assumption leaves out: for every undecided user the log
 //! ratio of the evidence with its *discrete* symbol (the other undecided users still Gaussian) to the evidence with a
 //! Gaussian symbol. With an output of zero, where training starts, it is `beam-sic`. Training is on-policy: the search

@@ -33,7 +33,8 @@ impl<V> Default for Trail<V> {
 }
 
 impl<V: Lanes<Number = f64>> Trail<V> {
-    /// With memory for all steps of usual sizes, so that they are not moved again and again; what is never written costs nothing.
+    /// With memory for all steps of usual sizes, so that the buffer does not grow by copies; pages that are never written cost
+    /// nothing.
     pub fn reserved(shape: SweepShape) -> Self {
         let steps = (shape.columns * shape.sweeps).min(1 << 14);
         Self { steps: Vec::with_capacity(steps), rows: Vec::with_capacity(steps * (shape.length + shape.antennas)) }
@@ -131,7 +132,7 @@ impl<V: Lanes<Number = f64>> Descent<V> {
     }
 }
 
-/// Equation (19) of the auto-encoder paper (Cui et al.), its sign corrected: the step of a power `alpha` in `[0, 1]`,
+/// Equation (19) of the auto-encoder paper, its sign corrected: the step of a power `alpha` in `[0, 1]`,
 /// and whether it ends at the stationary point.
 #[inline(always)]
 fn step<V: Lanes<Number = f64>>(q: V, s: V, alpha: V, odds: f64) -> (V, V) {
@@ -140,7 +141,7 @@ fn step<V: Lanes<Number = f64>>(q: V, s: V, alpha: V, odds: f64) -> (V, V) {
         let (q, s, alpha) = (q.lanes()[j], s.lanes()[j], alpha.lanes()[j]);
         let discriminant = s * s - 4.0 * q * odds;
         let root = discriminant.sqrt();
-        // Below zero the posterior grows without end: only the cap at 1 stops it.
+        // A negative discriminant: the posterior grows without bound, and only the cap at 1 ends the step.
         let target = if discriminant < 0.0 { f64::INFINITY } else { (2.0 * q / (s + root) - 1.0) / s };
         let (low, high) = (-alpha, 1.0 - alpha);
         let bounded = if target <= low { low } else { target };

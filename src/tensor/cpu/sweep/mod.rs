@@ -2,7 +2,8 @@
 //!
 //! Everything is in double precision whatever the tensors hold: the covariance has condition numbers of 1e7 where near
 //! and far devices are active together, and thousands of rank-one steps follow one another. Four frames go side by side (eight
-//! where vectors have 512 bits), one in every lane of a vector: no sum crosses lanes, and the divisions and roots of a step are those of all of them.
+//! where vectors have 512 bits), one in every lane of a vector: no sum crosses lanes, and one vector division or root serves
+//! all of them.
 
 mod descent;
 mod reverse;
@@ -66,7 +67,7 @@ fn splat<V: Lanes<Number = f64>>([re, im]: [f64; 2]) -> ComplexLanes<V> {
     ComplexLanes { re: V::splat(re), im: V::splat(im) }
 }
 
-/// Copies frames, `[M, 2L]` each, into lanes: `Y [L, M]`. Lanes without a frame hear nothing.
+/// Copies frames, `[M, 2L]` each, into lanes: `Y [L, M]`. Lanes without a frame are zero.
 fn load<T: Element, V: Lanes<Number = f64>>(y: &[T], shape: SweepShape, to: &mut [ComplexLanes<V>]) {
     let (l, m) = (shape.length, shape.antennas);
     to.fill(ComplexLanes::ZERO);
@@ -110,7 +111,7 @@ struct Group<V> {
     p: Vec<ComplexLanes<V>>,
 }
 
-/// Whether frames go side by side in vectors of 512 bits. Not a matter of threads, so that sums over frames are not either.
+/// Whether frames go side by side in vectors of 512 bits. It does not depend on threads, so that sums over frames do not either.
 fn wide(shape: SweepShape) -> bool {
     has_wide_vectors() && shape.frames > D4::COUNT
 }

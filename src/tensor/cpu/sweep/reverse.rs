@@ -78,7 +78,7 @@ fn slopes<V: Lanes<Number = f64>>(step: &Step<V>, odds: f64) -> [V; 3] {
     let mut out = [V::ZERO; 3];
     for j in 0..V::COUNT {
         let (q, s) = (step.q.lanes()[j], step.s.lanes()[j]);
-        // It may come near 0 where activity is likely: the slopes there are bounded, so that one step does not become infinite.
+        // The root may come near 0 where activity is likely: its slope is bounded, so that the gradient stays finite.
         let (discriminant, floor) = (s * s - 4.0 * q * odds, 1e-12 * s * s);
         let root = if discriminant > floor { discriminant } else { floor }.sqrt();
         let h = s + root;
@@ -181,7 +181,7 @@ impl<V: Lanes<Number = f64>> Kernel for Reverse<'_, V> {
             for (to, pv) in adjoint.v.iter_mut().zip(&adjoint.product) {
                 *to = pv.scaled(isa, minus_2c);
             }
-            // At a bound d = bound - alpha: the power before the step gets what the one after it had, less d's.
+            // At a bound d = bound - alpha: the gradient of the power before the step is that of the power after it, less that of d.
             *alpha = alpha.zip(d_bar.zip(free, |d, f| if f != 0.0 { 0.0 } else { d }), |a, d| a - d);
             if free.any() {
                 let [by_q, by_s, by_odds] = slopes(step, shared.odds[device]);

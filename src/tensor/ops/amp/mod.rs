@@ -71,7 +71,7 @@ pub struct AmpArguments {
     pub form: AmpForm,
 }
 
-/// An iteration of unfolded AMP (Theorem 1 of the DL-mAMPnet paper, Qiao et al.) at unit noise and unit pilots, from state
+/// An iteration of unfolded AMP (Theorem 1 of the DL-mAMPnet paper) at unit noise and unit pilots, from state
 /// to state.
 ///
 /// A state is one row of numbers: the estimate X `[F*M, 2K]`, the residual R `[F*M, 2L]` and the likelihood ratios

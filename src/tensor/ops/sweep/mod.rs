@@ -28,12 +28,11 @@ arguments! {
     }
 }
 
-/// Coordinate descent on the powers of all devices (Algorithm 3 of the auto-encoder paper, Cui et al.): `sweeps` sweeps
-/// from zero.
+/// Coordinate descent on the powers of all devices (Algorithm 3 of the auto-encoder paper): `sweeps` sweeps from zero.
 ///
 /// A device n in order has `v = Sigma^-1 s_n`, `e = s_n^H v`, `q = ||Y^H v||^2/M`, and the log-odds
-/// `l_n = ln(eps/(1 - eps))` of its activity; its power alpha in `[0, 1]` moves by `d = (2 q/(e + sqrt(e^2 - 4 q l/M)) - 1)/e` as far as it stays in
-/// range, and `Sigma^-1` follows by a rank-one step. `l = 0` is maximum likelihood with powers up to 1. Powers count in
+/// `l_n = ln(eps/(1 - eps))` of its activity; its power alpha in `[0, 1]` moves by
+/// `d = (2 q/(e + sqrt(e^2 - 4 q l/M)) - 1)/e` (19) as far as it stays in range, and `Sigma^-1` follows by a rank-one step. `l = 0` is maximum likelihood with powers up to 1. Powers count in
 /// units of the received power of an active device: `s` holds columns of that energy.
 ///
 /// `log_odds [1, N]`, `s [2L, N]` (real rows, then imaginary rows), `y [F*M, 2L]` -> `[F, N]`. The arithmetic is f64 on

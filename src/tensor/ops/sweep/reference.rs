@@ -80,7 +80,7 @@ impl State {
         let w: Vec<Complex64> = y.iter().map(|y| inner(y, &v)).collect();
         let q = w.iter().map(Complex64::norm_sqr).sum::<f64>() / w.len() as f64;
         let discriminant = e * e - 4.0 * q * link.odds[n];
-        // Below zero the posterior grows without end: only the bound at 1 stops the power.
+        // A negative discriminant: the posterior grows without bound, and only the bound at 1 ends the step.
         let target = if discriminant < 0.0 { f64::INFINITY } else { (2.0 * q / (e + discriminant.sqrt()) - 1.0) / e };
         // A column of zeros, or numbers out of range: the device stays as it is.
         if !(e > 0.0 && e.is_finite()) || target.is_nan() {
