@@ -28,6 +28,10 @@
 //! operations have a single output: it is the packed state, which the next iteration takes as it is, because unpacking
 //! costs a zero-filled buffer per part in the backward pass.
 //!
+//! Sources: Theorem 1 of the DL-mAMPnet paper (denoiser, AMP iteration) and its (47), (48) ([`entry_denoise`]), Algorithm 3 of
+//! the auto-encoder paper ([`coordinate_sweep`]), (18) of the NOMA signature paper ([`quantize_ste`]), Song and Ermon (2020)
+//! ([`norm_plus`]), Kingma and Ba (2015) ([`adam_step`]); see [references](crate::docs::references).
+//!
 //! A kernel is one method of [`Backend`], which burn dispatches to the device of its tensors, and one of [`Adjoint`], its
 //! hand-written backward pass. The default bodies of both are the specification, in burn primitives (of coordinate descent:
 //! in plain arithmetic). The NdArray backend has no other: it is the second opinion that the fast bodies are tested

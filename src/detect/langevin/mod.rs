@@ -4,7 +4,7 @@
 //!
 //! `Y = A X + W`, Y `[L, M]`, A `[L, N*Q]`; row i of X is zero with probability `1 - activity_prob_n/Q`, else `CN(0, beta_n I)`. Rows are
 //! scaled by their gains, `x_i = sqrt(beta_i) u_i`, so that all noise levels mean the same for every device. Known are A, `beta`, `sigma2`
-//! and the activity probabilities. The prior enters by its score only, here the exact one; [`systems::score`](crate::systems)
+//! and the activity probabilities. The prior enters by its score only, here the exact one; [`systems::score`](crate::systems::score)
 //! learns it.
 //!
 //! # Algorithm

@@ -14,7 +14,8 @@
 //!
 //! N users, H chips, C symbols of unit mean energy ((2)-(5) of the NOMA signature paper, see
 //! [references](crate::docs::references)): y `[H]`, signature `s_n [H]` of norm one, fading `h_n [H]`, `w ~ CN(0, sigma2 I)`. A user
-//! is idle (`x_n = 0`) with probability `1 - p_n` and else sends each of the C symbols with `p_n / C`.
+//! is idle (`x_n = 0`) with probability `1 - p_n` and else sends each of the C symbols with `p_n / C`, so `x_n` has the
+//! prior variance `p_n`.
 //!
 //! # Inputs and outputs
 //!

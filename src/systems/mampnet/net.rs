@@ -136,7 +136,7 @@ impl MampNet {
     }
 
     /// Runs the first `depth` layers, and what comes after them when `depth` is [`MampNet::full_depth`]; the state that
-    /// enters layer `detach_before` is cut from the graph.
+    /// enters layer `detach_before` is detached: no gradient reaches earlier layers.
     pub fn forward(
         &self,
         frames: &FrameTensors,

@@ -15,7 +15,7 @@ pub enum Resample {
     None,
     /// Halves it (a mean over 2 x 2 pixels).
     Down,
-    /// Keeps it, but looks farther: taps at this distance take the place of a smaller image.
+    /// Keeps it, with taps at this distance (dilation) in place of a smaller image.
     Dilated(usize),
 }
 
@@ -30,7 +30,7 @@ pub struct ResidualBlock {
     pub normalize2: InstanceNormPlus,
     /// Second convolution.
     pub conv2: Conv,
-    /// On the way around, where size or width change.
+    /// Of the shortcut, where size or width change.
     pub shortcut: Option<Conv>,
     /// Mean over 2 x 2 pixels at the end.
     pub halves: bool,
@@ -41,7 +41,7 @@ fn halve(x: Tensor<4>) -> Tensor<4> {
 }
 
 impl ResidualBlock {
-    /// `changes` is true for the first block of a stage that goes down (or dilates instead): its first convolution keeps
+    /// `changes` is true for the first block of a stage of lower resolution (or dilated instead): its first convolution keeps
     /// the number of channels.
     pub(super) fn init(init: &mut Init<'_>, [inputs, outputs]: [usize; 2], resample: Resample, changes: bool) -> Self {
         let dilation = match resample {

@@ -41,7 +41,7 @@ pub struct ScoreNet {
     pub normalizer: InstanceNormPlus,
     /// width -> 2.
     pub end_conv: Conv,
-    /// False where the first convolution sees 2x - 1 in place of x.
+    /// False where the first convolution takes 2x - 1 instead of x.
     pub rescaled: bool,
 }
 

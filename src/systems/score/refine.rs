@@ -7,7 +7,7 @@ use super::conv::{Conv, Init};
 use super::resize::resize;
 use crate::tensor::{exp_linear, max_pool_same};
 
-/// Blocks of two convolutions (activation first, no bias), each block with a way around it.
+/// Blocks of two convolutions (activation first, no bias), each block with a shortcut.
 #[derive(Module, Debug)]
 pub struct ResidualUnits {
     /// Two convolutions per block.
