@@ -55,6 +55,6 @@ pub use error::{ConfigError, spelled};
 pub use frames::{C64, FrameBatch, Spreading, Truth};
 pub use model::{AccessModel, Beta};
 pub use options::{OptionKey, Options};
-pub(crate) use options::{check_option, options, shown};
+pub(crate) use options::{check_option, has_value, options, shown};
 pub use pilots::Pilots;
 pub use streams::{Purpose, Split, StreamFamily, StreamKey};

@@ -38,6 +38,11 @@ pub(crate) fn shown(value: &impl Serialize) -> String {
     }
 }
 
+/// Whether there is anything to write: no value is no key.
+pub(crate) fn has_value(value: &impl Serialize) -> bool {
+    !matches!(serde_json::to_value(value), Ok(serde_json::Value::Null))
+}
+
 /// Checks one option against its range.
 pub(crate) fn check_option(
     ok: bool,
@@ -64,7 +69,8 @@ pub(crate) fn check_option(
 /// }
 /// ```
 ///
-/// In files a key that is left out has its default, an unknown key is an error, and keys at their default are not written.
+/// In files a key that is left out has its default and an unknown key is an error. Every key that has a value is written,
+/// defaults too: results say what was run, whatever the defaults of a later version.
 macro_rules! options {
     (
         $(#[$meta:meta])*
@@ -123,15 +129,14 @@ macro_rules! options {
         impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 use serde::ser::SerializeMap;
-                let default = Self::default();
                 let mut map = serializer.serialize_map(None)?;
                 let entries = &mut map;
                 $(
-                    if self.$field != default.$field {
+                    if $crate::link::has_value(&self.$field) {
                         entries.serialize_entry(stringify!($field), &self.$field)?;
                     }
                 )*
-                let _ = (&default, entries);
+                let _ = entries;
                 map.end()
             }
         }
@@ -174,9 +179,10 @@ mod tests {
     }
 
     #[test]
-    fn files_hold_what_differs_from_the_default() {
+    fn files_hold_every_value() {
         let some = Sample { weight: Some(0.5), ..Sample::default() };
-        assert_eq!(toml::to_string(&some).unwrap(), "weight = 0.5\n");
+        assert_eq!(toml::to_string(&some).unwrap(), "count = 3\nweight = 0.5\n");
+        assert_eq!(toml::to_string(&Sample::default()).unwrap(), "count = 3\n");
         assert_eq!(toml::from_str::<Sample>("weight = 0.5").unwrap(), some);
         assert!(toml::from_str::<Sample>("weigth = 0.5").unwrap_err().to_string().contains("weigth"));
     }

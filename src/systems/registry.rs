@@ -91,7 +91,8 @@ pub fn system_of(dir: &Path) -> Result<&'static dyn AnySystem, ModelError> {
     let manifest = Bundle::read_manifest(dir).map_err(ModelError::io(dir))?;
     let all = networks();
     all.iter().find(|s| s.holds(&manifest)).copied().ok_or_else(|| {
-        let known: Vec<&str> = all.iter().map(|s| s.name()).collect();
+        let mut known: Vec<&str> = all.iter().map(|s| s.name()).collect();
+        known.dedup();
         let problem = format!("holds a model of system {}, known are {}", manifest.system, known.join(", "));
         ModelError::content(dir, problem)
     })
@@ -165,6 +166,9 @@ mod tests {
         let parts = crate::container::ManifestParts { system: "other".into(), config: json!({}), metrics: json!({}) };
         crate::container::write_bundle(&dir.path().join("b"), &parts, &[]).unwrap();
         let error = system_of(&dir.path().join("b")).err().unwrap().to_string();
-        assert!(error.contains("system other, known are mampnet, autoencoder"), "{error}");
+        assert!(
+            error.contains("system other, known are autoencoder, mampnet, pc-admm-net, score, sicnn, beam-metric"),
+            "{error}"
+        );
     }
 }

@@ -5,8 +5,8 @@ use burn::tensor::{Device, Tensor};
 
 use super::features::count;
 use crate::link::StreamKey;
-use crate::systems::dense::{Dense, Mlp};
 use crate::systems::ModelError;
+use crate::systems::dense::{Dense, Mlp};
 use crate::systems::saved::values;
 use crate::training::{Rated, Rates};
 
