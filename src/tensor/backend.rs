@@ -3,10 +3,10 @@
 // The expansion of the trait's attribute ignores an exception on the trait alone.
 #![cfg_attr(feature = "ndarray", expect(deprecated, reason = "the attribute names burn-ndarray, deprecated upstream"))]
 
-#[cfg(feature = "ndarray")]
-use burn::backend::NdArray;
 use burn::backend::backend_extension;
 use burn::backend::tensor::FloatTensor;
+#[cfg(feature = "ndarray")]
+use burn_ndarray::NdArray;
 
 use super::ops::adam::{self, AdamRule, Updated};
 use super::ops::covariance::{Primitives, filter, score};
