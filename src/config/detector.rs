@@ -157,7 +157,8 @@ impl DetectorConfig {
         let spreading = scenario.kind == ScenarioKind::Noma;
         let range = if spreading {
             let names = Classical::INFOS.iter().filter(|i| i.link == Link::Spreading).map(|i| i.name);
-            let names: Vec<&str> = names.chain(["sicnn"]).collect();
+            let spreads = |kind: &&str| LearnedConfig::new(kind).is_some_and(|n| n.options().is_spreading());
+            let names: Vec<&str> = names.chain(LearnedConfig::KINDS.iter().copied().filter(spreads)).collect();
             format!("a detector of the spreading link with scenario.kind = \"noma\": {}", names.join(", "))
         } else {
             "a detector of the access link; those of the spreading link need scenario.kind = \"noma\"".into()
