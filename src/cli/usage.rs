@@ -12,13 +12,14 @@ pub(super) fn explain(mut error: clap::Error) -> clap::Error {
         Some(ContextValue::String(given)) if error.kind() == ErrorKind::UnknownArgument => given.clone(),
         _ => return error,
     };
-    error.remove(ContextKind::Suggested);
     let root = Cli::command();
-    let takes = |command: &&clap::Command| command.get_arguments().any(|a| a.get_long() == given.strip_prefix("--"));
+    let Some(long) = given.strip_prefix("--").map(str::to_owned) else { return error };
+    let takes = |command: &&clap::Command| command.get_arguments().any(|a| a.get_long() == Some(&long));
     let names: Vec<&str> = root.get_subcommands().filter(takes).map(clap::Command::get_name).collect();
     if names.is_empty() {
         return error;
     }
+    error.remove(ContextKind::Suggested);
     // `--out` for `--output` is a slip, `--threads` for `--shard` is not.
     let slip = matches!(error.get(ContextKind::SuggestedArg), Some(ContextValue::String(s)) if s.starts_with(&given));
     if !slip {

@@ -6,7 +6,7 @@ use serde::de::{Error as _, MapAccess, Visitor};
 use serde::ser::{Error as _, SerializeMap};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::detect::{Classical, KindError, Link, Operations, Role, Sizes, Threshold};
+use crate::detect::{Classical, KindError, Link, Operations, Role, Sizes, Threshold, listed};
 use crate::link::{ConfigError, check, spelled};
 use crate::scenario::{ScenarioConfig, ScenarioKind, SignatureKind};
 use crate::systems::LearnedConfig;
@@ -76,6 +76,11 @@ impl DetectorConfig {
         for key in Common::KEYS {
             common.extend(table.remove(key).map(|value| (key.to_owned(), value)));
         }
+        let strange = |keys: &[&str]| table.keys().find(|key| !keys.contains(&key.as_str()));
+        let keys = keys_of(kind);
+        if let Some(key) = keys.as_deref().and_then(strange) {
+            return Err(unknown(key, kind, keys.as_deref().unwrap_or_default()));
+        }
         let spec = match LearnedConfig::read(kind, toml::Value::Table(table.clone())) {
             Some(network) => Spec::Learned(network.map_err(|e| wrong(kind, &e))?),
             None => Spec::Classical(Classical::from_table(kind, table).map_err(with_learned)?),
@@ -91,6 +96,19 @@ impl DetectorConfig {
             Spec::Classical(a) => a.algorithm().info().name,
             Spec::Learned(n) => n.kind(),
         }
+    }
+
+    /// The same without label and without what stands at its default: equal texts mean the same detector, whatever of the
+    /// defaults a file spells out.
+    ///
+    /// # Errors
+    /// A value that TOML cannot hold.
+    pub fn canonical(&self) -> Result<toml::Table, toml::ser::Error> {
+        let unlabelled = Self { label: None, ..self.clone() };
+        let mut table = toml::Table::try_from(&unlabelled)?;
+        let default = Self::named(self.kind()).map(|d| toml::Table::try_from(&d)).transpose()?.unwrap_or_default();
+        table.retain(|key, value| key == "kind" || default.get(key) != Some(value));
+        Ok(table)
     }
 
     /// Name in figures and tables: the label, or else `id`.
@@ -190,6 +208,30 @@ impl DetectorConfig {
             Spec::Classical(algorithm) => algorithm.algorithm().validate(prefix),
             Spec::Learned(network) => network.options().validate(prefix),
         }
+    }
+}
+
+/// Names of the keys of a kind besides the common ones; `None` for a kind that does not exist.
+fn keys_of(kind: &str) -> Option<Vec<&'static str>> {
+    let learned = LearnedConfig::KEYS.iter().find(|(name, _)| *name == kind).map(|(_, keys)| keys.to_vec());
+    learned.or_else(|| Some(Classical::named(kind)?.algorithm().keys().iter().map(|k| k.name).collect()))
+}
+
+/// The error of a key that a kind does not have: who has it, and what there is.
+fn unknown(key: &str, kind: &str, keys: &[&str]) -> KindError {
+    let kinds = Classical::INFOS.iter().map(|i| i.name).chain(LearnedConfig::KINDS.iter().copied());
+    let has = |kind: &&str| keys_of(kind).is_some_and(|keys| keys.contains(&key));
+    let owners: Vec<&str> = kinds.filter(has).collect();
+    let described = Classical::named(kind).map(|a| listed(&a.algorithm().keys()));
+    KindError::Key {
+        key: key.into(),
+        kind: kind.to_owned(),
+        elsewhere: if owners.is_empty() { String::new() } else { format!("; it belongs to {}", owners.join(", ")) },
+        known: format!(
+            "{}, and for every detector {}",
+            described.unwrap_or_else(|| keys.join(", ")),
+            Common::KEYS.join(", ")
+        ),
     }
 }
 
@@ -322,8 +364,17 @@ mod tests {
     }
 
     #[test]
+    fn defaults_that_a_file_spells_out_change_nothing() {
+        let canonical = |text: &str| read(text).unwrap().canonical().unwrap();
+        let plain = canonical("kind = \"amp\"");
+        assert_eq!(canonical("kind = \"amp\"\nlabel = \"x\"\niterations = 50\nthreshold = \"map\""), plain);
+        assert_ne!(canonical("kind = \"amp\"\niterations = 51"), plain);
+    }
+
+    #[test]
     fn roles_come_from_the_algorithms() {
-        assert_eq!(role_of("genie-mmse"), Some(Role::Genie));
+        assert_eq!(role_of("genie-mmse"), Some(Role::Bound));
+        assert_eq!(role_of("oracle-ls"), Some(Role::Genie));
         assert_eq!(role_of("welch-bound"), Some(Role::Prediction));
         assert_eq!((role_of("mampnet"), role_of("nothing")), (Some(Role::Receiver), None));
     }

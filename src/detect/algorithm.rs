@@ -26,9 +26,9 @@ pub enum Link {
 pub enum Role {
     /// Knows what a receiver can know.
     Receiver,
-    /// Is told a part of the truth (the support).
+    /// Is told a part of the truth; a receiver may still do better.
     Genie,
-    /// Is told so much that no receiver can do better.
+    /// Is told so much that no receiver can do better by the measure that it is named for.
     Bound,
     /// Predicts values without frames.
     Prediction,

@@ -106,7 +106,7 @@ pub use mmse_sic::MmseSic;
 pub use oracle_ls::OracleLs;
 pub(crate) use pc_admm::woodbury;
 pub use pc_admm::{PcAdmm, default_extrapolation, default_rho};
-pub use registry::{KindError, build};
+pub use registry::{KindError, build, listed};
 pub use single_user_bound::SingleUserBound;
 pub use soft_sic::SoftSic;
 pub use state_evolution::{StateEvolution, state_evolution};

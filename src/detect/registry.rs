@@ -15,7 +15,7 @@ pub enum KindError {
         known: String,
     },
     /// The table has no text under `kind`.
-    #[error("the table has no key kind, which names the detector")]
+    #[error("a detector needs the key kind with its name as a text, for example kind = \"amp\"")]
     NoKind,
     /// A key that the algorithm does not have.
     #[error("{key} is not an option of detector {kind}{elsewhere}; options of {kind}: {known}")]
@@ -23,7 +23,7 @@ pub enum KindError {
         /// The key.
         key: String,
         /// The algorithm.
-        kind: &'static str,
+        kind: String,
         /// "; it belongs to ...", or nothing.
         elsewhere: String,
         /// Keys with ranges and defaults.
@@ -43,7 +43,7 @@ pub enum KindError {
 }
 
 /// `iterations (1..=1000000, default 50), ...`.
-pub(crate) fn listed(keys: &[OptionKey]) -> String {
+pub fn listed(keys: &[OptionKey]) -> String {
     if keys.is_empty() {
         return "none".into();
     }
@@ -61,7 +61,7 @@ pub(crate) fn unknown_key(
     let owners: Vec<&str> =
         others.iter().filter(|(_, keys)| keys.iter().any(|k| k.name == key)).map(|(name, _)| *name).collect();
     let elsewhere = if owners.is_empty() { String::new() } else { format!("; it belongs to {}", owners.join(", ")) };
-    KindError::Key { key: key.into(), kind, elsewhere, known: listed(known) }
+    KindError::Key { key: key.into(), kind: kind.into(), elsewhere, known: listed(known) }
 }
 
 /// One line per folder: `module: Variant(Options), ...;`.

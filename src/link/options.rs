@@ -30,17 +30,18 @@ pub trait Options: Default {
 
 /// A value as files spell it, without quotes; numbers as short as they can be.
 pub(crate) fn shown(value: &impl Serialize) -> String {
-    match serde_json::to_value(value) {
-        Ok(serde_json::Value::String(text)) => text,
-        Ok(serde_json::Value::Number(n)) => n.as_f64().map_or_else(|| n.to_string(), |v| v.to_string()),
-        Ok(serde_json::Value::Null) | Err(_) => "none".into(),
+    match toml::Value::try_from(value) {
+        Ok(toml::Value::String(text)) => text,
+        Ok(toml::Value::Float(number)) => number.to_string(),
         Ok(other) => other.to_string(),
+        // TOML has no value for nothing.
+        Err(_) => "none".into(),
     }
 }
 
 /// Whether there is anything to write: no value is no key.
 pub(crate) fn has_value(value: &impl Serialize) -> bool {
-    !matches!(serde_json::to_value(value), Ok(serde_json::Value::Null))
+    toml::Value::try_from(value).is_ok()
 }
 
 /// Checks one option against its range.

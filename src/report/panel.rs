@@ -50,11 +50,11 @@ pub struct Panel<'a> {
     pub detectors: Vec<Seen>,
 }
 
-/// What a detector is to the reader: bounds and genies are told a part of the truth.
+/// What a detector is to the reader. A genie is told a part of the truth, but others may do better: no bound.
 fn role(d: &DetectorResult) -> Role {
     match role_of(&d.kind) {
         _ if d.predicted => Role::Predicted,
-        Some(detect::Role::Bound | detect::Role::Genie) => Role::Bound,
+        Some(detect::Role::Bound) => Role::Bound,
         _ if d.parameters > 0 || is_learned(&d.kind) => Role::Learned,
         _ => Role::Classical,
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::{Detectors, RunContext, SimulationError};
-use crate::config::{DetectorConfig, FrameSplit, Point};
+use crate::config::{FrameSplit, Point};
 use crate::container::{IoError, file_sha256, sha256_hex};
 use crate::scenario::ScenarioConfig;
 
@@ -20,14 +20,14 @@ struct Identity<'a> {
     block_frames: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     split: Option<FrameSplit>,
-    detectors: BTreeMap<&'a str, Option<DetectorConfig>>,
+    detectors: BTreeMap<&'a str, Option<toml::Table>>,
     checksums: Option<&'a BTreeMap<String, String>>,
 }
 
 /// SHA-256 of everything that decides the numbers in a block of a point, in hexadecimal.
 ///
-/// Inside: version, seed, scenario (with the content of its channel file), `engine.block_frames`, the configuration of
-/// each detector without its label, and the checksums of the context. Outside: stop rules, batches, threads, shards.
+/// Inside: version, seed, scenario (with the content of its channel file), `engine.block_frames`, what differs
+/// from the default in each detector but its label, and the checksums of the context. Outside: stop rules, batches, threads, shards.
 pub(super) fn fingerprint(point: &Point, detectors: &Detectors, ctx: &RunContext) -> Result<String, SimulationError> {
     let channel_file = point
         .scenario
@@ -46,8 +46,8 @@ pub(super) fn fingerprint(point: &Point, detectors: &Detectors, ctx: &RunContext
         detectors: detectors
             .iter()
             .map(|(id, _)| {
-                let config = point.detectors.get(id).cloned();
-                (id.as_str(), config.map(|c| DetectorConfig { label: None, ..c }))
+                // A configuration was read from TOML, so it can be written.
+                (id.as_str(), point.detectors.get(id).and_then(|c| c.canonical().ok()))
             })
             .collect(),
         checksums: ctx.checksums.get(&point.id),

@@ -53,6 +53,9 @@ macro_rules! options {
         }
 
         impl $name {
+            /// Names of all keys.
+            pub const KEYS: &'static [&'static str] = &[stringify!($table), $(stringify!($key),)* "bundle", "training"];
+
             /// The architecture, given or not.
             pub fn $table(&self) -> $config {
                 self.$table.clone().unwrap_or_default()

@@ -34,6 +34,10 @@ macro_rules! registry {
             /// Kinds of learned detectors.
             pub const KINDS: &'static [&'static str] = &[$($kind),+];
 
+            /// Every kind with the names of its keys.
+            pub const KEYS: &'static [(&'static str, &'static [&'static str])] =
+                &[$(($kind, $module::$options::KEYS)),+];
+
             /// The `kind` in experiment files.
             pub fn kind(&self) -> &'static str {
                 match self {

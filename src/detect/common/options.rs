@@ -1,9 +1,10 @@
 //! Options that several algorithms share.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// Activity threshold on the log-likelihood ratio of a sequence.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Threshold {
     /// A named rule.
@@ -22,6 +23,28 @@ pub enum ThresholdRule {
     Map,
     /// The number that makes the fewest errors on training frames; chosen before the simulation.
     Best,
+}
+
+impl<'de> Deserialize<'de> for Threshold {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Given {
+            Number(f64),
+            Text(String),
+        }
+        let range = "\"equal-prior\", \"map\", \"best\" or a number";
+        match Given::deserialize(deserializer) {
+            Ok(Given::Number(value)) => Ok(Self::Value(value)),
+            Ok(Given::Text(text)) => match text.as_str() {
+                "equal-prior" => Ok(Self::EQUAL_PRIOR),
+                "map" => Ok(Self::MAP),
+                "best" => Ok(Self::BEST),
+                _ => Err(D::Error::custom(format!("threshold = \"{text}\" is none of {range}"))),
+            },
+            Err(_) => Err(D::Error::custom(format!("a threshold is one of {range}"))),
+        }
+    }
 }
 
 impl Threshold {

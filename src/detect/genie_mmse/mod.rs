@@ -66,7 +66,7 @@ options! {
 }
 
 impl Algorithm for GenieMmseOptions {
-    const INFO: Info = Info::receiver("genie-mmse", "MMSE estimate when the support is known").with_truth(Role::Genie);
+    const INFO: Info = Info::receiver("genie-mmse", "MMSE estimate when the support is known").with_truth(Role::Bound);
 
     fn detector(&self, context: &Context) -> Result<Box<dyn Detector>, ClassicalError> {
         Ok(Box::new(Frames(Engine { spatial: context.spatial_if(self.wants_spatial()) })))
