@@ -56,7 +56,7 @@ fn algorithm(name: &str, sets: &[Assignment]) -> Result<Classical, CliError> {
         }
     }
     let algorithm =
-        Classical::from_table(name, table).map_err(|e| ConfigError::Invalid(format!("--set detector.*: {e}")))?;
+        crate::config::algorithm(name, table).map_err(|e| ConfigError::Invalid(format!("--set detector.*: {e}")))?;
     algorithm.algorithm().validate("detector")?;
     Ok(algorithm)
 }

@@ -6,7 +6,7 @@ use serde::de::{Error as _, MapAccess, Visitor};
 use serde::ser::{Error as _, SerializeMap};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::detect::{Classical, KindError, Link, Operations, Role, Sizes, Threshold, listed};
+use crate::detect::{Classical, KindError, Link, Operations, Role, Sizes, Threshold};
 use crate::link::{ConfigError, check, spelled};
 use crate::scenario::{ScenarioConfig, ScenarioKind, SignatureKind};
 use crate::systems::LearnedConfig;
@@ -76,17 +76,22 @@ impl DetectorConfig {
         for key in Common::KEYS {
             common.extend(table.remove(key).map(|value| (key.to_owned(), value)));
         }
-        let strange = |keys: &[&str]| table.keys().find(|key| !keys.contains(&key.as_str()));
-        let keys = keys_of(kind);
-        if let Some(key) = keys.as_deref().and_then(strange) {
-            return Err(unknown(key, kind, keys.as_deref().unwrap_or_default()));
-        }
-        let spec = match LearnedConfig::read(kind, toml::Value::Table(table.clone())) {
-            Some(network) => Spec::Learned(network.map_err(|e| wrong(kind, &e))?),
-            None => Spec::Classical(Classical::from_table(kind, table).map_err(with_learned)?),
+        let and_common = |known: &str| format!("{known}, and for every detector {}", Common::KEYS.join(", "));
+        let spec = if is_learned(kind) {
+            Spec::Learned(network(kind, table, and_common)?)
+        } else {
+            Spec::Classical(algorithm(kind, table).map_err(|e| match e {
+                KindError::Key { key, kind, elsewhere, known } => {
+                    KindError::Key { key, kind, elsewhere, known: and_common(&known) }
+                }
+                KindError::Unknown { kind, known } => {
+                    KindError::Unknown { kind, known: format!("{known}, {}", LearnedConfig::KINDS.join(", ")) }
+                }
+                other => other,
+            })?)
         };
         let Common { label, pilots_of, signatures } =
-            toml::Value::Table(common).try_into().map_err(|e| wrong(kind, &e))?;
+            toml::Value::Table(common).try_into().map_err(|e| KindError::value(kind, &e))?;
         Ok(Self { label, pilots_of, signatures, spec })
     }
 
@@ -211,28 +216,31 @@ impl DetectorConfig {
     }
 }
 
-/// Names of the keys of a kind besides the common ones; `None` for a kind that does not exist.
-fn keys_of(kind: &str) -> Option<Vec<&'static str>> {
-    let learned = LearnedConfig::KEYS.iter().find(|(name, _)| *name == kind).map(|(_, keys)| keys.to_vec());
-    learned.or_else(|| Some(Classical::named(kind)?.algorithm().keys().iter().map(|k| k.name).collect()))
+/// The classical algorithm `kind` with the options of a table.
+///
+/// # Errors
+/// As [`Classical::from_table`]; a key that is none of its own is shown with the networks that have it, too.
+pub fn algorithm(kind: &str, table: toml::Table) -> Result<Classical, KindError> {
+    Classical::from_table(kind, table).map_err(|e| match e {
+        KindError::Key { key, kind, known, .. } => KindError::key(&key, &kind, &owners(&key), known),
+        other => other,
+    })
 }
 
-/// The error of a key that a kind does not have: who has it, and what there is.
-fn unknown(key: &str, kind: &str, keys: &[&str]) -> KindError {
-    let kinds = Classical::INFOS.iter().map(|i| i.name).chain(LearnedConfig::KINDS.iter().copied());
-    let has = |kind: &&str| keys_of(kind).is_some_and(|keys| keys.contains(&key));
-    let owners: Vec<&str> = kinds.filter(has).collect();
-    let described = Classical::named(kind).map(|a| listed(&a.algorithm().keys()));
-    KindError::Key {
-        key: key.into(),
-        kind: kind.to_owned(),
-        elsewhere: if owners.is_empty() { String::new() } else { format!("; it belongs to {}", owners.join(", ")) },
-        known: format!(
-            "{}, and for every detector {}",
-            described.unwrap_or_else(|| keys.join(", ")),
-            Common::KEYS.join(", ")
-        ),
+/// The network `kind` with the keys of a table; `known` says what there is where a key is none of them.
+fn network(kind: &str, table: toml::Table, known: impl Fn(&str) -> String) -> Result<LearnedConfig, KindError> {
+    let keys = LearnedConfig::keys(kind);
+    if let Some(key) = table.keys().find(|key| !keys.contains(&key.as_str())) {
+        return Err(KindError::key(key, kind, &owners(key), known(&keys.join(", "))));
     }
+    let unknown = || KindError::Unknown { kind: kind.into(), known: LearnedConfig::KINDS.join(", ") };
+    LearnedConfig::read(kind, toml::Value::Table(table)).ok_or_else(unknown)?.map_err(|e| KindError::value(kind, &e))
+}
+
+/// The kinds that have a key, algorithms before networks.
+fn owners(key: &str) -> Vec<&'static str> {
+    let networks = LearnedConfig::KINDS.iter().copied().filter(|kind| LearnedConfig::keys(kind).contains(&key));
+    Classical::owners(key).into_iter().chain(networks).collect()
 }
 
 /// Keys that every kind has.
@@ -245,20 +253,6 @@ struct Common {
 
 impl Common {
     const KEYS: [&str; 3] = ["label", "pilots_of", "signatures"];
-}
-
-fn wrong(kind: &str, error: &toml::de::Error) -> KindError {
-    KindError::Value { kind: kind.to_owned(), problem: error.to_string().trim_end().replace('\n', " ") }
-}
-
-/// Learned kinds are known too.
-fn with_learned(error: KindError) -> KindError {
-    match error {
-        KindError::Unknown { kind, known } => {
-            KindError::Unknown { kind, known: format!("{known}, {}", LearnedConfig::KINDS.join(", ")) }
-        }
-        other => other,
-    }
 }
 
 /// A table in which null stands for a key that is left out, as JSON may have it.
@@ -352,6 +346,10 @@ mod tests {
             ),
             ("kind = \"amp\"\niteration = 5", "iterations (1..=1000000, default 50)"),
             ("kind = \"ampp\"", "unknown detector \"ampp\"; known are amp, amp-section"),
+            (
+                "kind = \"amp\"\ntraining = 1",
+                "training is not an option of detector amp; it belongs to autoencoder, mampnet",
+            ),
             ("kind = \"ampp\"", "mampnet"),
             ("label = \"x\"", "kind"),
             ("kind = \"mampnet\"\ndamping = 0.5", "damping"),
@@ -359,6 +357,9 @@ mod tests {
             let error = read(text).unwrap_err().to_string();
             assert!(error.contains(says), "{text}: {error}");
         }
+        let table = toml::Table::from_iter([("training".to_owned(), toml::Value::Integer(1))]);
+        let error = algorithm("amp", table).unwrap_err().to_string();
+        assert!(error.contains("it belongs to autoencoder") && !error.contains("for every detector"), "{error}");
         let signatures = read("kind = \"amp\"\nsignatures = \"wbe\"").unwrap();
         assert!(signatures.validate("detectors.a").unwrap_err().to_string().contains("detectors.a.signatures"));
     }

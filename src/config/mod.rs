@@ -8,6 +8,6 @@ mod detector;
 mod experiment;
 mod set;
 
-pub use detector::{DetectorConfig, Spec, is_learned, role_of};
+pub use detector::{DetectorConfig, Spec, algorithm, is_learned, role_of};
 pub use experiment::{EngineConfig, Experiment, Figure, FigureStyle, FrameSplit, Point, Sweep};
 pub use set::{Assignment, apply};

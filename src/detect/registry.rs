@@ -51,17 +51,18 @@ pub fn listed(keys: &[OptionKey]) -> String {
     keys.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
-/// The error of a key that `kind` does not have; `others` are kinds with their keys.
-pub(crate) fn unknown_key(
-    key: &str,
-    kind: &'static str,
-    known: &[OptionKey],
-    others: &[(&'static str, Vec<OptionKey>)],
-) -> KindError {
-    let owners: Vec<&str> =
-        others.iter().filter(|(_, keys)| keys.iter().any(|k| k.name == key)).map(|(name, _)| *name).collect();
-    let elsewhere = if owners.is_empty() { String::new() } else { format!("; it belongs to {}", owners.join(", ")) };
-    KindError::Key { key: key.into(), kind: kind.into(), elsewhere, known: listed(known) }
+impl KindError {
+    /// A key that `kind` does not have: `owners` are the kinds that have it, `known` what there is instead.
+    pub(crate) fn key(key: &str, kind: &str, owners: &[&str], known: String) -> Self {
+        let elsewhere =
+            if owners.is_empty() { String::new() } else { format!("; it belongs to {}", owners.join(", ")) };
+        Self::Key { key: key.into(), kind: kind.into(), elsewhere, known }
+    }
+
+    /// A value that the parser refused, in one line.
+    pub(crate) fn value(kind: &str, error: &toml::de::Error) -> Self {
+        Self::Value { kind: kind.into(), problem: error.to_string().trim_end().replace('\n', " ") }
+    }
 }
 
 /// One line per folder: `module: Variant(Options), ...;`.
@@ -141,11 +142,9 @@ impl Classical {
         let plain = Self::named(kind).ok_or_else(|| KindError::Unknown { kind: kind.into(), known: known() })?;
         let (name, keys) = (plain.algorithm().info().name, plain.algorithm().keys());
         if let Some(key) = table.keys().find(|key| keys.iter().all(|k| k.name != *key)) {
-            return Err(unknown_key(key, name, &keys, &Self::all_keys()));
+            return Err(KindError::key(key, name, &Self::owners(key), listed(&keys)));
         }
-        plain
-            .with_table(table)
-            .map_err(|e| KindError::Value { kind: name.into(), problem: e.to_string().trim_end().replace('\n', " ") })
+        plain.with_table(table).map_err(|e| KindError::value(name, &e))
     }
 
     /// The algorithm that a TOML text with the key `kind` describes.
@@ -160,10 +159,10 @@ impl Classical {
         }
     }
 
-    /// Every kind with its keys.
-    pub(crate) fn all_keys() -> Vec<(&'static str, Vec<OptionKey>)> {
-        let keys = |name: &'static str| Self::named(name).map_or_else(Vec::new, |a| a.algorithm().keys());
-        Self::INFOS.iter().map(|i| (i.name, keys(i.name))).collect()
+    /// The kinds that have a key.
+    pub(crate) fn owners(key: &str) -> Vec<&'static str> {
+        let has = |name: &&str| Self::named(name).is_some_and(|a| a.algorithm().keys().iter().any(|k| k.name == key));
+        Self::INFOS.iter().map(|i| i.name).filter(has).collect()
     }
 }
 

@@ -73,6 +73,9 @@ pub enum SimulationError {
         /// What the parser found.
         problem: String,
     },
+    /// A configuration that has no text to be hashed.
+    #[error("point {0}: the configuration cannot be written: {1}")]
+    Identity(String, String),
     /// Another process writes this log now.
     #[error("{path} is in use by another run; wait for it, or choose another --out")]
     Busy {

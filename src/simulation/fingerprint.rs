@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::{Detectors, RunContext, SimulationError};
-use crate::config::{FrameSplit, Point};
+use crate::config::{DetectorConfig, FrameSplit, Point};
 use crate::container::{IoError, file_sha256, sha256_hex};
 use crate::scenario::ScenarioConfig;
 
@@ -35,6 +35,14 @@ pub(super) fn fingerprint(point: &Point, detectors: &Detectors, ctx: &RunContext
         .as_deref()
         .map(|f| file_sha256(Path::new(f)).map_err(|e| IoError::read(Path::new(f), e)))
         .transpose()?;
+    let unhashable = |problem: &dyn std::fmt::Display| SimulationError::Identity(point.id.clone(), problem.to_string());
+    let detectors: BTreeMap<&str, Option<toml::Table>> = detectors
+        .iter()
+        .map(|(id, _)| {
+            let canonical = point.detectors.get(id).map(DetectorConfig::canonical).transpose();
+            Ok((id.as_str(), canonical.map_err(|e| unhashable(&e))?))
+        })
+        .collect::<Result<_, SimulationError>>()?;
     let identity = Identity {
         crate_version: env!("CARGO_PKG_VERSION"),
         seed: ctx.seed,
@@ -43,16 +51,9 @@ pub(super) fn fingerprint(point: &Point, detectors: &Detectors, ctx: &RunContext
         block_frames: point.engine.block_frames,
         // Test frames are what logs have always been about.
         split: Some(point.engine.split).filter(|s| *s != FrameSplit::Test),
-        detectors: detectors
-            .iter()
-            .map(|(id, _)| {
-                // A configuration was read from TOML, so it can be written.
-                (id.as_str(), point.detectors.get(id).and_then(|c| c.canonical().ok()))
-            })
-            .collect(),
+        detectors,
         checksums: ctx.checksums.get(&point.id),
     };
-    // Numbers, texts and maps with text keys: this cannot fail.
-    let text = serde_json::to_string(&identity).unwrap_or_default();
+    let text = serde_json::to_string(&identity).map_err(|e| unhashable(&e))?;
     Ok(sha256_hex(text.as_bytes()))
 }

@@ -25,7 +25,7 @@ pub trait Common {
 }
 
 /// Keys of a detector: `architecture: Config` with its table, what else it has, and the keys that all have.
-macro_rules! options {
+macro_rules! network_options {
     (
         $(#[$doc:meta])* $name:ident {
             $(#[$of_table:meta])* $table:ident: $config:ty,
@@ -73,7 +73,7 @@ macro_rules! options {
         }
     };
 }
-pub(super) use options;
+pub(super) use network_options;
 
 /// The keys of a learned detector in experiment files.
 pub trait Options: Common + std::fmt::Debug {

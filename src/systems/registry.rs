@@ -34,9 +34,13 @@ macro_rules! registry {
             /// Kinds of learned detectors.
             pub const KINDS: &'static [&'static str] = &[$($kind),+];
 
-            /// Every kind with the names of its keys.
-            pub const KEYS: &'static [(&'static str, &'static [&'static str])] =
-                &[$(($kind, $module::$options::KEYS)),+];
+            /// Names of the keys of a kind; none for a kind that is not learned.
+            pub fn keys(kind: &str) -> &'static [&'static str] {
+                match kind {
+                    $($kind => $module::$options::KEYS,)+
+                    _ => &[],
+                }
+            }
 
             /// The `kind` in experiment files.
             pub fn kind(&self) -> &'static str {

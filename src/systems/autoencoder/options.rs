@@ -4,11 +4,11 @@ use super::{AutoEncoder, DecoderConfig};
 use crate::detect::Threshold;
 use crate::link::ConfigError;
 use crate::scenario::ScenarioConfig;
-use crate::systems::options::{check_threshold, check_training, options};
+use crate::systems::options::{check_threshold, check_training, network_options};
 use crate::systems::{AnySystem, Options, any};
 use crate::training::PhaseKind;
 
-options! {
+network_options! {
     /// Keys of a detector of kind "autoencoder".
     AutoencoderOptions {
         /// The decoder, and whether pilots are learned with it.

@@ -3,11 +3,11 @@
 use super::{MampNet, ModelConfig};
 use crate::detect::{Operations, Sizes, Threshold};
 use crate::link::ConfigError;
-use crate::systems::options::{check_threshold, check_training, options};
+use crate::systems::options::{check_threshold, check_training, network_options};
 use crate::systems::{AnySystem, Options, any};
 use crate::training::PhaseKind;
 
-options! {
+network_options! {
     /// Keys of a detector of kind "mampnet".
     MampnetOptions {
         /// The architecture.

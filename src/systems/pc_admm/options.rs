@@ -4,11 +4,11 @@ use super::{AdmmConfig, PcAdmmNet};
 use crate::detect::Threshold;
 use crate::link::ConfigError;
 use crate::scenario::{ScenarioConfig, SignatureKind};
-use crate::systems::options::{check_threshold, check_training, options};
+use crate::systems::options::{check_threshold, check_training, network_options};
 use crate::systems::{AnySystem, Options, any};
 use crate::training::PhaseKind;
 
-options! {
+network_options! {
     /// Keys of a detector of kind "pc-admm-net".
     PcAdmmOptions {
         /// The architecture.

@@ -5,14 +5,14 @@ use crate::detect::{LangevinConfig, Threshold};
 use crate::link::{ConfigError, check};
 use crate::scenario::{ScenarioConfig, SignatureKind};
 use crate::systems::options::Kind;
-use crate::systems::options::{check_threshold, check_training, options};
+use crate::systems::options::{check_threshold, check_training, network_options};
 use crate::systems::{AnySystem, LearnedConfig, Options, any};
 use crate::training::PhaseKind;
 
 /// Active when `||x||^2` exceeds this times `M beta`, unless an experiment sets another.
 pub const DEFAULT_ROW_THRESHOLD: f64 = 0.1;
 
-options! {
+network_options! {
     /// Keys of a detector of kind "score".
     ScoreOptions {
         /// The network and the noise levels it is trained for.

@@ -4,11 +4,11 @@ use super::beam::BeamNet;
 use super::{ReceiverConfig, ReceiverForm, ReceiverNet};
 use crate::link::ConfigError;
 use crate::scenario::{NomaConfig, ScenarioConfig, SignatureKind};
-use crate::systems::options::{check_training, options};
+use crate::systems::options::{check_training, network_options};
 use crate::systems::{AnySystem, Options, Target, any};
 use crate::training::PhaseKind;
 
-options! {
+network_options! {
     /// Keys of a detector of kind "sicnn".
     SicnnOptions {
         /// The receiver, and whether signatures are learned with it.
