@@ -32,6 +32,8 @@ pub enum Role {
     Bound,
     /// Predicts values without frames.
     Prediction,
+    /// Computes the Bayes decision by brute force: where it has converged, no receiver that is told the same does better.
+    Reference,
 }
 
 /// How much of the activity prior a detector is told.
@@ -43,6 +45,8 @@ pub enum Prior {
     Mean,
     /// The probability of every device.
     PerDevice,
+    /// The probabilities and which devices are active together.
+    Groups,
 }
 
 /// What a detector must be told beside Y and the pilots.
@@ -94,6 +98,11 @@ impl Info {
     /// The same in another role, told the truth.
     pub const fn with_truth(self, role: Role) -> Self {
         Self { role, told: Told { truth: true, ..self.told }, ..self }
+    }
+
+    /// The same as the reference of all receivers that are told as much.
+    pub const fn as_reference(self) -> Self {
+        Self { role: Role::Reference, ..self }
     }
 
     /// The same as a prediction without frames.
@@ -149,6 +158,11 @@ pub trait Algorithm:
     /// Replaces the threshold; without effect on detectors that have none.
     fn set_threshold(&mut self, _threshold: Threshold) {}
 
+    /// What it is told with these options. Default: that of [`Self::INFO`].
+    fn told(&self) -> Told {
+        Self::INFO.told
+    }
+
     /// Whether the context must bring the covariance of the antennas.
     fn wants_spatial(&self) -> bool {
         false
@@ -188,6 +202,8 @@ pub trait AnyAlgorithm {
     fn threshold(&self) -> Option<Threshold>;
     /// [`Algorithm::set_threshold`].
     fn set_threshold(&mut self, threshold: Threshold);
+    /// [`Algorithm::told`].
+    fn told(&self) -> Told;
     /// [`Algorithm::wants_spatial`].
     fn wants_spatial(&self) -> bool;
     /// [`Algorithm::operations`].
@@ -235,6 +251,10 @@ impl<A: Algorithm> AnyAlgorithm for A {
 
     fn set_threshold(&mut self, threshold: Threshold) {
         Algorithm::set_threshold(self, threshold);
+    }
+
+    fn told(&self) -> Told {
+        Algorithm::told(self)
     }
 
     fn wants_spatial(&self) -> bool {

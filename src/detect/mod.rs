@@ -56,6 +56,7 @@ registry::registry! {
     amp: Amp(AmpOptions), AmpSection(AmpSectionOptions);
     covariance: Covariance(CovarianceOptions), Ml(MlOptions), Map(MapOptions);
     covariance_section: CovarianceSection(CovarianceSectionOptions);
+    gibbs: Gibbs(GibbsOptions);
     covariance_lasso: CovarianceLasso(CovarianceLassoOptions);
     ml_mmse: MlMmse(MlMmseOptions);
     group_lasso: GroupLasso(GroupLassoOptions);
@@ -94,6 +95,7 @@ pub use covariance_lasso::CovarianceLasso;
 pub use covariance_section::CovarianceSection;
 pub use expectation_propagation::ExpectationPropagation;
 pub use genie_mmse::GenieMmse;
+pub use gibbs::{Gibbs, GibbsMethod, Start};
 pub use group_lasso::GroupLasso;
 pub use group_lasso_admm::GroupLassoAdmm;
 pub use joint_map::{JointMap, MAX_HYPOTHESES};

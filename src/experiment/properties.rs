@@ -95,7 +95,7 @@ fn median(mut counts: Vec<usize>) -> f64 {
 fn prior(point: &Point, id: &str, detector: &dyn Detector) -> Option<Vec<f64>> {
     let told = || {
         let info = point.detectors.get(id)?.classical()?.algorithm().info();
-        let prior = info.role == Role::Receiver && info.told.activity == Prior::PerDevice;
+        let prior = matches!(info.role, Role::Receiver | Role::Reference) && info.told.activity == Prior::PerDevice;
         prior.then(|| point.scenario.activity_probs())
     };
     detector.facts().activity_probs.or_else(told)

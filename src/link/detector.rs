@@ -21,12 +21,16 @@ pub struct Decisions {
     pub x: Option<Vec<C64>>,
     /// `[F, N*Q]`: estimated powers, from covariance methods.
     pub gamma: Option<Vec<f64>>,
+    /// `[F]`: whether the detector reached what it looks for, from detectors that can tell.
+    pub converged: Option<Vec<bool>>,
+    /// `[F]`: how far it is from there, in units of its own (see its page), smaller is nearer.
+    pub residual: Option<Vec<f64>>,
 }
 
 impl Decisions {
     /// Decided activity `[F, N]` and soft scores `[F, N*Q]`.
     pub fn new(activity: Vec<i64>, score: Vec<f64>) -> Self {
-        Self { activity, score, x: None, gamma: None }
+        Self { activity, score, ..Self::default() }
     }
 
     /// The same with estimated rows of X, `[F, N*Q, M]`.
@@ -37,6 +41,11 @@ impl Decisions {
     /// The same with estimated powers, `[F, N*Q]`.
     pub fn with_gamma(self, gamma: Vec<f64>) -> Self {
         Self { gamma: Some(gamma), ..self }
+    }
+
+    /// The same with what is known of the convergence of each frame, `[F]` both.
+    pub fn with_ending(self, converged: Vec<bool>, residual: Vec<f64>) -> Self {
+        Self { converged: Some(converged), residual: Some(residual), ..self }
     }
 
     /// Whether these can be decisions about the frames of a batch.
@@ -56,6 +65,12 @@ impl Decisions {
         if let Some(gamma) = &self.gamma {
             check_length("gamma", gamma.len(), "[F, N*Q]", &[f, n * q])?;
         }
+        if let Some(converged) = &self.converged {
+            check_length("converged", converged.len(), "[F]", &[f])?;
+        }
+        if let Some(residual) = &self.residual {
+            check_length("residual", residual.len(), "[F]", &[f])?;
+        }
         check_length("score", self.score.len(), "[F, N*Q]", &[f, n * q])
     }
 
@@ -69,6 +84,8 @@ impl Decisions {
             score: rows(&self.score, count, &frames),
             x: self.x.as_ref().map(|x| rows(x, count, &frames)),
             gamma: self.gamma.as_ref().map(|g| rows(g, count, &frames)),
+            converged: self.converged.as_ref().map(|c| rows(c, count, &frames)),
+            residual: self.residual.as_ref().map(|r| rows(r, count, &frames)),
         }
     }
 }

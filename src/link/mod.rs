@@ -53,7 +53,7 @@ pub use detector::{Decisions, DetectError, Detector, Facts, IterativeSolver};
 pub(crate) use error::check;
 pub use error::{ConfigError, spelled};
 pub use frames::{C64, FrameBatch, Spreading, Truth};
-pub use model::{AccessModel, Beta};
+pub use model::{AccessModel, Beta, Groups};
 pub use options::{OptionKey, Options};
 pub(crate) use options::{check_option, has_value, options, shown};
 pub use pilots::Pilots;

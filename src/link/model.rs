@@ -5,6 +5,16 @@ use std::sync::Arc;
 use super::array::{check_each, check_length, check_positive};
 use super::{ArrayError, Pilots};
 
+/// Neighbouring devices that are active together: `count` groups of equal size, in the order of the devices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Groups {
+    /// Number of groups, a divisor of N.
+    pub count: usize,
+    /// Exactly one group is active, each with the same probability; otherwise each is active on its own, with the
+    /// probability of its devices.
+    pub single: bool,
+}
+
 /// What the receiver knows beforehand of the link `Y = S X + W`.
 #[derive(Debug, Clone)]
 pub struct AccessModel {
@@ -12,6 +22,7 @@ pub struct AccessModel {
     antennas: usize,
     noise_var: f64,
     activity_prob: Vec<f64>,
+    groups: Option<Groups>,
 }
 
 impl AccessModel {
@@ -35,7 +46,24 @@ impl AccessModel {
         check_length("activity_prob", activity_prob.len(), "[N]", &[devices])?;
         let expected = "values in (0, 1] (1 on a spreading link only)";
         check_each("activity_prob", &[devices], &activity_prob, |p| p > 0.0 && p <= 1.0, expected)?;
-        Ok(Self { pilots, antennas, noise_var, activity_prob })
+        Ok(Self { pilots, antennas, noise_var, activity_prob, groups: None })
+    }
+
+    /// The same link with devices that are active in groups; what a detector makes of it is for its options to say.
+    ///
+    /// # Errors
+    /// [`ArrayError`] when the groups do not divide the devices, or the devices of a group differ in their probability.
+    pub fn with_groups(self, groups: Groups) -> Result<Self, ArrayError> {
+        let devices = self.devices();
+        if groups.count == 0 || !devices.is_multiple_of(groups.count) {
+            let problem = format!("is {}, expected a divisor of N = {devices}", groups.count);
+            return Err(ArrayError::range("groups", problem));
+        }
+        let alike = |group: &[f64]| group.iter().all(|p| *p == group[0]);
+        if !self.activity_prob.chunks_exact(devices / groups.count).all(alike) {
+            return Err(ArrayError::range("activity_prob", "differs inside of a group, expected one value per group"));
+        }
+        Ok(Self { groups: Some(groups), ..self })
     }
 
     /// Pilot matrix `S`, `[L, N*Q]`.
@@ -57,6 +85,11 @@ impl AccessModel {
     #[inline]
     pub fn activity_prob(&self) -> &[f64] {
         &self.activity_prob
+    }
+    /// Which devices are active together, where the law of the activities has groups.
+    #[inline]
+    pub fn groups(&self) -> Option<Groups> {
+        self.groups
     }
     /// Number of devices `N`.
     #[inline]

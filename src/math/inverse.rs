@@ -36,6 +36,12 @@ impl<T: Real> InverseCovariance<T> {
         }
     }
 
+    /// Takes over another inverse of the same length, without its last product.
+    pub fn copy_from(&mut self, other: &Self) {
+        self.p.re.copy_from_slice(&other.p.re);
+        self.p.im.copy_from_slice(&other.p.im);
+    }
+
     /// Computes `v = P a` and returns `s = a^H P a`, which exact arithmetic keeps positive.
     #[inline(always)]
     pub fn apply<I: Isa>(&mut self, isa: I, a: [&[T]; 2]) -> f64 {

@@ -23,6 +23,8 @@ pub struct FrameCounts {
     pub squared_error: Option<(f64, u32)>,
     /// `(wrong bits, bits)` of each user of a spreading link, 0 of 0 where it was idle.
     pub user_bits: Option<Vec<(u32, u32)>>,
+    /// Whether the detector reached what it looks for, from detectors that can tell.
+    pub converged: Option<bool>,
 }
 
 impl FrameCounts {
@@ -60,6 +62,7 @@ impl FrameCounts {
             }),
             MetricName::Mse => self.squared_error.map(|(e, _)| (e, f64::from(self.devices))),
             MetricName::MseEntry => self.squared_error.map(|(e, m)| (e, f64::from(self.devices) * f64::from(m))),
+            MetricName::NotConverged => self.converged.and_then(|c| of(u32::from(!c), 1)),
             MetricName::BerUser(user) => self.user_bits.as_ref()?.get(user as usize).and_then(|b| of(b.0, b.1)),
             MetricName::Jain
             | MetricName::Coherence
@@ -95,7 +98,8 @@ pub fn count_frames(batch: &FrameBatch, decisions: &Decisions) -> Vec<FrameCount
         .map(|f| {
             let sent = &truth.activity()[f * n..(f + 1) * n];
             let decided = &decisions.activity[f * n..(f + 1) * n];
-            let mut c = FrameCounts { devices: n as u32, ..FrameCounts::default() };
+            let converged = decisions.converged.as_ref().map(|c| c[f]);
+            let mut c = FrameCounts { devices: n as u32, converged, ..FrameCounts::default() };
             for (&s, &d) in sent.iter().zip(decided) {
                 c.active += u32::from(s > 0);
                 match (s > 0, d > 0) {

@@ -78,6 +78,16 @@ const FRAME_ERROR: MetricInfo = MetricInfo {
     ..rate("frame_error", "Frame error rate", "frames with at least one wrong device, over frames")
 };
 
+const NOT_CONVERGED: MetricInfo = MetricInfo {
+    abbreviation: "not converged",
+    source: MetricSource::Frames(MetricKind::FrameEvent),
+    ..rate(
+        "not_converged",
+        "Frames not converged",
+        "frames in which the detector did not reach what it looks for, over frames",
+    )
+};
+
 const NMSE_DB: MetricInfo = MetricInfo {
     abbreviation: "NMSE",
     unit: "dB",
@@ -231,6 +241,7 @@ pub(super) fn info(name: MetricName) -> &'static MetricInfo {
         MetricName::Ber => &BER,
         MetricName::Mse => &MSE,
         MetricName::MseEntry => &MSE_ENTRY,
+        MetricName::NotConverged => &NOT_CONVERGED,
         MetricName::BerUser(_) => &BER_USER,
         MetricName::Jain => &JAIN,
         MetricName::Coherence => &COHERENCE,

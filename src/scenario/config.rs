@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::link::{ConfigError, check};
+use crate::link::{ConfigError, Groups, check};
 use crate::scenario::NomaConfig;
 
 /// Where channels come from.
@@ -239,6 +239,12 @@ impl ScenarioConfig {
                 }
             })
             .collect()
+    }
+
+    /// Which devices are active together; `None` where each is active on its own.
+    pub fn activity_groups(&self) -> Option<Groups> {
+        let grouped = self.law() != ActivityLaw::Independent && self.active_devices.is_none();
+        grouped.then(|| Groups { count: self.groups.unwrap_or(1), single: self.law() == ActivityLaw::SingleGroup })
     }
 
     /// SNR = N/noise_var in dB, of links that are described by one.

@@ -72,6 +72,7 @@ pub(super) fn realize(c: &NomaConfig, streams: &NomaStreams<'_>, first: u64, cou
         noise,
         noise_var,
         activity_prob: prob,
+        groups: None,
         constellation: Some(alphabet),
     };
     Realizations::drawn(count, draws)

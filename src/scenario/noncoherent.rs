@@ -226,6 +226,7 @@ impl Scenario {
             noise,
             noise_var,
             activity_prob: self.activity_probs.clone(),
+            groups: c.activity_groups(),
             constellation: None,
         };
         Realizations::drawn(count, draws)

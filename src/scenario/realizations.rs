@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::ScenarioError;
-use crate::link::{AccessModel, ArrayError, Beta, C64, FrameBatch, Pilots, Spreading, Truth};
+use crate::link::{AccessModel, ArrayError, Beta, C64, FrameBatch, Groups, Pilots, Spreading, Truth};
 use crate::link::{check_each, check_finite, check_length, check_positive};
 
 /// Arrays of F frames before any pilot is applied, as [`Realizations::new`] takes them.
@@ -28,6 +28,8 @@ pub struct Draws {
     pub noise_var: f64,
     /// Activity probability the receiver assumes, `[N]`.
     pub activity_prob: Vec<f64>,
+    /// Which devices are active together, where the law has groups.
+    pub groups: Option<Groups>,
     /// The alphabet, on a spreading link.
     pub constellation: Option<Arc<Vec<C64>>>,
 }
@@ -184,7 +186,10 @@ impl Realizations {
                 }
             }
         }
-        let model = AccessModel::new(Arc::clone(pilots), m, self.noise_var(), self.activity_prob().to_vec())?;
+        let mut model = AccessModel::new(Arc::clone(pilots), m, self.noise_var(), self.activity_prob().to_vec())?;
+        if let Some(groups) = self.draws.groups {
+            model = model.with_groups(groups)?;
+        }
         let truth = Truth::new(activity.to_vec(), self.channel().to_vec());
         Ok(FrameBatch::new(model, y, self.beta().clone())?.with_truth(truth)?)
     }

@@ -233,7 +233,7 @@ impl<T: Real> Amp<T> {
         let (prob, q) = (batch.model().activity_prob(), batch.model().sequences());
         let packed = self.packed.of(batch);
         let shared = lanes::Shared::new(packed, self.options.log_odds(prob, q), self.options.thresholds(prob, q));
-        Ok(decisions(batch, true, false, |mut outs| {
+        Ok(decisions(batch, [true, false, false], |mut outs| {
             if wide {
                 self.in_groups::<F16>(batch, &shared, &mut outs);
             } else {

@@ -17,6 +17,17 @@ pub(crate) struct FrameOut<'a> {
     pub x: &'a mut [C64],
     /// `[N*Q]`, empty when the detector does not estimate powers.
     pub gamma: &'a mut [f64],
+    /// `None` when the detector cannot tell.
+    pub ending: Option<&'a mut Ending>,
+}
+
+/// How the iteration of a frame ended.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Ending {
+    /// Whether it reached what it looks for.
+    pub converged: bool,
+    /// How far it is from there.
+    pub residual: f64,
 }
 
 /// A detector that works on one frame at a time.
@@ -29,6 +40,8 @@ pub(crate) trait FrameDetector: Sync {
     const ESTIMATES_X: bool;
     /// Whether `FrameOut::gamma` is wanted.
     const ESTIMATES_GAMMA: bool;
+    /// Whether `FrameOut::ending` is wanted.
+    const ENDS: bool = false;
 
     /// Prepares a batch that has passed [`check_batch`].
     fn prepare(&self, batch: &FrameBatch) -> Result<Self::Shared, DetectError>;
@@ -69,7 +82,7 @@ impl<D: FrameDetector> Kernel for FrameTask<'_, D> {
 pub(crate) fn detect_frames<D: FrameDetector>(detector: &D, batch: &FrameBatch) -> Result<Decisions, DetectError> {
     check_batch(batch)?;
     let shared = detector.prepare(batch)?;
-    Ok(decisions(batch, D::ESTIMATES_X, D::ESTIMATES_GAMMA, |outs| {
+    Ok(decisions(batch, [D::ESTIMATES_X, D::ESTIMATES_GAMMA, D::ENDS], |outs| {
         outs.into_par_iter().enumerate().for_each_init(
             || detector.workspace(&shared, batch),
             |work, (f, out)| dispatch(FrameTask { detector, shared: &shared, batch, f, work, out }),
@@ -105,11 +118,10 @@ impl<D: Solver + Send> IterativeSolver for Solved<D> {
     }
 }
 
-/// Arrays of a batch, filled by `decide` frame by frame.
+/// Arrays of a batch, filled by `decide` frame by frame: rows, powers and endings where they are wanted.
 pub(crate) fn decisions(
     batch: &FrameBatch,
-    estimates_x: bool,
-    estimates_gamma: bool,
+    [estimates_x, estimates_gamma, ends]: [bool; 3],
     decide: impl FnOnce(Vec<FrameOut<'_>>),
 ) -> Decisions {
     let (n, columns, m) = (batch.model().devices(), batch.model().columns(), batch.model().antennas());
@@ -117,7 +129,9 @@ pub(crate) fn decisions(
     let mut score = vec![0.0; batch.frames() * columns];
     let mut x = estimates_x.then(|| vec![C64::default(); batch.frames() * columns * m]);
     let mut gamma = estimates_gamma.then(|| vec![0.0; batch.frames() * columns]);
+    let mut endings = ends.then(|| vec![Ending::default(); batch.frames()]);
     {
+        let mut ending_frames = endings.as_mut().map(|v| v.iter_mut());
         let mut x_frames = x.as_deref_mut().map(|v| v.chunks_exact_mut(columns * m));
         let mut gamma_frames = gamma.as_deref_mut().map(|v| v.chunks_exact_mut(columns));
         let outs = activity
@@ -128,11 +142,18 @@ pub(crate) fn decisions(
                 score,
                 x: x_frames.as_mut().and_then(Iterator::next).unwrap_or_default(),
                 gamma: gamma_frames.as_mut().and_then(Iterator::next).unwrap_or_default(),
+                ending: ending_frames.as_mut().and_then(Iterator::next),
             })
             .collect();
         decide(outs);
     }
-    Decisions { activity, score, x, gamma }
+    let decided = Decisions { x, gamma, ..Decisions::new(activity, score) };
+    match endings {
+        Some(all) => {
+            decided.with_ending(all.iter().map(|e| e.converged).collect(), all.iter().map(|e| e.residual).collect())
+        }
+        None => decided,
+    }
 }
 
 /// Refuses frames of a spreading link; all else that a detector relies on has been checked when the batch was made.

@@ -7,6 +7,7 @@ pub(crate) mod decide;
 pub(crate) mod error;
 pub(crate) mod fit;
 pub(crate) mod frames;
+pub(crate) mod groups;
 pub(crate) mod kkt;
 pub(crate) mod mmse;
 pub(crate) mod options;

@@ -12,7 +12,7 @@ use crate::math::planes::Planes;
 use crate::math::real::Real;
 
 /// Sweeps between two rebuilds of the inverse covariance.
-const REBUILD_EVERY: usize = 10;
+pub(super) const REBUILD_EVERY: usize = 10;
 
 /// How a descent goes and decides.
 #[derive(Debug, Clone, PartialEq)]

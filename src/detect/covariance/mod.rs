@@ -16,6 +16,10 @@
 //!    `d = (u - 1)/s`, where the cost has no minimum `d = inf`, and `alpha + d` is clamped to [0, 1], the range of an activity;
 //! 3. `gamma <- gamma + d` and `Sigma^-1 <- Sigma^-1 - d v v^H/(1 + d s)`.
 //!
+//! With `groups = true` map has one activity per group of the activity law: the step minimises the same cost in the common
+//! alpha of the group, numerically, because the stationary points have no closed form. With exactly one active group it is
+//! the likeliest.
+//!
 //! The decision is the largest gamma of the device's Q columns, active when `gamma > threshold * beta` (default 0.5). Score:
 //! `gamma/beta`. No channel is estimated.
 //!
@@ -51,20 +55,22 @@
 //! ```
 
 pub(crate) mod descent;
+mod groups;
 
 use std::marker::PhantomData;
 
-use crate::detect::algorithm::{Algorithm, Context, Info, Prior};
+use crate::detect::algorithm::{Algorithm, Context, Info, Prior, Told};
 use crate::detect::built::Built;
 use crate::detect::common::cost::{Operations, Sizes};
 use crate::detect::common::frames::Frames;
 use crate::detect::{ClassicalError, Precision, Threshold};
 use crate::link::{Detector, options};
 use descent::{Covariance as Engine, Settings};
+use groups::GroupMap;
 
 /// The three detectors differ in default, prior and name.
 macro_rules! covariance {
-    ($options:ident, $detector:ident, $iterations:literal, $prior:literal, $info:expr, $doc:literal) => {
+    ($options:ident, $detector:ident, $iterations:literal, $prior:literal, $info:expr, $doc:literal $(, $groups:ident)?) => {
         options! {
             #[doc = concat!("Options of: ", $doc)]
             pub struct $options {
@@ -72,6 +78,10 @@ macro_rules! covariance {
                 iterations: usize = $iterations, "1..=1000000" if |v| (1..=1_000_000).contains(v);
                 /// Active when `gamma > threshold * beta`.
                 threshold: Threshold = Threshold::Value(0.5), "\"best\", or a finite number compared with gamma/beta" if Threshold::is_number;
+                $(
+                    /// Devices of a group of the activity law have one activity.
+                    $groups: bool = false, "true (frames with groups, one sequence per device) or false";
+                )?
                 /// Stop when the largest change of one sweep relative to the largest power falls below; 0 never stops early.
                 tolerance: f64 = 0.0, ">= 0" if |v| v.is_finite() && *v >= 0.0;
                 /// Arithmetic.
@@ -89,11 +99,22 @@ macro_rules! covariance {
                     tolerance: self.tolerance,
                     prior: $prior,
                 };
+                $(if self.$groups {
+                    return Ok(match self.precision {
+                        Precision::F64 => Box::new(Frames(GroupMap::<f64> { options, precision: PhantomData })),
+                        Precision::F32 => Box::new(Frames(GroupMap::<f32> { options, precision: PhantomData })),
+                    });
+                })?
                 Ok(match self.precision {
                     Precision::F64 => Box::new(Frames(Engine::<f64> { options, precision: PhantomData })),
                     Precision::F32 => Box::new(Frames(Engine::<f32> { options, precision: PhantomData })),
                 })
             }
+
+            $(fn told(&self) -> Told {
+                let activity = if self.$groups { Prior::Groups } else { Prior::PerDevice };
+                Told { activity, ..Self::INFO.told }
+            })?
 
             fn threshold(&self) -> Option<Threshold> {
                 Some(self.threshold)
@@ -135,5 +156,6 @@ covariance!(
     55,
     true,
     Info::receiver("map", "powers by coordinate descent with the activity prior").with_prior(Prior::PerDevice),
-    "maximum a posteriori powers by coordinate descent."
+    "maximum a posteriori powers by coordinate descent.",
+    groups
 );

@@ -16,16 +16,19 @@
 //! 2. `w_{n,q}` = softmax over the Q sequences and idle with priors `eps/Q` and `1 - eps`; the device is put back with these weights.
 //!
 //! Start: all idle. In the first sweeps the ratios are tempered (multiplied by t < 1, rising to 1), because interference
-//! that is not yet explained makes them too certain; this saves some frames from poor fixed points at small L.
+//! that is not yet explained makes them too certain; this saves some frames from poor fixed points at small L. `tempering` is
+//! the last t: below 1 the weights stay less certain, which is worth something where few antennas make them wrong.
 //! The estimate of a row is its posterior mean, `w beta/(1 + beta c) s^H Sigma_n^-1 Y`. Score: the LLR. Decision: argmax over q, then
 //! the threshold on the LLR; "map" is the symbol MAP test `ln(Q (1 - eps)/eps)`.
+//!
+//! With `groups = true` whole groups of the activity law stand in the place of devices: one ratio, one weight per group,
+//! the exact log ratio of all its devices together. With exactly one active group the weights are the exact posterior.
 //!
 //! # Assumptions and cost
 //!
 //! Rayleigh antennas without correlation, gains and noise level known. With no other device the ratio is that of the
-//! [single-user bound](crate::detect::single_user_bound). A Gibbs sampler over the activities of the same model, which tends to
-//! the exact posterior marginals, does not decide measurably better at N = 100, M = 16, L = 20 or 40: within this model the
-//! detector is at the Bayes limit. A sweep costs `O(n L^2)`.
+//! [single-user bound](crate::detect::single_user_bound). How far it is from the Bayes limit of the same model tells
+//! [gibbs](crate::detect::gibbs). A sweep costs `O(n L^2)`.
 //! [Inputs and outputs](crate::detect#inputs-and-outputs) are those of all detectors.
 //!
 //! # Source
@@ -53,16 +56,18 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod groups;
 pub(crate) mod posterior;
 
 use std::marker::PhantomData;
 
-use crate::detect::algorithm::{Algorithm, Context, Info, Prior};
+use crate::detect::algorithm::{Algorithm, Context, Info, Prior, Told};
 use crate::detect::built::Built;
 use crate::detect::common::cost::{Operations, Sizes};
 use crate::detect::common::frames::Frames;
 use crate::detect::{ClassicalError, Precision, Threshold};
 use crate::link::{Detector, options};
+use groups::SectionGroups;
 use posterior::CovarianceSection as Engine;
 
 options! {
@@ -72,6 +77,10 @@ options! {
         iterations: usize = 10, "1..=1000000" if |v| (1..=1_000_000).contains(v);
         /// Threshold on the log-likelihood ratio.
         threshold: Threshold = Threshold::MAP, "\"equal-prior\", \"map\", \"best\", or a finite number compared with the log-likelihood ratio" if Threshold::is_finite;
+        /// What the ratios are multiplied by in the last sweeps.
+        tempering: f64 = 1.0, "in (0, 1]" if |v| *v > 0.0 && *v <= 1.0;
+        /// Devices of a group of the activity law are active together.
+        groups: bool = false, "true (frames with groups, one sequence per device) or false";
         /// Stop when the largest change of one sweep relative to the largest weight falls below; 0 never stops early.
         tolerance: f64 = 0.0, ">= 0" if |v| v.is_finite() && *v >= 0.0;
         /// Arithmetic.
@@ -86,9 +95,16 @@ impl Algorithm for CovarianceSectionOptions {
     fn detector(&self, _: &Context) -> Result<Box<dyn Detector>, ClassicalError> {
         let options = self.clone();
         Ok(match self.precision {
+            Precision::F64 if self.groups => Box::new(Frames(SectionGroups::<f64> { options, precision: PhantomData })),
+            Precision::F32 if self.groups => Box::new(Frames(SectionGroups::<f32> { options, precision: PhantomData })),
             Precision::F64 => Box::new(Frames(Engine::<f64> { options, precision: PhantomData })),
             Precision::F32 => Box::new(Frames(Engine::<f32> { options, precision: PhantomData })),
         })
+    }
+
+    fn told(&self) -> Told {
+        let activity = if self.groups { Prior::Groups } else { Prior::PerDevice };
+        Told { activity, ..Self::INFO.told }
     }
 
     fn threshold(&self) -> Option<Threshold> {

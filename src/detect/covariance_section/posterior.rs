@@ -16,9 +16,34 @@ use crate::math::real::Real;
 /// Tempered sweeps at the start (at most half of all).
 const TEMPERED_SWEEPS: usize = 4;
 /// Sweeps between two rebuilds of the inverse covariance: taking strong devices out and in costs digits.
-const REBUILD_EVERY: usize = 2;
+pub(super) const REBUILD_EVERY: usize = 2;
 /// A contribution of this signal-to-interference ratio or less is left out of the covariance.
 const NEGLIGIBLE: f64 = 1e-9;
+
+/// How the ratios are tempered from sweep to sweep, and when sweeps end.
+pub(super) struct Schedule {
+    warm_up: usize,
+    last: f64,
+    tolerance: f64,
+}
+
+impl Schedule {
+    pub fn of(options: &CovarianceSectionOptions) -> Self {
+        let warm_up = TEMPERED_SWEEPS.min(options.iterations / 2);
+        Self { warm_up, last: options.tempering, tolerance: options.tolerance }
+    }
+
+    /// What the ratios of a sweep are multiplied by.
+    pub fn temper(&self, sweep: usize) -> f64 {
+        self.last * ((sweep + 1) as f64 / (self.warm_up + 1) as f64).min(1.0)
+    }
+
+    /// Whether a sweep whose largest change of a weight was `change` is the last. Tempered weights do not tell whether the
+    /// last ones will move.
+    pub fn settled(&self, sweep: usize, change: f64, largest: f64) -> bool {
+        sweep >= self.warm_up && self.tolerance > 0.0 && change <= self.tolerance * largest
+    }
+}
 
 pub(crate) struct CovarianceSection<T> {
     pub options: CovarianceSectionOptions,
@@ -91,7 +116,7 @@ impl<T: Real> FrameDetector for CovarianceSection<T> {
     ) {
         let (m, q) = (batch.model().antennas(), batch.model().sequences());
         let beta = batch.beta_of(f);
-        let warm_up = TEMPERED_SWEEPS.min(self.options.iterations / 2);
+        let schedule = Schedule::of(&self.options);
         work.gamma.fill(0.0);
         work.llr.fill(0.0);
         work.inverse.reset();
@@ -100,7 +125,7 @@ impl<T: Real> FrameDetector for CovarianceSection<T> {
             if sweep > 0 && sweep % REBUILD_EVERY == 0 {
                 work.inverse.rebuild(isa, &shared.columns, &work.gamma);
             }
-            let temper = ((sweep + 1) as f64 / (warm_up + 1) as f64).min(1.0);
+            let temper = schedule.temper(sweep);
             let (mut change, mut largest) = (0.0_f64, 0.0_f64);
             for (n, &beta) in beta.iter().enumerate() {
                 // A device that cannot be heard keeps the ratio 0: nothing is known about it.
@@ -110,8 +135,7 @@ impl<T: Real> FrameDetector for CovarianceSection<T> {
                     largest = work.weights.iter().copied().fold(largest, f64::max);
                 }
             }
-            // Tempered weights do not tell whether the last ones will move.
-            if sweep >= warm_up && self.options.tolerance > 0.0 && change <= self.options.tolerance * largest {
+            if schedule.settled(sweep, change, largest) {
                 break;
             }
         }

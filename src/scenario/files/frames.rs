@@ -16,6 +16,7 @@
 //! | `noise_var` | `[]` | noise variance per complex entry, > 0 |
 //! | `activity_prob` | `[]` or `[N]` | in (0, 1) |
 //! | `sequences` | `[]` | Q, 1 if absent |
+//! | `groups` | `[]` or `[2]` | number of groups of neighbouring devices that are active together, and 1 if exactly one group is active; none if absent |
 //! | `beta` | `[N]` or `[F, N]` | large-scale gains (linear, > 0), 1 if absent |
 //! | `pilot_energy` | `[]` | expected squared norm of a pilot column, > 0, 1 if absent |
 //! | `activity` | `[F, N]` integer | truth: 0 idle, 1..Q the sent sequence plus one; optional |
@@ -28,7 +29,7 @@ use crate::container::IoError;
 use crate::container::npz::Array;
 use crate::container::npz::{NpzFile, NpzWriter};
 use crate::link::Decisions;
-use crate::link::{AccessModel, ArrayError, Beta, C64, FrameBatch, Pilots, Truth, index_of};
+use crate::link::{AccessModel, ArrayError, Beta, C64, FrameBatch, Groups, Pilots, Truth, index_of};
 use crate::scenario::files::spreading;
 
 /// How the arrays of a file lie.
@@ -157,6 +158,10 @@ fn access(file: &NpzFile, y: Array<C64>, pilots: Array<C64>, layout: Layout) -> 
     let devices = columns / sequences;
     let activity_prob = per_device(file, devices, "pilots / sequences")?;
     let model = AccessModel::new(Arc::new(pilots), antennas, noise_var, activity_prob).map_err(wrong)?;
+    let model = match groups(file)? {
+        Some(groups) => model.with_groups(groups).map_err(wrong)?,
+        None => model,
+    };
     let beta = beta(file, frames, devices)?;
     let batch = FrameBatch::new(model, y.data, beta).map_err(wrong)?;
     match truth(file, frames, devices, antennas, layout)? {
@@ -198,6 +203,9 @@ pub fn write_frames_as(path: &Path, batch: &FrameBatch, layout: Layout) -> Resul
         [first, ..] if model.activity_prob().iter().all(|&p| p == first) => out.scalar("activity_prob", first),
         _ => out.real("activity_prob", &[n], model.activity_prob()),
     };
+    if let Some(groups) = model.groups() {
+        out = out.int("groups", &[2], &[groups.count as i64, i64::from(groups.single)]);
+    }
     out = match batch.beta().as_shared() {
         Some(beta) => out.real("beta", &[n], beta),
         None => out.real("beta", &[f, n], batch.beta().values()),
@@ -213,7 +221,7 @@ pub fn write_frames_as(path: &Path, batch: &FrameBatch, layout: Layout) -> Resul
 }
 
 /// Writes decisions about the frames of a batch: `activity [F, N]`, `score [F, N*Q]`, and where the detector gives them
-/// `x [F, N*Q, M]` and `gamma [F, N*Q]`; on a spreading link `symbols [F, N]` (-1 idle), `activity [F, N]` and
+/// `x [F, N*Q, M]`, `gamma [F, N*Q]`, `converged [F]` (0 or 1) and `residual [F]`; on a spreading link `symbols [F, N]` (-1 idle), `activity [F, N]` and
 /// `score [F, N*C]`.
 ///
 /// # Errors
@@ -256,7 +264,32 @@ pub fn write_decisions_as(
     if let Some(gamma) = &decisions.gamma {
         out = out.real("gamma", &[frames, columns], gamma);
     }
+    if let Some(converged) = &decisions.converged {
+        let converged: Vec<i64> = converged.iter().map(|c| i64::from(*c)).collect();
+        out = out.int("converged", &[frames], &converged);
+    }
+    if let Some(residual) = &decisions.residual {
+        out = out.real("residual", &[frames], residual);
+    }
     out.write(path)
+}
+
+/// Groups of devices that are active together.
+fn groups(file: &NpzFile) -> Result<Option<Groups>, IoError> {
+    if !file.contains("groups") {
+        return Ok(None);
+    }
+    let array = file.int("groups")?;
+    let (count, single) = match array.data[..] {
+        [count] | [count, 0] => (count, false),
+        [count, 1] => (count, true),
+        _ => {
+            let expected = "expected the number of groups, and 1 if exactly one group is active or 0";
+            return Err(file.wrong("groups", format!("holds {:?}, {expected}", array.data)));
+        }
+    };
+    let count = usize::try_from(count).map_err(|_| file.wrong("groups", format!("is {count}, expected at least 1")))?;
+    Ok(Some(Groups { count, single }))
 }
 
 /// Q; whether it divides the columns is for [`Pilots::new`] to say.

@@ -107,14 +107,34 @@ fn decisions_are_written_with_their_shapes() {
         activity: vec![0, 1, 2, 0],
         score: vec![0.5; F * N * Q],
         x: Some(vec![c(1.0); F * N * Q * M]),
-        gamma: None,
+        converged: Some((0..F).map(|f| f > 0).collect()),
+        residual: Some((0..F).map(|f| f as f64).collect()),
+        ..Decisions::default()
     };
     write_decisions(&path, &decisions, &batch()).unwrap();
     let file = NpzFile::open(&path).unwrap();
     assert_eq!(file.int("activity").unwrap().shape, [F, N]);
     assert_eq!(file.complex("x").unwrap().shape, [F, N * Q, M]);
     assert!(!file.contains("gamma"));
+    assert_eq!(file.int("converged").unwrap().data[..2], [0, 1]);
+    assert_eq!(file.real("residual").unwrap().shape, [F]);
     assert!(write_decisions(&path, &decisions, &batch().part(0..1)).is_err());
+}
+
+#[test]
+fn groups_are_written_and_read_back() {
+    let dir = temp_dir::TempDir::new().unwrap();
+    let path = dir.path().join("g.npz");
+    let pilots = Pilots::new(L, 4, 1, 1.0, vec![c(1.0); L * 4]).unwrap();
+    let model = AccessModel::new(Arc::new(pilots), M, 0.5, vec![0.25; 4]).unwrap();
+    for groups in [Groups { count: 2, single: false }, Groups { count: 4, single: true }] {
+        let model = model.clone().with_groups(groups).unwrap();
+        let batch = FrameBatch::new(model, vec![c(1.0); F * L * M], Beta::ones(4)).unwrap();
+        write_frames(&path, &batch).unwrap();
+        assert_eq!(read_frames(&path).unwrap().model().groups(), Some(groups));
+    }
+    let error = model.with_groups(Groups { count: 3, single: false }).unwrap_err();
+    assert!(error.to_string().contains("divisor of N = 4"), "{error}");
 }
 
 #[test]
@@ -135,8 +155,12 @@ fn frames_of_system_d_lie_the_other_way_round() {
     let (read, layout) = read_frames_as(&path).unwrap();
     assert_eq!((layout, read.y(), read.truth()), (Layout::Coherent, batch.y(), batch.truth()));
     assert_eq!(read.model().pilots(), batch.model().pilots());
-    let decisions =
-        Decisions { activity: vec![0; F * 2], score: vec![0.0; F * 2], x: Some(number(F * 2 * M)), gamma: None };
+    let decisions = Decisions {
+        activity: vec![0; F * 2],
+        score: vec![0.0; F * 2],
+        x: Some(number(F * 2 * M)),
+        ..Decisions::default()
+    };
     write_decisions_as(&path, &decisions, &batch, Layout::Coherent).unwrap();
     let x = NpzFile::open(&path).unwrap().complex("x").unwrap();
     assert_eq!((x.shape, x.data[1]), (vec![F, M, 2], decisions.x.unwrap()[M]));

@@ -110,7 +110,13 @@ impl Detector for ScoreDetector {
             let (mut activity, mut score) = (vec![0; same * n], vec![0.0; same * n]);
             let parts = activity.chunks_exact_mut(n).zip(score.chunks_exact_mut(n)).zip(x.chunks_exact_mut(n * m));
             for ((activity, score), x) in parts {
-                judge_rows(beta, m, 1, self.threshold, &mut FrameOut { activity, score, x, gamma: &mut [] });
+                judge_rows(
+                    beta,
+                    m,
+                    1,
+                    self.threshold,
+                    &mut FrameOut { activity, score, x, gamma: &mut [], ending: None },
+                );
             }
             out.activity.extend(activity);
             out.score.extend(score);
