@@ -4,4 +4,5 @@
 mod architecture;
 #[cfg(feature = "cli")]
 mod cli;
+mod comparisons;
 mod numerics;

@@ -302,8 +302,11 @@ pub struct ReportArgs {
     /// Folder with results.json
     pub dir: PathBuf,
     /// Folder for figures and report [default: DIR]
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, value_name = "FOLDER", conflicts_with = "markdown")]
     pub out: Option<PathBuf>,
+    /// Print the tables as Markdown, all rows, and write nothing
+    #[arg(long)]
+    pub markdown: bool,
 }
 
 /// `grantfree replay`.

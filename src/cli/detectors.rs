@@ -7,7 +7,7 @@ use super::error::CliError;
 use crate::config::{Point, Spec};
 use crate::container::Bundle;
 use crate::detect::Role;
-use crate::experiment::{before_choice, choose_thresholds};
+use crate::experiment::{before_choice, calibrate};
 use crate::link::Detector;
 use crate::results::Results;
 
@@ -47,6 +47,6 @@ pub(super) fn of_run(
         };
         detectors.push((id.clone(), detector));
     }
-    choose_thresholds(point, results.seed, &mut detectors)?;
+    calibrate(point, results.seed, &mut detectors)?;
     Ok(detectors)
 }

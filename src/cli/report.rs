@@ -11,6 +11,9 @@ use crate::results::read_results;
 /// [`CliError`]: code 1 when the results cannot be read or the report cannot be written.
 pub fn execute(args: &ReportArgs) -> Result<(), CliError> {
     let results = read_results(&args.dir)?;
+    if args.markdown {
+        return say(crate::report::markdown(&results).trim_end());
+    }
     let files = write_report(args.out.as_ref().unwrap_or(&args.dir), &results)?;
     say(&files.html.display().to_string())
 }

@@ -6,7 +6,8 @@ use serde::de::{Error as _, MapAccess, Visitor};
 use serde::ser::{Error as _, SerializeMap};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::detect::{Classical, KindError, Link, Operations, Role, Sizes, Threshold};
+use crate::config::Tuned;
+use crate::detect::{Classical, KindError, Link, Operations, Role, Sizes, Threshold, Told};
 use crate::link::{ConfigError, check, spelled};
 use crate::scenario::{ScenarioConfig, ScenarioKind, SignatureKind};
 use crate::systems::LearnedConfig;
@@ -30,6 +31,9 @@ pub struct DetectorConfig {
     pub pilots_of: Option<String>,
     /// Spreading link: signatures of this detector. Default: `scenario.noma.signatures`.
     pub signatures: Option<SignatureKind>,
+    /// Classical detectors: options and threshold are chosen on validation frames, by the first metric of the figure (`true`)
+    /// or the one that is named. Default: they are what the file says.
+    pub tuned: Option<Tuned>,
     /// `kind` and its options.
     pub spec: Spec,
 }
@@ -59,7 +63,7 @@ pub fn role_of(kind: &str) -> Option<Role> {
 
 impl DetectorConfig {
     fn of(spec: Spec) -> Self {
-        Self { label: None, pilots_of: None, signatures: None, spec }
+        Self { label: None, pilots_of: None, signatures: None, tuned: None, spec }
     }
 
     /// A detector with every option at its default; `None` for a kind that does not exist.
@@ -90,9 +94,9 @@ impl DetectorConfig {
                 other => other,
             })?)
         };
-        let Common { label, pilots_of, signatures } =
+        let Common { label, pilots_of, signatures, tuned } =
             toml::Value::Table(common).try_into().map_err(|e| KindError::value(kind, &e))?;
-        Ok(Self { label, pilots_of, signatures, spec })
+        Ok(Self { label, pilots_of, signatures, tuned, spec })
     }
 
     /// `kind` in files.
@@ -142,6 +146,14 @@ impl DetectorConfig {
         match &self.spec {
             Spec::Classical(algorithm) => algorithm.algorithm().threshold(),
             Spec::Learned(network) => network.options().threshold(),
+        }
+    }
+
+    /// What the detector is told beside Y and the pilots.
+    pub fn told(&self) -> Option<Told> {
+        match &self.spec {
+            Spec::Classical(algorithm) => Some(algorithm.algorithm().told()),
+            Spec::Learned(network) => Some(network.options().told()),
         }
     }
 
@@ -209,6 +221,16 @@ impl DetectorConfig {
                 self.kind()
             )));
         }
+        let tunable = self.classical().is_some_and(|c| {
+            let a = c.algorithm();
+            a.threshold().is_some() && a.info().link == Link::Access && a.info().role != Role::Prediction
+        });
+        if self.tuned.is_some() && !tunable {
+            return Err(ConfigError::Invalid(format!(
+                "{prefix}.tuned is not an option of detector {}; it belongs to classical detectors of the access link that                  decide by a threshold",
+                self.kind()
+            )));
+        }
         match &self.spec {
             Spec::Classical(algorithm) => algorithm.algorithm().validate(prefix),
             Spec::Learned(network) => network.options().validate(prefix),
@@ -249,10 +271,11 @@ struct Common {
     label: Option<String>,
     pilots_of: Option<String>,
     signatures: Option<SignatureKind>,
+    tuned: Option<Tuned>,
 }
 
 impl Common {
-    const KEYS: [&str; 3] = ["label", "pilots_of", "signatures"];
+    const KEYS: [&str; 4] = ["label", "pilots_of", "signatures", "tuned"];
 }
 
 /// A table in which null stands for a key that is left out, as JSON may have it.
@@ -307,6 +330,9 @@ impl Serialize for DetectorConfig {
         }
         if let Some(signatures) = &self.signatures {
             map.serialize_entry("signatures", signatures)?;
+        }
+        if let Some(tuned) = &self.tuned {
+            map.serialize_entry("tuned", tuned)?;
         }
         if let Some(other) = &self.pilots_of {
             map.serialize_entry("pilots_of", other)?;

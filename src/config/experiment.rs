@@ -336,6 +336,8 @@ pub struct Point {
     pub scenario: ScenarioConfig,
     /// Length of this point.
     pub engine: EngineConfig,
+    /// Metrics of its figure.
+    pub metrics: Vec<MetricName>,
     /// Detectors of this point in legend order.
     pub detectors: IndexMap<String, DetectorConfig>,
 }
@@ -463,6 +465,7 @@ impl Experiment {
                     x_label,
                     scenario: resolved.scenario,
                     engine: resolved.engine,
+                    metrics: figure.metrics.clone(),
                     detectors,
                 });
             }

@@ -7,7 +7,9 @@
 mod detector;
 mod experiment;
 mod set;
+mod tuned;
 
 pub use detector::{DetectorConfig, Spec, algorithm, is_learned, role_of};
 pub use experiment::{EngineConfig, Experiment, Figure, FigureStyle, FrameSplit, Point, Sweep};
 pub use set::{Assignment, apply};
+pub use tuned::Tuned;

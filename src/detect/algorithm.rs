@@ -3,12 +3,12 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::common::cost::{Operations, Sizes};
 use super::{ClassicalError, Spatial, Threshold};
-use crate::link::{ConfigError, Detector, OptionKey, Options};
+use crate::link::{AccessModel, ConfigError, Detector, OptionKey, Options};
 use crate::metrics::MetricName;
 use crate::scenario::ScenarioConfig;
 
@@ -37,7 +37,8 @@ pub enum Role {
 }
 
 /// How much of the activity prior a detector is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Prior {
     /// Nothing.
     None,
@@ -50,7 +51,7 @@ pub enum Prior {
 }
 
 /// What a detector must be told beside Y and the pilots.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Told {
     /// Large-scale gains, for the estimate or for the decision.
     pub gains: bool,
@@ -75,6 +76,32 @@ pub struct Info {
     pub role: Role,
     /// What it must be told.
     pub told: Told,
+}
+
+/// Values of one option that tuning tries.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Candidates {
+    /// The option.
+    pub key: &'static str,
+    /// Its values, all in range.
+    pub values: Vec<toml::Value>,
+}
+
+impl Candidates {
+    /// Numbers.
+    pub fn numbers(key: &'static str, values: &[f64]) -> Self {
+        Self { key, values: values.iter().copied().map(toml::Value::Float).collect() }
+    }
+
+    /// Counts.
+    pub fn counts(key: &'static str, values: &[u32]) -> Self {
+        Self { key, values: values.iter().map(|v| toml::Value::Integer(i64::from(*v))).collect() }
+    }
+
+    /// Multiples of a default that depends on the frames.
+    pub fn around(key: &'static str, default: f64) -> Self {
+        Self::numbers(key, &[0.125, 0.25, 0.5, 1.0, 2.0, 4.0].map(|factor| factor * default))
+    }
 }
 
 impl Info {
@@ -168,6 +195,16 @@ pub trait Algorithm:
         false
     }
 
+    /// Options beside the threshold that `tuned` chooses, in this order, and the values that it tries on such frames.
+    fn candidates(&self, _model: &AccessModel) -> Vec<Candidates> {
+        Vec::new()
+    }
+
+    /// Thresholds that `tuned` tries where the estimate of X depends on them; none where it does not.
+    fn estimate_thresholds(&self) -> &'static [f64] {
+        &[]
+    }
+
     /// Real multiplications per frame; `None` where no count is defined.
     fn operations(&self, _sizes: &Sizes) -> Option<Operations> {
         None
@@ -206,6 +243,10 @@ pub trait AnyAlgorithm {
     fn told(&self) -> Told;
     /// [`Algorithm::wants_spatial`].
     fn wants_spatial(&self) -> bool;
+    /// [`Algorithm::candidates`].
+    fn candidates(&self, model: &AccessModel) -> Vec<Candidates>;
+    /// [`Algorithm::estimate_thresholds`].
+    fn estimate_thresholds(&self) -> &'static [f64];
     /// [`Algorithm::operations`].
     fn operations(&self, sizes: &Sizes) -> Option<Operations>;
     /// [`Algorithm::predict`].
@@ -259,6 +300,14 @@ impl<A: Algorithm> AnyAlgorithm for A {
 
     fn wants_spatial(&self) -> bool {
         Algorithm::wants_spatial(self)
+    }
+
+    fn candidates(&self, model: &AccessModel) -> Vec<Candidates> {
+        Algorithm::candidates(self, model)
+    }
+
+    fn estimate_thresholds(&self) -> &'static [f64] {
+        Algorithm::estimate_thresholds(self)
     }
 
     fn operations(&self, sizes: &Sizes) -> Option<Operations> {

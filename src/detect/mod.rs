@@ -78,7 +78,7 @@ registry::registry! {
     oracle_ls: OracleLs(OracleLsOptions);
 }
 
-pub use algorithm::{Algorithm, AnyAlgorithm, Context, Info, Link, Prediction, Prior, Role, Told};
+pub use algorithm::{Algorithm, AnyAlgorithm, Candidates, Context, Info, Link, Prediction, Prior, Role, Told};
 pub use amp::{Amp, AmpSection};
 pub use beam_sic::BeamSic;
 pub use built::Built;

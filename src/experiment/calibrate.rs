@@ -1,13 +1,14 @@
-//! `threshold = "best"`: the threshold that makes the fewest errors on training frames.
+//! What validation frames choose for classical detectors: `threshold = "best"` and `tuned`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use num_complex::Complex64;
 
-use crate::config::{DetectorConfig, Point};
-use crate::detect::{Classical, Context, Spatial, Threshold, best_threshold};
-use crate::link::Detector;
-use crate::link::Split;
+use crate::config::{DetectorConfig, Point, Tuned};
+use crate::detect::{Classical, Context, KindError, Spatial, Threshold, best_threshold};
+use crate::link::{ConfigError, Detector, FrameBatch, Pilots, Split};
+use crate::metrics::{MetricName, MetricSums, ThresholdSearch, count_frames};
 use crate::scenario::Scenario;
 
 use super::ExperimentError;
@@ -15,19 +16,30 @@ use super::ExperimentError;
 /// Frames per call.
 const CHUNK: usize = 64;
 
+/// Validation frames that options are chosen by.
+const TUNING_FRAMES: usize = 1024;
+
 /// Frames that a covariance of the antennas is taken from.
 const COVARIANCE_FRAMES: usize = 2048;
 
-/// A classical detector before [`choose_thresholds`]: the default threshold stands in for `threshold = "best"`.
+/// Options that were chosen for a detector, by name.
+pub type Choice = BTreeMap<String, serde_json::Value>;
+
+/// A classical detector before [`calibrate`]: the default threshold stands in for `threshold = "best"`.
 ///
 /// # Errors
 /// [`ExperimentError`] for an option out of its range, or when training frames cannot be made.
 pub fn before_choice(algorithm: &Classical, point: &Point, seed: u64) -> Result<Box<dyn Detector>, ExperimentError> {
+    classical(&with_default_threshold(algorithm), point, seed)
+}
+
+/// The same algorithm with its default threshold in the place of "best".
+fn with_default_threshold(algorithm: &Classical) -> Classical {
     let a = algorithm.algorithm();
     let default = Classical::named(a.info().name).and_then(|d| d.algorithm().threshold());
     match default.filter(|_| a.threshold() == Some(Threshold::BEST)) {
-        Some(default) => classical(&with_threshold(algorithm, default), point, seed),
-        None => classical(algorithm, point, seed),
+        Some(default) => with_threshold(algorithm, default),
+        None => algorithm.clone(),
     }
 }
 
@@ -36,6 +48,16 @@ fn with_threshold(algorithm: &Classical, threshold: Threshold) -> Classical {
     let mut changed = algorithm.clone();
     changed.algorithm_mut().set_threshold(threshold);
     changed
+}
+
+/// The same algorithm with another value of an option.
+fn with_option(algorithm: &Classical, key: &str, value: &toml::Value) -> Result<Classical, ExperimentError> {
+    let kind = algorithm.algorithm().info().name;
+    let unwritten = |e: toml::ser::Error| ConfigError::Invalid(format!("options of detector {kind}: {e}"));
+    let mut table = algorithm.algorithm().table().map_err(unwritten)?;
+    table.insert(key.to_owned(), value.clone());
+    let refused = |e: KindError| ConfigError::Invalid(e.to_string());
+    Ok(Classical::from_table(kind, table).map_err(refused)?)
 }
 
 /// A classical detector, with the covariance of the antennas where it asks for one.
@@ -71,33 +93,146 @@ fn pooled_covariance(train: &Scenario) -> Spatial {
     Spatial::new(m, &sum)
 }
 
-/// Gives every detector of `point` with `threshold = "best"` the threshold that makes the fewest errors on frames of the
-/// training stream, and returns those thresholds by id. `detectors` are those of the point, from [`before_choice`]: one of
-/// them may own the pilots that another works with.
+/// Chooses what `point` leaves to validation frames: the threshold of every detector with `threshold = "best"`, and options
+/// and threshold of every detector with `tuned`. Returns the choices by id. `detectors` are those of the point, from
+/// [`before_choice`]: one of them may own the pilots that another works with.
 ///
 /// # Errors
 /// [`ExperimentError`] when frames cannot be made or a detector fails.
-pub fn choose_thresholds(
+pub fn calibrate(
     point: &Point,
     seed: u64,
     detectors: &mut [(String, Box<dyn Detector>)],
-) -> Result<Vec<(String, f64)>, ExperimentError> {
-    let best = |c: &DetectorConfig| c.threshold() == Some(Threshold::BEST);
+) -> Result<BTreeMap<String, Choice>, ExperimentError> {
+    let open = |c: &DetectorConfig| c.tuned.is_some() || c.threshold() == Some(Threshold::BEST);
     let asked: Vec<_> =
-        point.detectors.iter().filter(|(_, c)| best(c)).filter_map(|(id, c)| Some((id, c, c.classical()?))).collect();
+        point.detectors.iter().filter(|(_, c)| open(c)).filter_map(|(id, c)| Some((id, c, c.classical()?))).collect();
+    let mut chosen = BTreeMap::new();
     if asked.is_empty() {
-        return Ok(Vec::new());
+        return Ok(chosen);
     }
-    let train = Scenario::new(&point.scenario, seed, Split::Train)?;
-    let mut chosen = Vec::new();
+    let validation = Scenario::new(&point.scenario, seed, Split::Validation)?;
     for (id, config, algorithm) in asked {
         let position = |id: &str| detectors.iter().position(|(other, _)| other == id);
         let Some(own) = position(id) else { continue };
         let owner = position(config.pilots_of.as_deref().unwrap_or(id));
         let pilots = owner.and_then(|at| detectors[at].1.pilots());
-        let value = best_threshold::<ExperimentError>(detectors[own].1.as_ref(), &train, pilots.as_ref())?;
-        detectors[own].1 = classical(&with_threshold(algorithm, Threshold::Value(value)), point, seed)?;
-        chosen.push((id.clone(), value));
+        let mut choice = Choice::new();
+        let mut algorithm = with_default_threshold(algorithm);
+        let mut threshold_left = true;
+        if let Some(tuned) = config.tuned {
+            let metric = match tuned {
+                Tuned::By(metric) => metric,
+                Tuned::Figure => point.metrics.iter().copied().find(|m| m.kind().is_some()).unwrap_or(MetricName::Ser),
+            };
+            let frames = Frames::draw(&validation, pilots.as_ref())?;
+            let search = Search { point, seed, metric, frames };
+            (algorithm, threshold_left) = search.run(algorithm, &mut choice)?;
+        }
+        detectors[own].1 = classical(&algorithm, point, seed)?;
+        if threshold_left && algorithm.algorithm().threshold().is_some() {
+            let value = best_threshold::<ExperimentError>(detectors[own].1.as_ref(), &validation, pilots.as_ref())?;
+            detectors[own].1 = classical(&with_threshold(&algorithm, Threshold::Value(value)), point, seed)?;
+            choice.insert("threshold".into(), value.into());
+        }
+        chosen.insert(id.clone(), choice);
     }
     Ok(chosen)
+}
+
+/// Validation frames.
+struct Frames(Vec<FrameBatch>);
+
+impl Frames {
+    fn draw(validation: &Scenario, pilots: Option<&Arc<Pilots>>) -> Result<Self, ExperimentError> {
+        let batch = |first: usize| {
+            let drawn = validation.realize(first as u64, CHUNK);
+            let block = (first / CHUNK) as u64;
+            drawn.observe(&pilots.cloned().unwrap_or_else(|| validation.pilots(block)))
+        };
+        Ok(Self((0..TUNING_FRAMES).step_by(CHUNK).map(batch).collect::<Result<_, _>>()?))
+    }
+}
+
+/// The choice of the options of one detector.
+struct Search<'a> {
+    point: &'a Point,
+    seed: u64,
+    metric: MetricName,
+    frames: Frames,
+}
+
+impl Search<'_> {
+    /// One option after the other, each at its best value with those before it. Options that the file sets stay.
+    /// Returns whether the threshold is still to be chosen, by the errors that it makes.
+    fn run(&self, start: Classical, choice: &mut Choice) -> Result<(Classical, bool), ExperimentError> {
+        let mut best = start.clone();
+        let Some(first) = self.frames.0.first() else { return Ok((best, true)) };
+        let default = Classical::named(start.algorithm().info().name);
+        let table = |c: &Classical| c.algorithm().table().unwrap_or_default();
+        let (own, default) = (table(&start), default.as_ref().map(table).unwrap_or_default());
+        for candidates in start.algorithm().candidates(first.model()) {
+            if own.get(candidates.key) == default.get(candidates.key) {
+                let tried = candidates.values.iter().map(|value| with_option(&best, candidates.key, value));
+                let (at, found) = self.best_of(tried)?;
+                best = found;
+                choice.insert(candidates.key.into(), serde_json::json!(candidates.values[at]));
+            }
+        }
+        let thresholds = start.algorithm().estimate_thresholds();
+        if thresholds.is_empty() || !self.is_of_estimate() {
+            return Ok((best, true));
+        }
+        let tried = thresholds.iter().map(|t| Ok(with_threshold(&best, Threshold::Value(*t))));
+        let (at, found) = self.best_of(tried)?;
+        choice.insert("threshold".into(), thresholds[at].into());
+        Ok((found, false))
+    }
+
+    /// Whether the metric is about the estimate of X, not about decisions.
+    fn is_of_estimate(&self) -> bool {
+        matches!(self.metric, MetricName::NmseDb | MetricName::Mse | MetricName::MseEntry)
+    }
+
+    /// Place and algorithm of the smallest cost; of equal ones the first.
+    fn best_of(
+        &self,
+        tried: impl Iterator<Item = Result<Classical, ExperimentError>>,
+    ) -> Result<(usize, Classical), ExperimentError> {
+        let mut best: Option<(f64, usize, Classical)> = None;
+        for (at, algorithm) in tried.enumerate() {
+            let algorithm = algorithm?;
+            let cost = self.cost(&algorithm)?;
+            if best.as_ref().is_none_or(|b| cost < b.0) {
+                best = Some((cost, at, algorithm));
+            }
+        }
+        let (_, at, algorithm) = best.ok_or_else(|| ConfigError::Invalid("tuned: no value to try".into()))?;
+        Ok((at, algorithm))
+    }
+
+    /// The metric on the validation frames; decisions count at the threshold that makes the fewest errors there.
+    fn cost(&self, algorithm: &Classical) -> Result<f64, ExperimentError> {
+        let detector = classical(algorithm, self.point, self.seed)?;
+        let (mut sums, mut search) = (MetricSums::default(), ThresholdSearch::default());
+        let by_threshold = !self.is_of_estimate() && algorithm.algorithm().threshold().is_some();
+        for batch in &self.frames.0 {
+            let decisions = detector.detect(batch)?;
+            if by_threshold {
+                search.add(batch, &decisions);
+            } else {
+                for counts in count_frames(batch, &decisions) {
+                    if let Some((a, b)) = counts.ratio(self.metric).or_else(|| counts.ratio(MetricName::Ser)) {
+                        sums.add_frame(a, b);
+                    }
+                }
+            }
+        }
+        let cost = match search.best_with_errors() {
+            Some((_, errors)) => errors as f64,
+            None => sums.sums[0] / sums.sums[1],
+        };
+        // A diverged estimate is worse than any other.
+        Ok(if cost.is_finite() { cost } else { f64::INFINITY })
+    }
 }

@@ -23,7 +23,7 @@ use crate::systems::{ModelError, SystemError};
 use crate::tensor::Chosen;
 use crate::training::{TrainError, TrainObserver};
 
-pub use calibrate::{before_choice, choose_thresholds};
+pub use calibrate::{Choice, before_choice, calibrate};
 pub use machine::machine;
 pub use train::{load_detector, load_detector_as, training_fingerprint};
 pub use tune::{Grid, Search, Tried, Tuned, tune};
@@ -173,6 +173,7 @@ pub fn execute(experiment: &Experiment, settings: &Settings) -> Result<Outcome, 
             return Ok(Outcome { results, report: None, interrupted: true });
         };
         ctx.checksums.insert(point.id.clone(), prepared.checksums);
+        ctx.chosen.insert(point.id.clone(), prepared.chosen);
         ctx.predicted.insert(point.id.clone(), prepared.predicted);
         let scenario = Scenario::new(&point.scenario, experiment.seed, point.engine.split.into())?;
         ctx.properties.insert(point.id.clone(), properties::of_point(point, &scenario, &detectors, metrics));
@@ -218,6 +219,7 @@ struct Prepared {
     detectors: Option<Vec<(String, Box<dyn Detector>)>>,
     predicted: Vec<DetectorResult>,
     checksums: BTreeMap<String, String>,
+    chosen: BTreeMap<String, Choice>,
     training: Vec<TrainingRecord>,
 }
 
@@ -227,7 +229,13 @@ fn prepare(
     settings: &Settings,
     trained: &mut train::Trained,
 ) -> Result<Prepared, ExperimentError> {
-    let mut out = Prepared { detectors: None, predicted: Vec::new(), checksums: BTreeMap::new(), training: Vec::new() };
+    let mut out = Prepared {
+        detectors: None,
+        predicted: Vec::new(),
+        checksums: BTreeMap::new(),
+        chosen: BTreeMap::new(),
+        training: Vec::new(),
+    };
     let mut detectors: Vec<(String, Box<dyn Detector>)> = Vec::new();
     for (id, config) in &point.detectors {
         match &config.spec {
@@ -245,9 +253,11 @@ fn prepare(
             },
         }
     }
-    for (id, threshold) in choose_thresholds(point, seed, &mut detectors)? {
-        // Values depend on the threshold, so a log is not continued with another one.
-        out.checksums.insert(id, format!("threshold {threshold:e}"));
+    out.chosen = calibrate(point, seed, &mut detectors)?;
+    for (id, chosen) in &out.chosen {
+        // Values depend on what was chosen, so a log is not continued with something else.
+        let texts: Vec<String> = chosen.iter().map(|(key, value)| format!("{key} {value}")).collect();
+        out.checksums.insert(id.clone(), texts.join(", "));
     }
     out.detectors = Some(detectors);
     Ok(out)
@@ -261,6 +271,8 @@ fn predicted(id: &str, config: &DetectorConfig, values: &[(MetricName, f64)]) ->
         kind: config.kind().to_owned(),
         predicted: true,
         parameters: 0,
+        told: config.told(),
+        chosen: BTreeMap::new(),
         seconds: None,
         metrics: values.iter().map(|(name, value)| property(*name, *value)).collect(),
     }

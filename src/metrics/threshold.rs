@@ -31,7 +31,13 @@ impl ThresholdSearch {
 
     /// The threshold with the fewest errors ("active when the score is larger"), midway between two scores; `None`
     /// without samples. Of equally good ones the largest.
-    pub fn best(mut self) -> Option<f64> {
+    pub fn best(self) -> Option<f64> {
+        Some(self.best_with_errors()?.0)
+    }
+
+    /// The same with the number of errors that it makes.
+    pub fn best_with_errors(mut self) -> Option<(f64, i64)> {
+        let idle: i64 = self.samples.iter().map(|s| i64::from(s.2)).sum();
         self.samples.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
         let top = self.samples.first()?.0;
         // Errors relative to declaring everybody idle, going down from the largest score.
@@ -44,7 +50,7 @@ impl ThresholdSearch {
                 best = next.map_or_else(|| score - score.abs().max(1.0) * 1e-3, |n| 0.5 * (score + n));
             }
         }
-        Some(best)
+        Some((best, idle + fewest))
     }
 }
 
@@ -60,6 +66,8 @@ mod tests {
     #[test]
     fn the_fewest_errors_win() {
         assert_eq!(of(&[]), None);
+        let samples = vec![(1.0, 0, 1), (2.0, 1, 0), (3.0, 0, 1), (4.0, 0, 1)];
+        assert_eq!(ThresholdSearch { samples }.best_with_errors(), Some((2.5, 1)));
         assert_eq!(of(&[(1.0, false), (2.0, true), (3.0, true)]), Some(1.5));
         // One idle device above one active one: giving up the weaker costs as much as a false alarm.
         let t = of(&[(0.1, false), (0.2, true), (0.5, false), (0.9, true), (1.0, true)]).unwrap();

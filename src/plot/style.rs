@@ -200,6 +200,11 @@ impl SeriesStyle {
         Self { hollow: true, dash: Dash::Dashed, width: 1.75, ..Self::measured(n) }
     }
 
+    /// The Bayes reference.
+    pub fn reference() -> Self {
+        Self { ink: Ink::Bound, marker: None, hollow: false, dash: Dash::Solid, width: 2.5 }
+    }
+
     /// A bound.
     pub fn bound() -> Self {
         Self { ink: Ink::Bound, marker: None, hollow: false, dash: Dash::Dashed, width: 1.25 }

@@ -4,7 +4,7 @@ use crate::metrics::MetricName;
 use crate::results::Results;
 
 use super::images;
-use super::panel::{Panel, Role, ends, metric, tip, upper_bound, value_text};
+use super::panel::{Panel, Role, ends, metric, settled, tip, upper_bound, value_text};
 use crate::plot::axis::{Tick, spaced_by_ratio};
 use crate::plot::dot_chart::DotChart;
 use crate::plot::line_chart::{ChartPoint, LineChart, Series};
@@ -74,13 +74,14 @@ fn dots(panel: &Panel<'_>, name: MetricName) -> Scene {
 fn all_series(panel: &Panel<'_>, name: MetricName, xs: &[f64], order: &[usize]) -> Vec<(String, Series)> {
     let mut all = Vec::new();
     // Bounds first: they lie behind the data.
-    let (bounds, others): (Vec<_>, Vec<_>) = panel.detectors.iter().partition(|d| d.role == Role::Bound);
+    let (bounds, others): (Vec<_>, Vec<_>) =
+        panel.detectors.iter().partition(|d| matches!(d.role, Role::Bound | Role::Reference));
     for seen in bounds.into_iter().chain(others) {
         let points: Vec<ChartPoint> = order
             .iter()
             .map(|i| {
                 let point = panel.points[*i];
-                let Some(m) = metric(point, &seen.id, name) else {
+                let Some(m) = metric(point, &seen.id, name).filter(|_| settled(point, seen)) else {
                     return ChartPoint { x: xs[*i], y: None, interval: None, bound: None, tip: String::new() };
                 };
                 let bound = upper_bound(m);
@@ -115,6 +116,10 @@ fn notes(panel: &Panel<'_>, name: MetricName) -> Vec<String> {
     if any(&|id, role| role == Role::Bound && shown(id)) {
         let look = if curves { "Thin grey dashes" } else { "Grey" };
         text.push(format!("{look}: a bound that knows what no receiver knows."));
+    }
+    if any(&|id, role| role == Role::Reference && shown(id)) {
+        let look = if curves { "Broad grey line" } else { "Grey" };
+        text.push(format!("{look}: the Bayes reference, where its chains agree."));
     }
     vec![text.join(" ")]
 }

@@ -145,6 +145,8 @@ fn detector(k: &Kind, config: &Experiment, amp_rate: f64, frames: u64) -> Detect
         kind: k.kind.into(),
         predicted,
         parameters: k.parameters,
+        told: None,
+        chosen: Default::default(),
         seconds: (!predicted).then_some(k.milliseconds * 1e-3 * frames as f64),
         metrics,
     }
@@ -237,6 +239,7 @@ pub fn results() -> Results {
             frames,
             termination: if p.id == "length/3" { TerminationReason::Interrupted } else { TerminationReason::MaxFrames },
             seconds: frames as f64 * 0.03,
+            products: Vec::new(),
             detectors: kinds.map(|k| detector(k, &config, amp_rate, frames)).collect(),
         });
     }

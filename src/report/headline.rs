@@ -1,9 +1,10 @@
 //! Sentences computed from the results: who is below whom, by how much, and whether the sample can tell.
 
-use crate::metrics::MetricName;
+use crate::metrics::{MetricName, Verdict};
 use crate::results::{MetricResult, PointResult};
 
-use super::panel::{Panel, Role, Seen, ends, metric, upper_bound, value_text};
+use super::paired::difference;
+use super::panel::{Panel, Role, Seen, ends, metric, settled, upper_bound, value_text};
 use crate::plot::format::factor;
 
 /// Two detectors at one point.
@@ -12,8 +13,19 @@ struct Comparison {
     gain: Option<f64>,
     /// Ours is lower.
     lower: bool,
-    /// The intervals do not touch.
+    /// The frames tell them apart.
     disjoint: bool,
+    /// By the interval of their difference; else by intervals that do not touch.
+    paired: bool,
+}
+
+/// Two detectors at a point, on the same frames where the results hold what that takes.
+fn at(p: &PointResult, ours: &Seen, other: &Seen, name: MetricName) -> Option<Comparison> {
+    let c = compare(metric(p, &ours.id, name)?, metric(p, &other.id, name)?)?;
+    Some(match difference(p, &ours.id, &other.id, name) {
+        Some(d) => Comparison { disjoint: d.verdict() != Verdict::Tie, paired: true, ..c },
+        None => c,
+    })
 }
 
 fn compare(ours: &MetricResult, other: &MetricResult) -> Option<Comparison> {
@@ -30,7 +42,7 @@ fn compare(ours: &MetricResult, other: &MetricResult) -> Option<Comparison> {
         Some(b / a)
     };
     let gain = gain.filter(|g| g.is_finite() && (*g != 0.0 || ours.metric.is_decibel()));
-    (a.is_finite() && b.is_finite()).then_some(Comparison { gain, lower: a < b, disjoint })
+    (a.is_finite() && b.is_finite()).then_some(Comparison { gain, lower: a < b, disjoint, paired: false })
 }
 
 /// `3.2 times lower`, `1.5 dB higher`, `lower`.
@@ -44,7 +56,12 @@ fn relation(c: &Comparison, metric: MetricName) -> String {
 }
 
 fn certainty(c: &Comparison) -> &'static str {
-    if c.disjoint { "intervals disjoint" } else { "intervals overlap" }
+    match (c.paired, c.disjoint) {
+        (true, true) => "told apart on the same frames",
+        (true, false) => "not told apart",
+        (false, true) => "intervals disjoint",
+        (false, false) => "intervals overlap",
+    }
 }
 
 fn of_role<'a>(panel: &'a Panel<'_>, role: Role) -> Vec<&'a Seen> {
@@ -79,7 +96,7 @@ fn against(panel: &Panel<'_>, ours: &Seen, classical: &[&Seen], name: MetricName
             .iter()
             .filter_map(|p| {
                 let (a, b) = (metric(p, &ours.id, name)?, metric(p, &other.id, name)?);
-                Some((*p, a, b, compare(a, b)?))
+                Some((*p, a, b, at(p, ours, other, name)?))
             })
             .collect();
         if let [(_, a, b, c)] = pairs.as_slice() {
@@ -112,11 +129,11 @@ fn against(panel: &Panel<'_>, ours: &Seen, classical: &[&Seen], name: MetricName
     }
     for (list, word) in [(lower, "lower"), (higher, "higher")] {
         if !list.is_empty() {
-            clauses.push(format!("{word} {short}, intervals disjoint, than {}", list.join(", ")));
+            clauses.push(format!("{word} {short} than {}", list.join(", ")));
         }
     }
     if !open.is_empty() {
-        clauses.push(format!("intervals overlap with {}", open.join(", ")));
+        clauses.push(format!("not told apart from {}", open.join(", ")));
     }
     (!clauses.is_empty()).then(|| format!("{}: {}.", ours.label, clauses.join("; ")))
 }
@@ -132,12 +149,13 @@ pub fn at_point(panel: &Panel<'_>, point: &PointResult) -> Option<String> {
         .collect();
     seen.sort_by(|a, b| a.1.value.unwrap_or(0.0).total_cmp(&b.1.value.unwrap_or(0.0)));
     let ((best, m), others) = seen.split_first()?;
+    let lowest = *best;
     let place = panel.place(point);
     let start = if place.is_empty() { String::new() } else { format!("{place}: ") };
     let mut text = format!("{start}lowest {} is {}, {}", name.abbreviation(), best.label, value_text(m));
     let (mut apart, mut close) = (Vec::new(), Vec::new());
-    for (other, theirs) in others {
-        let Some(c) = compare(theirs, m) else { continue };
+    for (other, _) in others {
+        let Some(c) = at(point, other, lowest, name) else { continue };
         if c.disjoint {
             apart.push(format!("{} ({})", other.label, relation(&c, name)));
         } else {
@@ -145,12 +163,13 @@ pub fn at_point(panel: &Panel<'_>, point: &PointResult) -> Option<String> {
         }
     }
     if !apart.is_empty() {
-        text += &format!(". Disjoint intervals: {}", apart.join(", "));
+        text += &format!(". Told apart: {}", apart.join(", "));
     }
     if !close.is_empty() {
         text += &format!(". Not told apart by this sample: {}", close.join(", "));
     }
-    for bound in of_role(panel, Role::Bound) {
+    let references = of_role(panel, Role::Reference).into_iter().filter(|r| settled(point, r));
+    for bound in of_role(panel, Role::Bound).into_iter().chain(references) {
         let gain = metric(point, &bound.id, name).and_then(|b| compare(b, m)).filter(|c| c.lower).and_then(|c| c.gain);
         if let Some(gain) = gain {
             let times =

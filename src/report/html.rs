@@ -10,7 +10,7 @@ use super::panel::Panel;
 use super::training::is_race;
 use crate::plot::format::{escape, integer};
 use crate::plot::svg;
-use crate::report::{headline, reference, tables, warnings};
+use crate::report::{headline, paired, reference, tables, warnings};
 
 /// The drawings of the whole report.
 pub struct Drawings {
@@ -151,6 +151,11 @@ fn figure_section(results: &Results, panel: &Panel<'_>, drawn: &[Drawing], index
             tables::values(panel, &rest)
         );
     }
+    out += &format!(
+        "<details><summary>What each detector was told, and what was chosen for it</summary>\n{}</details>\n",
+        tables::knowledge(panel)
+    );
+    out += &paired::matrices(panel);
     out + "</section>\n"
 }
 

@@ -16,11 +16,14 @@ pub(crate) mod fixture;
 mod headline;
 mod html;
 mod images;
+mod markdown;
 mod markup;
 mod names;
+mod paired;
 mod panel;
 mod reference;
 mod tables;
+mod told;
 mod training;
 mod warnings;
 
@@ -42,6 +45,11 @@ pub struct ReportFiles {
     pub csv: PathBuf,
     /// `figures/NAME.svg` and `figures/NAME.png`.
     pub figures: Vec<PathBuf>,
+}
+
+/// The tables of the report as Markdown, all rows.
+pub fn markdown(results: &Results) -> String {
+    markdown::render(&with_times(results))
 }
 
 /// Writes the report into `dir`, which is made if it does not exist.

@@ -20,6 +20,8 @@ pub enum Role {
     Predicted,
     /// Knows what no receiver knows.
     Bound,
+    /// The Bayes reference of all receivers that are told as much.
+    Reference,
 }
 
 /// One detector of a figure.
@@ -55,6 +57,7 @@ fn role(d: &DetectorResult) -> Role {
     match role_of(&d.kind) {
         _ if d.predicted => Role::Predicted,
         Some(detect::Role::Bound) => Role::Bound,
+        Some(detect::Role::Reference) => Role::Reference,
         _ if d.parameters > 0 || is_learned(&d.kind) => Role::Learned,
         _ => Role::Classical,
     }
@@ -83,6 +86,7 @@ fn panel(results: &Results, figure: Figure) -> Panel<'_> {
                 .unwrap_or(results.config.detectors.len() + detectors.len());
             let style = match role {
                 Role::Bound => SeriesStyle::bound(),
+                Role::Reference => SeriesStyle::reference(),
                 Role::Predicted => SeriesStyle::predicted(place),
                 _ => SeriesStyle::measured(place),
             };
@@ -138,6 +142,15 @@ fn finite(v: Option<f64>) -> Option<f64> {
 
 fn has_value(m: &MetricResult) -> bool {
     finite(m.value).is_some() || upper_bound(m).is_some()
+}
+
+/// Largest share of frames that have not converged at which the reference is drawn as the limit.
+const STRAY: f64 = 0.05;
+
+/// Whether a reference has converged at a point: where its starts disagree it tells nothing about the limit.
+pub fn settled(p: &PointResult, seen: &Seen) -> bool {
+    let astray = metric(p, &seen.id, MetricName::NotConverged).and_then(|m| m.value);
+    seen.role != Role::Reference || astray.is_none_or(|share| share <= STRAY)
 }
 
 /// The bound 3/n of a count that saw no event.

@@ -159,8 +159,8 @@ pub fn conventions(panels: &[Panel<'_>]) -> String {
          of sums over frames, and their 95 % intervals come from the variance between frames; frame errors use binomial intervals."
             .to_owned(),
         "Zero events in n trials: the value is unknown and lies below 3/n with 95 % confidence (rule of three). It is drawn as an arrow and never as 0.".into(),
-        "All detectors of a point see the same devices, channels and noise. Disjoint intervals are therefore a cautious sign of a difference: paired \
-         frames can tell detectors apart even where intervals overlap."
+        "All detectors of a point see the same devices, channels and noise. Detectors are therefore compared by the interval of their difference on the \
+         same frames, which leaves out what they share; where the results do not hold it, by disjoint intervals."
             .into(),
         "Intervals hold for one point and one detector; with many comparisons a few disjoint pairs arise by chance.".into(),
         format!("{ABSENT} stands for what was not measured or has no meaning; it is never 0."),
@@ -175,6 +175,9 @@ pub fn conventions(panels: &[Panel<'_>]) -> String {
     }
     if any(Role::Bound) {
         points.push("Bounds (thin grey) know what no receiver knows, such as the activity of every other device. No detector is expected to reach them.".into());
+    }
+    if any(Role::Reference) {
+        points.push("The Bayes reference (broad grey) samples the exact posterior of the activities: where its chains agree, no receiver that is told the same makes fewer symbol errors or a smaller squared error. Not drawn where they disagree in more than one frame of twenty.".into());
     }
     format!(
         "<section id=\"conventions\"><h2>Conventions</h2>\n{}{}</section>\n",

@@ -3,8 +3,8 @@
 use crate::metrics::MetricName;
 use crate::results::{DetectorResult, MetricResult, PointResult, Results, TerminationReason, TrainingRecord};
 
-use super::names;
 use super::panel::{Panel, Role, Seen, detector, metric, upper_bound};
+use super::{names, told};
 use crate::plot::format::{ABSENT, duration, escape, integer, interval, metric_value, number, scientific};
 
 /// A reason in words.
@@ -29,6 +29,7 @@ fn tag(role: Role) -> &'static str {
         Role::Learned => "<span class=\"tag\">learned</span>",
         Role::Predicted => "<span class=\"tag\">predicted</span>",
         Role::Bound => "<span class=\"tag\">bound</span>",
+        Role::Reference => "<span class=\"tag\">Bayes reference</span>",
         Role::Classical => "",
     }
 }
@@ -117,6 +118,34 @@ fn run_cells(p: &PointResult, role: Role, d: Option<&DetectorResult>) -> String 
         return format!("<td>{ABSENT}</td><td class=\"l\">{ABSENT}</td><td>{ABSENT}</td>");
     }
     format!("<td>{}</td><td class=\"l\">{}</td><td>{time}</td>", integer(p.frames), reason(p.termination))
+}
+
+/// What every detector was told, and what validation frames chose for it.
+pub fn knowledge(panel: &Panel<'_>) -> String {
+    let mut body = String::new();
+    for seen in &panel.detectors {
+        let mut before: Option<(String, String)> = None;
+        for p in &panel.points {
+            let Some(d) = detector(p, &seen.id) else { continue };
+            let now = (told::told(d), told::chosen(d));
+            if before.as_ref() == Some(&now) {
+                continue;
+            }
+            let place = panel.place(p);
+            body += &format!(
+                "<tr><td class=\"l w\">{}{}</td><td class=\"l\">{}</td><td class=\"l\">{}</td><td class=\"l w\">{}</td></tr>",
+                escape(&seen.label),
+                tag(seen.role),
+                escape(&place),
+                escape(&now.0),
+                escape(&now.1)
+            );
+            before = Some(now);
+        }
+    }
+    let head = "<th class=\"l\">Detector</th><th class=\"l\">From</th><th class=\"l\">Told beside Y and pilots</th>\
+                <th class=\"l\">Chosen on validation frames</th>";
+    wrap_table(head, &body)
 }
 
 /// One row per trained network.

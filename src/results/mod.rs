@@ -11,6 +11,6 @@ pub use digest::values_digest;
 pub use error::ResultsError;
 pub use files::{RESULTS_FILE, read_results, write_results};
 pub use schema::{
-    DetectorResult, GreyImage, Machine, MetricResult, PointResult, Results, SCHEMA_VERSION, TerminationReason,
-    TrainingRecord, property,
+    DetectorResult, GreyImage, Machine, MetricResult, PointResult, Products, Results, SCHEMA_VERSION,
+    TerminationReason, TrainingRecord, property,
 };

@@ -1,8 +1,11 @@
 //! `results.json`: everything a report needs, and nothing that has to be computed again.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::config::Experiment;
+use crate::detect::Told;
 use crate::metrics::MetricName;
 use crate::training::TrainingPoint;
 
@@ -89,6 +92,40 @@ pub struct PointResult {
     pub seconds: f64,
     /// Detectors in legend order.
     pub detectors: Vec<DetectorResult>,
+    /// What every two detectors have in common, by metric; empty in files of older versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub products: Vec<Products>,
+}
+
+/// What two detectors have in common: sums over frames of the products of their numerators, from which
+/// [`PairedDifference`](crate::metrics::PairedDifference) tells the interval of their difference.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Products {
+    /// The metric.
+    pub metric: MetricName,
+    /// Ids of those that measure it.
+    pub detectors: Vec<String>,
+    /// Of the pairs (0, 1), (0, 2), (1, 2), (0, 3), ...: null where a sum is not finite.
+    pub sums: Vec<Option<f64>>,
+}
+
+impl Products {
+    /// The product of two detectors, in any order.
+    pub fn of(&self, first: &str, second: &str) -> Option<f64> {
+        let at = |id: &str| self.detectors.iter().position(|d| d == id);
+        let (a, b) = (at(first)?, at(second)?);
+        let (i, j) = (a.min(b), a.max(b));
+        if i == j { None } else { *self.sums.get(j * (j - 1) / 2 + i)? }
+    }
+
+    /// Adds the products of other frames; pairs that these lack become unknown.
+    pub fn add(&mut self, other: &Self) {
+        let mut pairs = (0..self.detectors.len()).flat_map(|j| (0..j).map(move |i| (i, j)));
+        for sum in &mut self.sums {
+            let Some((i, j)) = pairs.next() else { break };
+            *sum = sum.zip(other.of(&self.detectors[i], &self.detectors[j])).map(|(a, b)| a + b);
+        }
+    }
 }
 
 /// One detector at one point.
@@ -104,6 +141,12 @@ pub struct DetectorResult {
     pub predicted: bool,
     /// Trained real parameters.
     pub parameters: usize,
+    /// What it was told; null for networks of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told: Option<Told>,
+    /// Options that were chosen on validation frames, with their values.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub chosen: BTreeMap<String, serde_json::Value>,
     /// Seconds inside the detector; null when it was not timed.
     pub seconds: Option<f64>,
     /// Metrics.

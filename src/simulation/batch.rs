@@ -5,12 +5,12 @@ use std::time::Instant;
 
 use rayon::prelude::*;
 
-use super::block::{BlockDetector, BlockRecord};
+use super::block::{BlockDetector, BlockRecord, products};
 use super::{Detectors, SimulationError};
 use crate::config::Point;
 use crate::link::{Decisions, Detector};
 use crate::link::{FrameBatch, Pilots};
-use crate::metrics::{MetricName, count_frames};
+use crate::metrics::{FrameCounts, MetricName, count_frames};
 use crate::scenario::Scenario;
 use crate::scenario::signatures::signature_set;
 
@@ -115,8 +115,11 @@ impl<'a> BlockSimulator<'a> {
                 seconds: 0.0,
                 events: Vec::new(),
                 detectors: Vec::new(),
+                products: Vec::new(),
             })
             .collect();
+        // Of every block, what each detector got right in each frame.
+        let mut frame_counts: Vec<Vec<Vec<FrameCounts>>> = vec![Vec::new(); blocks.len()];
         for (d, (id, implementation)) in self.detectors.iter().enumerate() {
             let one = |i: usize| self.detect(d, blocks[i], &observed[i][self.source_of[d]]);
             let started = Instant::now();
@@ -126,17 +129,21 @@ impl<'a> BlockSimulator<'a> {
                 (0..blocks.len()).into_par_iter().map(one).collect::<Result<_, _>>()?
             };
             let seconds = started.elapsed().as_secs_f64();
-            let counted: Vec<BlockDetector> = decisions
+            let counts: Vec<Vec<FrameCounts>> = decisions
                 .par_iter()
                 .enumerate()
-                .map(|(i, decided)| BlockDetector::new(id, &count_frames(&observed[i][self.source_of[d]], decided)))
+                .map(|(i, decided)| count_frames(&observed[i][self.source_of[d]], decided))
                 .collect();
-            for (record, mut counted) in records.iter_mut().zip(counted) {
+            for ((record, counts), all) in records.iter_mut().zip(counts).zip(&mut frame_counts) {
+                let mut counted = BlockDetector::new(id, &counts);
+                all.push(counts);
                 counted.seconds = seconds * record.frames as f64 / total;
                 record.events.push(counted.sums(MetricName::Ser, record.frames).map_or(0, |s| s.sums[0] as u64));
                 record.detectors.push(counted);
             }
         }
+        let ids: Vec<&str> = self.detectors.iter().map(|(id, _)| id.as_str()).collect();
+        records.iter_mut().zip(&frame_counts).for_each(|(record, counts)| record.products = products(&ids, counts));
         let seconds = begun.elapsed().as_secs_f64();
         records.iter_mut().for_each(|r| r.seconds = seconds * r.frames as f64 / total);
         Ok(records)

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::metrics::{FrameCounts, MetricName, MetricSums};
+use crate::metrics::{FrameCounts, MetricName, MetricSums, PAIRED_METRICS};
+use crate::results::Products;
 
 /// Sums of one metric over the frames of a block as they stand in the log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -40,6 +41,9 @@ pub(super) struct BlockRecord {
     pub events: Vec<u64>,
     /// Detectors in legend order.
     pub detectors: Vec<BlockDetector>,
+    /// Sums over frames of products of two detectors' numerators; none in logs of older versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub products: Vec<Products>,
 }
 
 impl BlockDetector {
@@ -61,6 +65,28 @@ impl BlockDetector {
     pub fn sums(&self, metric: MetricName, frames: u64) -> Option<MetricSums> {
         self.metrics.iter().find(|m| m.metric == metric).map(|m| MetricSums { frames, sums: m.sums })
     }
+}
+
+/// Products of the numerators of every two detectors, whose frames are the same; `counts [detector][frame]`.
+pub(super) fn products(ids: &[&str], counts: &[Vec<FrameCounts>]) -> Vec<Products> {
+    let of_metric = |metric: MetricName| {
+        let numerators: Vec<(&str, Vec<f64>)> = ids
+            .iter()
+            .zip(counts)
+            .filter_map(|(id, frames)| {
+                let all: Option<Vec<f64>> = frames.iter().map(|c| c.ratio(metric).map(|r| r.0)).collect();
+                Some((*id, all.filter(|a| !a.is_empty())?))
+            })
+            .collect();
+        let pair =
+            |a: &[f64], b: &[f64]| Some(a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>()).filter(|s| s.is_finite());
+        let sums = (0..numerators.len())
+            .flat_map(|j| (0..j).map(move |i| (i, j)))
+            .map(|(i, j)| pair(&numerators[i].1, &numerators[j].1))
+            .collect();
+        Products { metric, detectors: numerators.iter().map(|(id, _)| (*id).to_owned()).collect(), sums }
+    };
+    PAIRED_METRICS.into_iter().map(of_metric).filter(|p| p.detectors.len() > 1).collect()
 }
 
 /// Doubles that survive JSON: finite ones as shortest round-trip numbers, the others as words.

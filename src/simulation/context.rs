@@ -36,6 +36,8 @@ pub struct RunContext {
     pub checksums: HashMap<String, BTreeMap<String, String>>,
     /// Per point id: results of detectors that see no frames (state evolution), inserted in legend order.
     pub predicted: HashMap<String, Vec<DetectorResult>>,
+    /// Per point id: options that were chosen on validation frames, by detector id and name.
+    pub chosen: HashMap<String, BTreeMap<String, BTreeMap<String, serde_json::Value>>>,
     /// Per point id: properties of its detectors (coherence of the pilots, ...) by detector id.
     pub properties: HashMap<String, Properties>,
 }
@@ -52,6 +54,7 @@ impl RunContext {
             observer: Arc::new(NoObserver),
             checksums: HashMap::new(),
             predicted: HashMap::new(),
+            chosen: HashMap::new(),
             properties: HashMap::new(),
         }
     }

@@ -172,7 +172,7 @@ mod tests {
     use super::*;
 
     fn record(block: u64) -> BlockRecord {
-        BlockRecord { block, frames: 4, seconds: 0.5, events: vec![1], detectors: Vec::new() }
+        BlockRecord { block, frames: 4, seconds: 0.5, events: vec![1], detectors: Vec::new(), products: Vec::new() }
     }
 
     fn header(fingerprint: &str) -> LogHeader {

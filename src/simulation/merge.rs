@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::block::BlockRecord;
 use super::log::{log_path, read_log};
 use super::stop::stop;
-use super::totals::Totals;
+use super::totals::{Known, Totals};
 use crate::config::{EngineConfig, Experiment, Point};
 use crate::results::{PointResult, RESULTS_FILE, Results, read_results};
 use crate::simulation::SimulationError;
@@ -153,17 +153,22 @@ fn merge_point(point: &Point, known: &PointResult, shards: &[Shard]) -> Result<P
             break reason;
         }
     };
-    let parameters = |id: &str| known.detectors.iter().find(|d| d.id == id).map_or(0, |d| d.parameters);
-    let properties = |id: &str| {
-        let metrics = known.detectors.iter().filter(|d| d.id == id).flat_map(|d| &d.metrics);
-        metrics.filter(|m| m.metric.is_property()).filter_map(|m| Some((m.metric, m.value?))).collect()
+    let of = |id: &str| {
+        let Some(d) = known.detectors.iter().find(|d| d.id == id) else { return Known::default() };
+        let properties = d.metrics.iter().filter(|m| m.metric.is_property());
+        Known {
+            parameters: d.parameters,
+            properties: properties.filter_map(|m| Some((m.metric, m.value?))).collect(),
+            chosen: d.chosen.clone(),
+        }
     };
     let predicted: Vec<_> = known.detectors.iter().filter(|d| d.predicted).cloned().collect();
     Ok(PointResult {
         frames: totals.frames,
         termination,
         seconds: totals.seconds,
-        detectors: totals.detector_results(point, parameters, properties, &predicted),
+        detectors: totals.detector_results(point, of, &predicted),
+        products: totals.products,
         ..known.clone()
     })
 }

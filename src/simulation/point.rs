@@ -7,7 +7,7 @@ use super::block::BlockRecord;
 use super::fingerprint::fingerprint;
 use super::log::{BlockLog, LogHeader, log_path};
 use super::stop::{stop, time_left};
-use super::totals::Totals;
+use super::totals::{Known, Totals};
 use crate::config::Point;
 use crate::results::{PointResult, TerminationReason};
 use crate::scenario::Scenario;
@@ -232,10 +232,12 @@ impl<'a> PointRun<'a> {
     pub fn result(&self) -> PointResult {
         let unfinished =
             if self.totals.frames == 0 { TerminationReason::NotStarted } else { TerminationReason::Interrupted };
-        let parameters =
-            |id: &str| self.detectors.iter().find(|(known, _)| known == id).map_or(0, |(_, d)| d.parameters());
-        let known = self.ctx.properties.get(&self.point.id);
-        let properties = |id: &str| known.and_then(|p| p.get(id)).cloned().unwrap_or_default();
+        let (properties, chosen) = (self.ctx.properties.get(&self.point.id), self.ctx.chosen.get(&self.point.id));
+        let known = |id: &str| Known {
+            parameters: self.detectors.iter().find(|(known, _)| known == id).map_or(0, |(_, d)| d.parameters()),
+            properties: properties.and_then(|p| p.get(id)).cloned().unwrap_or_default(),
+            chosen: chosen.and_then(|c| c.get(id)).cloned().unwrap_or_default(),
+        };
         let predicted = self.ctx.predicted.get(&self.point.id).map_or(&[][..], Vec::as_slice);
         PointResult {
             id: self.point.id.clone(),
@@ -246,7 +248,8 @@ impl<'a> PointRun<'a> {
             frames: self.totals.frames,
             termination: self.ended.unwrap_or(unfinished),
             seconds: self.totals.seconds,
-            detectors: self.totals.detector_results(self.point, parameters, properties, predicted),
+            detectors: self.totals.detector_results(self.point, known, predicted),
+            products: self.totals.products.clone(),
         }
     }
 }

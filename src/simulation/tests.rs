@@ -313,6 +313,8 @@ fn borrowed_pilots_and_predictions() {
         kind: "state-evolution".into(),
         predicted: true,
         parameters: 0,
+        told: None,
+        chosen: Default::default(),
         seconds: None,
         metrics: Vec::new(),
     };

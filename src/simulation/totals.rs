@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::block::BlockRecord;
 use crate::config::{DetectorConfig, Point};
 use crate::metrics::{Estimate, FRAME_METRICS, MetricName, MetricSums, jain_estimate};
-use crate::results::{DetectorResult, MetricResult, property};
+use crate::results::{DetectorResult, MetricResult, Products, property};
 
 /// One detector so far.
 #[derive(Debug, Clone)]
@@ -27,17 +27,41 @@ pub(super) struct Totals {
     pub seconds: f64,
     /// Detectors in legend order.
     pub detectors: Vec<DetectorTotals>,
+    /// What every two detectors have in common; empty as soon as a block does not tell.
+    pub products: Vec<Products>,
+}
+
+/// What is known of a detector beside its counts.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Known {
+    /// Trained real parameters.
+    pub parameters: usize,
+    /// Metrics that count no frame.
+    pub properties: Vec<(MetricName, f64)>,
+    /// Options that were chosen on validation frames.
+    pub chosen: BTreeMap<String, serde_json::Value>,
 }
 
 impl Totals {
     /// Nothing counted yet.
     pub fn new<'a>(ids: impl IntoIterator<Item = &'a str>) -> Self {
         let of = |id: &str| DetectorTotals { id: id.into(), seconds: 0.0, sums: BTreeMap::new() };
-        Self { frames: 0, seconds: 0.0, detectors: ids.into_iter().map(of).collect() }
+        Self { detectors: ids.into_iter().map(of).collect(), ..Self::default() }
     }
 
     /// Adds the next block. Detectors are found by id, so the order of the legend may change between runs.
     pub fn add(&mut self, record: &BlockRecord) {
+        if self.frames == 0 {
+            self.products = record.products.clone();
+        } else {
+            self.products.retain_mut(|sums| match record.products.iter().find(|p| p.metric == sums.metric) {
+                Some(more) => {
+                    sums.add(more);
+                    true
+                }
+                None => false,
+            });
+        }
         self.frames += record.frames;
         self.seconds += record.seconds;
         for total in &mut self.detectors {
@@ -54,15 +78,11 @@ impl Totals {
     pub fn detector_results(
         &self,
         point: &Point,
-        parameters: impl Fn(&str) -> usize,
-        properties: impl Fn(&str) -> Vec<(MetricName, f64)>,
+        known: impl Fn(&str) -> Known,
         predicted: &[DetectorResult],
     ) -> Vec<DetectorResult> {
         let mut results: Vec<DetectorResult> =
-            self.detectors.iter().map(|d| d.result(point.detectors.get(&d.id), parameters(&d.id))).collect();
-        for result in &mut results {
-            result.metrics.extend(properties(&result.id).into_iter().map(|(name, value)| property(name, value)));
-        }
+            self.detectors.iter().map(|d| d.result(point.detectors.get(&d.id), known(&d.id))).collect();
         results.extend(predicted.iter().cloned());
         // Ids that the point does not list keep their order at the end (the sort is stable).
         results.sort_by_key(|r| point.detectors.get_index_of(&r.id).unwrap_or(usize::MAX));
@@ -81,7 +101,7 @@ impl DetectorTotals {
         self.sums.get(&MetricName::Ser).map(|s| MetricName::Ser.estimate(s)).unwrap_or_default()
     }
 
-    fn result(&self, config: Option<&DetectorConfig>, parameters: usize) -> DetectorResult {
+    fn result(&self, config: Option<&DetectorConfig>, known: Known) -> DetectorResult {
         let users = (0..).map(MetricName::BerUser).take_while(|m| self.sums.contains_key(m));
         let mut metrics: Vec<MetricResult> =
             FRAME_METRICS.into_iter().chain(users).map(|m| of_sums(m, self.sums.get(&m))).collect();
@@ -91,12 +111,15 @@ impl DetectorTotals {
             let index = of_estimate(MetricName::Jain, &jain_estimate(&users));
             metrics.push(MetricResult { frames: first.frames, ..index });
         }
+        metrics.extend(known.properties.into_iter().map(|(name, value)| property(name, value)));
         DetectorResult {
             id: self.id.clone(),
             label: config.map_or(self.id.as_str(), |c| c.shown(&self.id)).to_owned(),
             kind: config.map(DetectorConfig::kind).unwrap_or_default().to_owned(),
             predicted: false,
-            parameters,
+            parameters: known.parameters,
+            told: config.and_then(DetectorConfig::told),
+            chosen: known.chosen,
             seconds: self.sums.contains_key(&MetricName::Ser).then_some(self.seconds),
             metrics,
         }

@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 
 use super::LearnedConfig;
 use super::any::AnySystem;
-use crate::detect::{Operations, Sizes, Threshold};
+use crate::detect::{Operations, Prior, Sizes, Threshold, Told};
 use crate::link::{ConfigError, check};
 use crate::scenario::{ScenarioConfig, SignatureKind};
 use crate::training::{PhaseKind, TrainingConfig};
@@ -112,6 +112,11 @@ pub trait Options: Common + std::fmt::Debug {
     /// The link as far as it matters to the training; channel files by name. Default: all of it.
     fn link(&self, scenario: &ScenarioConfig, _signatures: Option<SignatureKind>) -> serde_json::Value {
         serde_json::json!(scenario.named())
+    }
+
+    /// What a trained network is told with every frame. Default: gains, noise variance and activity probabilities.
+    fn told(&self) -> Told {
+        Told { gains: true, noise: true, activity: Prior::PerDevice, truth: false }
     }
 
     /// A file that decides about the network besides the channel file of the scenario.

@@ -128,13 +128,13 @@ pub trait System: Rated + std::fmt::Debug + 'static {
 }
 
 impl<N: System<Pilots = Arc<Pilots>>> Saved<N> {
-    /// The threshold that makes the fewest errors on training frames of a scenario, with the network's own pilots.
+    /// The threshold that makes the fewest errors on validation frames of a scenario, with the network's own pilots.
     ///
     /// # Errors
     /// [`SystemError`] when frames cannot be made or the device fails.
     pub(super) fn best_threshold(&self, scenario: &ScenarioConfig, target: &Target<'_>) -> Result<f64, SystemError> {
-        let train = Scenario::new(scenario, target.seed, Split::Train)?;
+        let validation = Scenario::new(scenario, target.seed, Split::Validation)?;
         let detector = N::detector(self.clone(), None, target.device)?;
-        best_threshold(detector.as_ref(), &train, Some(&self.pilots))
+        best_threshold(detector.as_ref(), &validation, Some(&self.pilots))
     }
 }

@@ -58,11 +58,11 @@ pub(crate) mod iteration;
 mod lanes;
 pub(crate) mod steps;
 
-use crate::detect::algorithm::{Algorithm, Context, Info, Prior};
+use crate::detect::algorithm::{Algorithm, Candidates, Context, Info, Prior};
 use crate::detect::built::Built;
 use crate::detect::common::cost::{Operations, Sizes};
 use crate::detect::{ClassicalError, Onsager, Precision, Threshold};
-use crate::link::{Detector, options};
+use crate::link::{AccessModel, Detector, options};
 use iteration::{Amp as Engine, Settings};
 
 /// The two detectors differ in denoiser and name.
@@ -99,6 +99,10 @@ macro_rules! amp {
                     Precision::F64 => Box::new(Engine::<f64>::new(settings)),
                     Precision::F32 => Box::new(Engine::<f32>::new(settings)),
                 })
+            }
+
+            fn candidates(&self, _: &AccessModel) -> Vec<Candidates> {
+                vec![Candidates::numbers("damping", &[1.0, 0.8, 0.6, 0.4]), Candidates::counts("iterations", &[25, 50, 100])]
             }
 
             fn threshold(&self) -> Option<Threshold> {

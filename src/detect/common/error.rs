@@ -15,9 +15,9 @@ pub enum ClassicalError {
         /// What to use instead.
         hint: &'static str,
     },
-    /// "best" where there are no training frames.
+    /// "best" where there are no validation frames.
     #[error(
-        "detector {kind}: threshold = \"best\" is chosen on training frames, which only an experiment file has; give a number \
+        "detector {kind}: threshold = \"best\" is chosen on validation frames, which only an experiment file has; give a number \
          (`grantfree run` with threshold = \"best\" finds one)"
     )]
     BestThreshold {

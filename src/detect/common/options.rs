@@ -21,7 +21,7 @@ pub enum ThresholdRule {
     EqualPrior,
     /// LLR > ln((Q - eps)/eps).
     Map,
-    /// The number that makes the fewest errors on training frames; chosen before the simulation.
+    /// The number that makes the fewest errors on validation frames; chosen before the simulation.
     Best,
 }
 
@@ -70,7 +70,7 @@ impl Threshold {
     pub const EQUAL_PRIOR: Self = Self::Rule(ThresholdRule::EqualPrior);
     /// LLR > ln((Q - eps)/eps).
     pub const MAP: Self = Self::Rule(ThresholdRule::Map);
-    /// Fewest errors on training frames.
+    /// Fewest errors on validation frames.
     pub const BEST: Self = Self::Rule(ThresholdRule::Best);
 }
 

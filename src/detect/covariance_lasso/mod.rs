@@ -48,7 +48,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use crate::detect::algorithm::{Algorithm, Context, Info};
+use crate::detect::algorithm::{Algorithm, Candidates, Context, Info};
 use crate::detect::built::Built;
 use crate::detect::common::frames::Frames;
 use crate::detect::{ClassicalError, Threshold};
@@ -59,7 +59,7 @@ use crate::detect::common::columns::pilot_columns;
 use crate::detect::common::frames::{FrameDetector, FrameOut};
 use crate::detect::common::row_energy::column_energies;
 use crate::detect::covariance::descent::judge_powers;
-use crate::link::{C64, FrameBatch};
+use crate::link::{AccessModel, C64, FrameBatch};
 use crate::link::{DetectError, Detector};
 use crate::math::inverse::Observation;
 use crate::math::isa::Isa;
@@ -89,6 +89,10 @@ impl Algorithm for CovarianceLassoOptions {
 
     fn detector(&self, _: &Context) -> Result<Box<dyn Detector>, ClassicalError> {
         Ok(Box::new(Frames(Engine { options: self.clone() })))
+    }
+
+    fn candidates(&self, model: &AccessModel) -> Vec<Candidates> {
+        vec![Candidates::around("lambda", default_lambda(model.antennas(), model.noise_var(), &column_energies(model)))]
     }
 
     fn threshold(&self) -> Option<Threshold> {

@@ -61,12 +61,12 @@ pub(crate) mod posterior;
 
 use std::marker::PhantomData;
 
-use crate::detect::algorithm::{Algorithm, Context, Info, Prior, Told};
+use crate::detect::algorithm::{Algorithm, Candidates, Context, Info, Prior, Told};
 use crate::detect::built::Built;
 use crate::detect::common::cost::{Operations, Sizes};
 use crate::detect::common::frames::Frames;
 use crate::detect::{ClassicalError, Precision, Threshold};
-use crate::link::{Detector, options};
+use crate::link::{AccessModel, Detector, options};
 use groups::SectionGroups;
 use posterior::CovarianceSection as Engine;
 
@@ -105,6 +105,13 @@ impl Algorithm for CovarianceSectionOptions {
     fn told(&self) -> Told {
         let activity = if self.groups { Prior::Groups } else { Prior::PerDevice };
         Told { activity, ..Self::INFO.told }
+    }
+
+    fn candidates(&self, _: &AccessModel) -> Vec<Candidates> {
+        vec![
+            Candidates::numbers("tempering", &[1.0, 0.85, 0.75, 0.65, 0.5]),
+            Candidates::counts("iterations", &[10, 20]),
+        ]
     }
 
     fn threshold(&self) -> Option<Threshold> {

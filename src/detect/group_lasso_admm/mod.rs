@@ -48,7 +48,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use crate::detect::algorithm::{Algorithm, Context, Info};
+use crate::detect::algorithm::{Algorithm, Candidates, Context, Info};
 use crate::detect::amp::steps::{PackedPilots, matched_filter};
 use crate::detect::built::Built;
 use crate::detect::common::frames::Solved;
@@ -57,7 +57,7 @@ use crate::detect::common::kkt::{Solver, solve};
 use crate::detect::common::row_energy::{column_energies, default_lambda, judge_rows};
 use crate::detect::{ClassicalError, Threshold};
 use crate::link::options;
-use crate::link::{C64, FrameBatch};
+use crate::link::{AccessModel, C64, FrameBatch};
 use crate::link::{DetectError, Detector};
 use crate::math::isa::Isa;
 use crate::math::kernels::energy;
@@ -84,6 +84,10 @@ impl Algorithm for GroupLassoAdmmOptions {
 
     fn detector(&self, _: &Context) -> Result<Box<dyn Detector>, ClassicalError> {
         Ok(Box::new(Solved(Engine { options: self.clone() })))
+    }
+
+    fn candidates(&self, model: &AccessModel) -> Vec<Candidates> {
+        vec![Candidates::around("lambda", default_lambda(model, &column_energies(model)))]
     }
 
     fn threshold(&self) -> Option<Threshold> {

@@ -48,7 +48,7 @@
 //! ```
 
 use crate::detect::LassoMethod;
-use crate::detect::algorithm::{Algorithm, Context, Info};
+use crate::detect::algorithm::{Algorithm, Candidates, Context, Info};
 use crate::detect::amp::steps::{PackedPilots, matched_filter};
 use crate::detect::built::Built;
 use crate::detect::common::fit::misfit;
@@ -86,6 +86,10 @@ impl Algorithm for LassoOptions {
 
     fn detector(&self, _: &Context) -> Result<Box<dyn Detector>, ClassicalError> {
         Ok(Box::new(Solved(Engine { options: self.clone() })))
+    }
+
+    fn candidates(&self, model: &AccessModel) -> Vec<Candidates> {
+        vec![Candidates::around("lambda", weight_of(1, model.noise_var(), &column_energies(model)))]
     }
 
     fn threshold(&self) -> Option<Threshold> {

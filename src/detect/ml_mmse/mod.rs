@@ -77,6 +77,10 @@ impl Algorithm for MlMmseOptions {
         Ok(Box::new(Frames(Engine { powers, threshold })))
     }
 
+    fn estimate_thresholds(&self) -> &'static [f64] {
+        &[0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6]
+    }
+
     fn threshold(&self) -> Option<Threshold> {
         Some(self.threshold)
     }

@@ -84,7 +84,7 @@
 use pulp::Scalar;
 
 use crate::detect::DEFAULT_ALPHA;
-use crate::detect::algorithm::{Algorithm, Context, Info, Prior};
+use crate::detect::algorithm::{Algorithm, Candidates, Context, Info, Prior};
 use crate::detect::amp::steps::{PackedPilots, matched_filter};
 use crate::detect::built::Built;
 use crate::detect::common::columns::pilot_columns;
@@ -141,6 +141,10 @@ impl Algorithm for PcAdmmOptions {
         let range = format!("in [0, 1) with alpha <= 2 - sqrt(1 - extrapolation); alpha is {alpha}");
         let fits = (0.0..1.0).contains(&theta) && alpha <= 2.0 - (1.0 - theta).sqrt();
         check(fits, &format!("{prefix}.extrapolation"), theta, &range, "1 - min(1, (2 - alpha)^2/2)")
+    }
+
+    fn candidates(&self, model: &AccessModel) -> Vec<Candidates> {
+        vec![Candidates::around("lambda", default_lambda(model, &column_energies(model)))]
     }
 
     fn threshold(&self) -> Option<Threshold> {
