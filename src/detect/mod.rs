@@ -87,7 +87,7 @@ pub use common::cost::{Operations, Sizes};
 pub use common::error::ClassicalError;
 pub use common::kkt::MOST_ITERATIONS;
 pub use common::options::{
-    DEFAULT_ALPHA, LassoMethod, Onsager, Order, Precision, RowCovariance, Threshold, ThresholdRule,
+    ActivityPrior, DEFAULT_ALPHA, LassoMethod, Onsager, Order, Precision, RowCovariance, Threshold, ThresholdRule,
 };
 pub use common::spatial::Spatial;
 pub use covariance::{Covariance, Map, Ml};

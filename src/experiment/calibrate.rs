@@ -16,8 +16,9 @@ use super::ExperimentError;
 /// Frames per call.
 const CHUNK: usize = 64;
 
-/// Validation frames that options are chosen by.
-const TUNING_FRAMES: usize = 1024;
+/// Decisions that options are chosen by, and the fewest and most validation frames that they are taken from.
+const TUNING_DECISIONS: usize = 102_400;
+const TUNING_FRAMES: std::ops::RangeInclusive<usize> = 64..=1024;
 
 /// Frames that a covariance of the antennas is taken from.
 const COVARIANCE_FRAMES: usize = 2048;
@@ -150,7 +151,9 @@ impl Frames {
             let block = (first / CHUNK) as u64;
             drawn.observe(&pilots.cloned().unwrap_or_else(|| validation.pilots(block)))
         };
-        Ok(Self((0..TUNING_FRAMES).step_by(CHUNK).map(batch).collect::<Result<_, _>>()?))
+        let devices = validation.config().devices;
+        let frames = (TUNING_DECISIONS / devices).clamp(*TUNING_FRAMES.start(), *TUNING_FRAMES.end());
+        Ok(Self((0..frames).step_by(CHUNK).map(batch).collect::<Result<_, _>>()?))
     }
 }
 

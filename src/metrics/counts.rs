@@ -23,6 +23,8 @@ pub struct FrameCounts {
     pub squared_error: Option<(f64, u32)>,
     /// `(wrong bits, bits)` of each user of a spreading link, 0 of 0 where it was idle.
     pub user_bits: Option<Vec<(u32, u32)>>,
+    /// Pairs of an active and an idle device whose scores are in the wrong order (equal ones count half), and all such pairs.
+    pub order: Option<(f64, f64)>,
     /// Whether the detector reached what it looks for, from detectors that can tell.
     pub converged: Option<bool>,
 }
@@ -62,6 +64,7 @@ impl FrameCounts {
             }),
             MetricName::Mse => self.squared_error.map(|(e, _)| (e, f64::from(self.devices))),
             MetricName::MseEntry => self.squared_error.map(|(e, m)| (e, f64::from(self.devices) * f64::from(m))),
+            MetricName::RankError => self.order,
             MetricName::NotConverged => self.converged.and_then(|c| of(u32::from(!c), 1)),
             MetricName::BerUser(user) => self.user_bits.as_ref()?.get(user as usize).and_then(|b| of(b.0, b.1)),
             MetricName::Jain
@@ -113,6 +116,7 @@ pub fn count_frames(batch: &FrameBatch, decisions: &Decisions) -> Vec<FrameCount
                 c.user_bits = Some(user_bits(sent, decided, spreading.constellation().len()));
                 return c;
             }
+            c.order = order(sent, decisions.score.get(f * n * q..(f + 1) * n * q).unwrap_or_default());
             c.energies = decisions.x.as_ref().map(|x| {
                 let (mut error, mut energy) = (0.0, 0.0);
                 for (d, &s) in sent.iter().enumerate() {
@@ -134,6 +138,34 @@ pub fn count_frames(batch: &FrameBatch, decisions: &Decisions) -> Vec<FrameCount
             c
         })
         .collect()
+}
+
+/// Pairs of an active and an idle device in the wrong order, and all of them: one minus the area under the curve of detection
+/// against false alarm over all thresholds, for the devices of one frame. A device's score is that of its best sequence.
+fn order(sent: &[i64], scores: &[f64]) -> Option<(f64, f64)> {
+    if scores.is_empty() || scores.len() % sent.len() != 0 {
+        return None;
+    }
+    let best = |s: &[f64]| s.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let of = |active: bool| {
+        let scores = scores.chunks_exact(scores.len() / sent.len()).zip(sent);
+        scores.filter(|(_, s)| (**s > 0) == active).map(|(s, _)| best(s)).collect::<Vec<f64>>()
+    };
+    let (active, idle) = (of(true), of(false));
+    let wrong = |a: f64| {
+        idle.iter()
+            .map(|i| {
+                if a < *i {
+                    1.0
+                } else if a == *i {
+                    0.5
+                } else {
+                    0.0
+                }
+            })
+            .sum::<f64>()
+    };
+    Some((active.iter().map(|a| wrong(*a)).sum(), (active.len() * idle.len()) as f64))
 }
 
 /// Bits of each user: symbol c carries the bits of the number c.
@@ -209,6 +241,15 @@ mod tests {
         assert_eq!(counts.ratio(MetricName::BerUser(5)), None);
         assert_eq!(counts.metrics().last(), Some(MetricName::BerUser(4)));
         assert_eq!(FrameCounts::default().metrics().last(), FRAME_METRICS.last().copied());
+    }
+
+    #[test]
+    fn scores_in_the_wrong_order_are_counted_in_pairs() {
+        // Active: 3 and 1; idle: 2, 1 and 0. Wrong: 1 below 2; half: 1 beside 1.
+        assert_eq!(order(&[1, 0, 2, 0, 0], &[3.0, 2.0, 1.0, 1.0, 0.0]), Some((1.5, 6.0)));
+        // The better of two sequences counts; NaN is below everything.
+        assert_eq!(order(&[1, 0], &[f64::NAN, 2.0, 1.0, f64::NAN]), Some((0.0, 1.0)));
+        assert_eq!(order(&[1, 0], &[]), None);
     }
 
     #[test]

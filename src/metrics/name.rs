@@ -34,6 +34,8 @@ pub enum MetricName {
     Mse,
     /// `mse_entry`, squared error per device and antenna.
     MseEntry,
+    /// `rank_error`, share of pairs of an active and an idle device of a frame whose scores are in the wrong order.
+    RankError,
     /// `not_converged`, share of frames in which the detector did not reach what it looks for.
     NotConverged,
     /// `ber_user_K`, bit error rate of one user; the variant counts users from 0, the text from 1.
@@ -87,7 +89,7 @@ pub enum MetricSource {
 }
 
 /// The metrics with a ratio in every frame, in the order in which results list them.
-pub const FRAME_METRICS: [MetricName; 10] = [
+pub const FRAME_METRICS: [MetricName; 11] = [
     MetricName::Ser,
     MetricName::MissedDetection,
     MetricName::FalseAlarm,
@@ -97,6 +99,7 @@ pub const FRAME_METRICS: [MetricName; 10] = [
     MetricName::Ber,
     MetricName::Mse,
     MetricName::MseEntry,
+    MetricName::RankError,
     MetricName::NotConverged,
 ];
 
@@ -241,9 +244,9 @@ mod tests {
     fn names_are_ordered_as_results_list_them() {
         let mut all: Vec<MetricName> = MetricName::all().chain([0, 1].map(MetricName::BerUser)).collect();
         all.sort();
-        assert_eq!(all[..10], FRAME_METRICS);
-        assert_eq!(all[10..13], [MetricName::BerUser(0), MetricName::BerUser(1), MetricName::Jain]);
+        assert_eq!(all[..11], FRAME_METRICS);
+        assert_eq!(all[11..14], [MetricName::BerUser(0), MetricName::BerUser(1), MetricName::Jain]);
         all.dedup();
-        assert_eq!(all.len(), 21);
+        assert_eq!(all.len(), 22);
     }
 }

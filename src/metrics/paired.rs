@@ -9,8 +9,14 @@ use super::sums::MetricSums;
 use crate::math::special::t95;
 
 /// Metrics whose denominator is the same for all detectors of a frame.
-pub const PAIRED_METRICS: [MetricName; 5] =
-    [MetricName::Ser, MetricName::FrameError, MetricName::NmseDb, MetricName::Ber, MetricName::MseEntry];
+pub const PAIRED_METRICS: [MetricName; 6] = [
+    MetricName::Ser,
+    MetricName::FrameError,
+    MetricName::NmseDb,
+    MetricName::Ber,
+    MetricName::MseEntry,
+    MetricName::RankError,
+];
 
 /// Below this sum of squared differences of counts no rule tells chance from difference: six frames that differ by one
 /// error, all to one side, have probability 1/32.

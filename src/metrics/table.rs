@@ -78,6 +78,17 @@ const FRAME_ERROR: MetricInfo = MetricInfo {
     ..rate("frame_error", "Frame error rate", "frames with at least one wrong device, over frames")
 };
 
+const RANK_ERROR: MetricInfo = MetricInfo {
+    abbreviation: "rank error",
+    axis: "Rank error (1 - AUC)",
+    ..rate(
+        "rank_error",
+        "Rank error (1 - AUC)",
+        "pairs of an active and an idle device of one frame whose scores are in the wrong order, over all such pairs: one minus the \
+         area under the curve of detection against false alarm",
+    )
+};
+
 const NOT_CONVERGED: MetricInfo = MetricInfo {
     abbreviation: "not converged",
     source: MetricSource::Frames(MetricKind::FrameEvent),
@@ -241,6 +252,7 @@ pub(super) fn info(name: MetricName) -> &'static MetricInfo {
         MetricName::Ber => &BER,
         MetricName::Mse => &MSE,
         MetricName::MseEntry => &MSE_ENTRY,
+        MetricName::RankError => &RANK_ERROR,
         MetricName::NotConverged => &NOT_CONVERGED,
         MetricName::BerUser(_) => &BER_USER,
         MetricName::Jain => &JAIN,

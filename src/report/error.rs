@@ -12,6 +12,14 @@ pub enum ReportError {
     /// The raster drawing of a figure failed.
     #[error(transparent)]
     Draw(#[from] crate::plot::DrawError),
+    /// The list of the papers' panels.
+    #[error("{path}: {problem}")]
+    Panels {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        problem: String,
+    },
     /// The configuration inside the results cannot be shown as TOML.
     #[error("cannot show the configuration of the results as TOML")]
     Config(#[from] toml::ser::Error),

@@ -31,7 +31,7 @@ pub fn render(results: &Results) -> String {
 }
 
 /// A cell: no line breaks, no bars.
-fn text(s: &str) -> String {
+pub(super) fn text(s: &str) -> String {
     s.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|")
 }
 
@@ -39,7 +39,7 @@ fn row(cells: &[String]) -> String {
     format!("| {} |\n", cells.join(" | "))
 }
 
-fn table(head: &[String], rows: &[Vec<String>]) -> String {
+pub(super) fn table(head: &[String], rows: &[Vec<String>]) -> String {
     let rule: Vec<String> = head.iter().map(|_| "---".into()).collect();
     let body: String = rows.iter().map(|r| row(r)).collect();
     format!("{}{}{body}\n", row(head), row(&rule))

@@ -21,6 +21,7 @@ mod markup;
 mod names;
 mod paired;
 mod panel;
+mod panels;
 mod reference;
 mod tables;
 mod told;
@@ -35,6 +36,7 @@ use crate::plot::{png, svg};
 use crate::results::Results;
 
 pub use error::ReportError;
+pub use panels::{PANELS_FILE, render as panels_markdown};
 
 /// The files of a report.
 #[derive(Debug, Clone, PartialEq, Eq)]

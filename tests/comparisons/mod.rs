@@ -20,6 +20,12 @@ struct Rules {
 #[derive(Deserialize)]
 struct Rivals {
     strongest: Vec<String>,
+    /// Beside them, where decisions are compared.
+    #[serde(default)]
+    decisions: Vec<String>,
+    /// Beside them, where estimates are compared.
+    #[serde(default)]
+    estimates: Vec<String>,
     #[serde(default)]
     reference: Vec<String>,
 }
@@ -73,10 +79,21 @@ fn kind(point: &Point) -> String {
     kind.as_str().expect("a text").to_owned()
 }
 
-/// Whether the figure compares detectors by their errors.
-fn compares(figure: &Figure) -> bool {
-    let errors = [MetricName::Ser, MetricName::NmseDb, MetricName::Mse, MetricName::MseEntry, MetricName::Ber];
-    figure.metrics.iter().any(|m| errors.contains(m))
+/// What the figure compares, by its first metric.
+#[derive(PartialEq)]
+enum Compared {
+    Decisions,
+    Estimates,
+    Nothing,
+}
+
+fn compared(figure: &Figure) -> Compared {
+    use MetricName::*;
+    match figure.metrics.first() {
+        Some(Ser | FrameError | MissedDetection | FalseAlarm | DataError | Ber | Jain) => Compared::Decisions,
+        Some(NmseDb | Mse | MseEntry) => Compared::Estimates,
+        _ => Compared::Nothing,
+    }
 }
 
 /// What a file lacks.
@@ -85,9 +102,14 @@ fn lacking(experiment: &Experiment, rules: &Rules) -> Vec<String> {
     let figures = experiment.resolved_figures();
     for point in experiment.points().expect("points") {
         let figure = figures.iter().find(|f| f.id == point.figure).expect("the figure of a point");
-        let Some(rivals) = rules.link.get(&kind(&point)).filter(|_| compares(figure)) else { continue };
+        let Some(rivals) = rules.link.get(&kind(&point)) else { continue };
+        let more = match compared(figure) {
+            Compared::Decisions => &rivals.decisions,
+            Compared::Estimates => &rivals.estimates,
+            Compared::Nothing => continue,
+        };
         let has = |kind: &String| point.detectors.values().any(|d| d.kind() == kind);
-        for rival in rivals.strongest.iter().filter(|r| !has(r)) {
+        for rival in rivals.strongest.iter().chain(more).filter(|r| !has(r)) {
             out.push(format!("{} lacks {rival}, a strongest classical detector of its link", point.id));
         }
         if !rivals.reference.is_empty() && !rivals.reference.iter().any(has) {

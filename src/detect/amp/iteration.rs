@@ -28,20 +28,29 @@ pub(crate) struct Settings {
     pub onsager: Onsager,
     /// Section-wise posterior (softmax over the Q rows and idle) instead of row-wise.
     pub section: bool,
+    /// Every device has the mean of the activity probabilities.
+    pub mean_activity: bool,
 }
 
 impl Settings {
     /// Logit of the posterior of a row without an observation, per device.
     fn log_odds(&self, activity_prob: &[f64], q: usize) -> Vec<f64> {
-        let of = |&eps: &f64| {
+        let of = |eps: f64| {
             if self.section { log_prior_odds(eps, q) } else { -row_threshold(Threshold::MAP, eps, q) }
         };
-        activity_prob.iter().map(of).collect()
+        self.told(activity_prob).map(of).collect()
+    }
+
+    /// The activity probabilities that the detector is told, of what is known.
+    fn told<'a>(&self, activity_prob: &'a [f64]) -> impl Iterator<Item = f64> + 'a {
+        let mean = activity_prob.iter().sum::<f64>() / activity_prob.len() as f64;
+        let only_mean = self.mean_activity;
+        activity_prob.iter().map(move |&eps| if only_mean { mean } else { eps })
     }
 
     /// Threshold on the likelihood ratio, per device.
     fn thresholds(&self, activity_prob: &[f64], q: usize) -> Vec<f64> {
-        activity_prob.iter().map(|&eps| row_threshold(self.threshold, safe_prob(eps), q)).collect()
+        self.told(activity_prob).map(|eps| row_threshold(self.threshold, safe_prob(eps), q)).collect()
     }
 }
 

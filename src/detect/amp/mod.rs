@@ -58,10 +58,10 @@ pub(crate) mod iteration;
 mod lanes;
 pub(crate) mod steps;
 
-use crate::detect::algorithm::{Algorithm, Candidates, Context, Info, Prior};
+use crate::detect::algorithm::{Algorithm, Candidates, Context, Info, Prior, Told};
 use crate::detect::built::Built;
 use crate::detect::common::cost::{Operations, Sizes};
-use crate::detect::{ClassicalError, Onsager, Precision, Threshold};
+use crate::detect::{ActivityPrior, ClassicalError, Onsager, Precision, Threshold};
 use crate::link::{AccessModel, Detector, options};
 use iteration::{Amp as Engine, Settings};
 
@@ -75,6 +75,8 @@ macro_rules! amp {
                 iterations: usize = 50, "1..=1000000" if |v| (1..=1_000_000).contains(v);
                 /// Share of the new iterate.
                 damping: f64 = 1.0, "in (0, 1]" if |v| *v > 0.0 && *v <= 1.0;
+                /// "device": told the activity probability of every device; "mean": their mean only.
+                activity: ActivityPrior = ActivityPrior::Device, "\"device\" or \"mean\"";
                 /// Threshold on the log-likelihood ratio.
                 threshold: Threshold = Threshold::MAP, "\"equal-prior\", \"map\", \"best\", or a finite number compared with the log-likelihood ratio" if Threshold::is_finite;
                 /// Sum of the M x M Jacobians, or the mean of their traces (diverges; for study).
@@ -94,11 +96,17 @@ macro_rules! amp {
                     threshold: self.threshold,
                     onsager: self.onsager,
                     section: $section,
+                    mean_activity: self.activity == ActivityPrior::Mean,
                 };
                 Ok(match self.precision {
                     Precision::F64 => Box::new(Engine::<f64>::new(settings)),
                     Precision::F32 => Box::new(Engine::<f32>::new(settings)),
                 })
+            }
+
+            fn told(&self) -> Told {
+                let activity = if self.activity == ActivityPrior::Mean { Prior::Mean } else { Prior::PerDevice };
+                Told { activity, ..Self::INFO.told }
             }
 
             fn candidates(&self, _: &AccessModel) -> Vec<Candidates> {

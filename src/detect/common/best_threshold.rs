@@ -8,7 +8,7 @@ use crate::scenario::{Scenario, ScenarioError};
 
 /// Decisions that a threshold is chosen from, and the fewest and most frames they are taken from.
 const DECISIONS: usize = 200_000;
-const FRAMES: std::ops::RangeInclusive<usize> = 256..=8192;
+const FRAMES: std::ops::RangeInclusive<usize> = 64..=8192;
 /// Frames per call.
 const CHUNK: usize = 64;
 

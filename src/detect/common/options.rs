@@ -74,6 +74,16 @@ impl Threshold {
     pub const BEST: Self = Self::Rule(ThresholdRule::Best);
 }
 
+/// How much of the activity probabilities a detector is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ActivityPrior {
+    /// That of every device.
+    Device,
+    /// Their mean.
+    Mean,
+}
+
 /// Onsager correction of AMP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

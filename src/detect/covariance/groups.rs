@@ -208,11 +208,11 @@ mod tests {
     #[test]
     fn steps_of_a_group_end_in_the_minimum_of_their_cost() {
         let cost = Cost { lambda: vec![0.4, 2.0, 7.0], b: vec![0.1, 6.0, 2.0], prior: -0.3 };
-        let best = cost.minimum(-0.2, 0.8);
+        let best = cost.minimum(-0.1, 0.9);
         for i in 0..=1000 {
-            assert!(cost.at(best) <= cost.at(-0.2 + i as f64 * 1e-3) + 1e-9);
+            assert!(cost.at(best) <= cost.at(-0.1 + i as f64 * 1e-3) + 1e-9);
         }
         // Nothing heard: the step ends where the group is idle.
-        assert_eq!(Cost { b: vec![0.0; 3], ..cost }.minimum(-0.2, 0.8), -0.2);
+        assert_eq!(Cost { b: vec![0.0; 3], ..cost }.minimum(-0.1, 0.9), -0.1);
     }
 }

@@ -48,7 +48,7 @@
 //! Near the optimum ADMM is a linear iteration whose rate is best at the geometric mean of the extreme
 //! eigenvalues of `A^H A` on the active rows. For K of them and random pilots these are `||a||^2 (1 -+ sqrt(K/L))^2`, with
 //! the geometric mean `||a||^2 (1 - K/L)`: the default, `rho = mean||a||^2 max(1 - K/L, 1/4)`, `K = sum of the activity
-//! probabilities`. Iterations to a KKT residual of 1e-6 beside other solvers: configs/pc_convergence.toml.
+//! probabilities`. Iterations to a KKT residual of 1e-6 beside other solvers: configs/c_convergence.toml.
 //!
 //! # Assumptions and cost
 //!

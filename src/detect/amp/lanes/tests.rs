@@ -8,7 +8,14 @@ use crate::scenario::{PilotKind, ScenarioConfig, ScenarioKind};
 
 /// AMP as it is by default.
 fn settings() -> Settings {
-    Settings { iterations: 50, damping: 1.0, threshold: Threshold::MAP, onsager: Onsager::Matrix, section: false }
+    Settings {
+        iterations: 50,
+        damping: 1.0,
+        threshold: Threshold::MAP,
+        onsager: Onsager::Matrix,
+        section: false,
+        mean_activity: false,
+    }
 }
 
 fn frames(config: ScenarioConfig, count: usize) -> FrameBatch {
@@ -55,7 +62,8 @@ fn eight_frames_side_by_side_decide_as_one_at_a_time_in_double_precision() {
         for (section, damping, onsager) in
             [(false, 1.0, Onsager::Matrix), (true, 0.6, Onsager::Matrix), (false, 0.7, Onsager::Scalar)]
         {
-            let options = Settings { iterations: 12, damping, threshold: Threshold::MAP, onsager, section };
+            let options =
+                Settings { iterations: 12, damping, threshold: Threshold::MAP, onsager, section, mean_activity: false };
             let single = Amp::<f32>::new(options.clone()).detect(batch).unwrap();
             let double = Amp::<f64>::new(options).detect(batch).unwrap();
             close(&single, &double, &format!("link {link}, section {section}, damping {damping}"));
