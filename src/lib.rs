@@ -28,7 +28,7 @@
 //! | [`experiment`] | one experiment file from training to report |
 //! | [`prelude`] | the names that most programs need |
 //! | [`cli`] | one file per command |
-//! | [`docs`] | guide pages: [references](docs::references), [how to add detectors](docs::extending) |
+//! | [`docs`] | guide pages: systems, experiment files, detectors, formats, statistics, and how to add detectors |
 //!
 //! Features: one backend at least (`flex`, `ndarray`, `wgpu`) for whatever works on tensors; `report` for `plot` and
 //! [`report`]; `cli` for [`cli`] and the program. All but `wgpu` are on by default. The [`burn`] that the tensors come

@@ -18,7 +18,7 @@ pub struct MetricSums {
 pub struct Estimate {
     /// The estimate.
     pub value: Option<f64>,
-    /// Its 95 % interval; `[0, 3/n]` when no event was seen in n trials.
+    /// Its 95 % interval; `[0, 3/n]` when no event was seen in n frames.
     pub interval: Option<Interval>,
 }
 
@@ -55,7 +55,7 @@ impl MetricSums {
     /// Value and interval.
     ///
     /// - Without a denominator (no active device in any frame, say) there is no value.
-    /// - Zero events in n trials: value 0, interval `[0, 3/n]` (the rule of three; J. A. Hanley and A. Lippman-Hand, JAMA
+    /// - Zero events in n frames: value 0, interval `[0, 3/n]` (the rule of three; J. A. Hanley and A. Lippman-Hand, JAMA
     ///   249 (1983), 1743-1745); no value at all when n <= 3, where that bound says nothing.
     /// - One frame gives a value without an interval.
     /// - Frame events use [`clopper_pearson`] with fewer than five events (or non-events), else [`wilson`].
@@ -87,7 +87,9 @@ impl MetricSums {
             return Estimate { value: Some(r), interval };
         }
         if a == 0.0 {
-            let seen = (b > 3.0).then_some(Interval { low: 0.0, high: 3.0 / b });
+            // Errors come in bursts: n counts frames. A frame has at most as many errors as trials.
+            let frames = self.frames as f64;
+            let seen = (frames > 3.0).then_some(Interval { low: 0.0, high: 3.0 / frames });
             return Estimate { value: seen.map(|_| 0.0), interval: seen };
         }
         let interval = match kind {
@@ -136,7 +138,7 @@ mod tests {
     fn zero_events_give_the_rule_of_three() {
         let e = of(&[(0.0, 100.0); 50]).estimate(MetricKind::Proportion);
         assert_eq!(e.value, Some(0.0));
-        assert_eq!(e.interval, Some(Interval { low: 0.0, high: 3.0 / 5000.0 }));
+        assert_eq!(e.interval, Some(Interval { low: 0.0, high: 3.0 / 50.0 }));
         assert_eq!(e.relative_half_width(), None);
     }
 

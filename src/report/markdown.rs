@@ -16,6 +16,7 @@ pub fn render(results: &Results) -> String {
     for panel in panels(results) {
         out += &figure(&panel);
     }
+    out += &super::limit::render(results);
     out += &trainings(results);
     let m = &results.machine;
     let budget = if results.config.budget.is_empty() {

@@ -16,6 +16,7 @@ pub(crate) mod fixture;
 mod headline;
 mod html;
 mod images;
+mod limit;
 mod markdown;
 mod markup;
 mod names;

@@ -57,10 +57,15 @@ fn role(d: &DetectorResult) -> Role {
     match role_of(&d.kind) {
         _ if d.predicted => Role::Predicted,
         Some(detect::Role::Bound) => Role::Bound,
-        Some(detect::Role::Reference) => Role::Reference,
+        // A chain that has nothing to be compared with tells no limit.
+        Some(detect::Role::Reference) if tells_convergence(d) => Role::Reference,
         _ if d.parameters > 0 || is_learned(&d.kind) => Role::Learned,
         _ => Role::Classical,
     }
+}
+
+fn tells_convergence(d: &DetectorResult) -> bool {
+    d.metrics.iter().any(|m| m.metric == MetricName::NotConverged && m.value.is_some())
 }
 
 /// All figures of the results.

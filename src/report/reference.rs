@@ -158,7 +158,7 @@ pub fn conventions(panels: &[Panel<'_>]) -> String {
         "The frame is the statistical unit: errors inside a frame share its channel and its pilots, so they are not independent. Rates are ratios \
          of sums over frames, and their 95 % intervals come from the variance between frames; frame errors use binomial intervals."
             .to_owned(),
-        "Zero events in n trials: the value is unknown and lies below 3/n with 95 % confidence (rule of three). It is drawn as an arrow and never as 0.".into(),
+        "Zero events in n frames: the value is unknown and lies below 3/n with 95 % confidence (rule of three). It is drawn as an arrow and never as 0.".into(),
         "All detectors of a point see the same devices, channels and noise. Detectors are therefore compared by the interval of their difference on the \
          same frames, which leaves out what they share; where the results do not hold it, by disjoint intervals."
             .into(),

@@ -163,7 +163,7 @@ pub struct MetricResult {
     /// Lower end of the 95 % interval, in the unit of the value; see
     /// [`MetricSums::estimate`](crate::metrics::MetricSums::estimate).
     pub ci_low: Option<f64>,
-    /// Upper end of the 95 % interval; the bound 3/n when no event was seen in n trials.
+    /// Upper end of the 95 % interval; the bound 3/n when no event was seen in n frames.
     pub ci_high: Option<f64>,
     /// Error events counted (null for metrics that are not counts).
     pub events: Option<u64>,

@@ -40,9 +40,11 @@ pub(crate) trait FrameDetector: Sync {
     const ESTIMATES_X: bool;
     /// Whether `FrameOut::gamma` is wanted.
     const ESTIMATES_GAMMA: bool;
-    /// Whether `FrameOut::ending` is wanted.
-    const ENDS: bool = false;
 
+    /// Whether `FrameOut::ending` is wanted: the detector can tell how its iteration ended.
+    fn ends(&self) -> bool {
+        false
+    }
     /// Prepares a batch that has passed [`check_batch`].
     fn prepare(&self, batch: &FrameBatch) -> Result<Self::Shared, DetectError>;
     /// Allocates the buffers of one thread.
@@ -82,7 +84,7 @@ impl<D: FrameDetector> Kernel for FrameTask<'_, D> {
 pub(crate) fn detect_frames<D: FrameDetector>(detector: &D, batch: &FrameBatch) -> Result<Decisions, DetectError> {
     check_batch(batch)?;
     let shared = detector.prepare(batch)?;
-    Ok(decisions(batch, [D::ESTIMATES_X, D::ESTIMATES_GAMMA, D::ENDS], |outs| {
+    Ok(decisions(batch, [D::ESTIMATES_X, D::ESTIMATES_GAMMA, detector.ends()], |outs| {
         outs.into_par_iter().enumerate().for_each_init(
             || detector.workspace(&shared, batch),
             |work, (f, out)| dispatch(FrameTask { detector, shared: &shared, batch, f, work, out }),

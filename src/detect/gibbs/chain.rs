@@ -93,7 +93,11 @@ impl FrameDetector for Sampler {
     type Workspace = Workspace;
     const ESTIMATES_X: bool = true;
     const ESTIMATES_GAMMA: bool = false;
-    const ENDS: bool = true;
+
+    fn ends(&self) -> bool {
+        // A single chain has nothing to be compared with.
+        self.options.start.len() > 1
+    }
 
     fn prepare(&self, batch: &FrameBatch) -> Result<Shared, DetectError> {
         if self.options.start.contains(&Start::Truth) && batch.truth().is_none() {

@@ -29,7 +29,10 @@ impl FrameDetector for Sums {
     type Workspace = Workspace;
     const ESTIMATES_X: bool = true;
     const ESTIMATES_GAMMA: bool = false;
-    const ENDS: bool = true;
+
+    fn ends(&self) -> bool {
+        true
+    }
 
     fn prepare(&self, batch: &FrameBatch) -> Result<Shared, DetectError> {
         let model = batch.model();

@@ -26,7 +26,7 @@
 //! A chain begins at one of the states in `start` and is tempered while it warms up (the ratio times t, rising to 1); one from
 //! the truth is not, or it would forget where it began. With `temperatures > 1` replicas at lower t run beside it and exchange
 //! states with it by the Metropolis rule, which takes a chain out of a mode that is not the right one. Chains of all starts
-//! are averaged. `residual` is the largest distance (total variation) of any device's marginals between two starts, and a frame
+//! are averaged; with one start there is no `residual`. `residual` is the largest distance (total variation) of any device's marginals between two starts, and a frame
 //! with more than `tolerance` has not converged: there the chains tell nothing about the limit.
 //!
 //! With `method = "enumeration"` the posterior is summed over all `(Q + 1)^N` states, at most 2^20 of them.

@@ -61,7 +61,7 @@ options! {
 }
 
 impl Algorithm for SingleUserBoundOptions {
-    const INFO: Info = Info::receiver("single-user-bound", "every other device known: the floor of every figure")
+    const INFO: Info = Info::receiver("single-user-bound", "every other device known")
         .with_prior(Prior::Mean)
         .with_truth(Role::Bound);
 

@@ -13,7 +13,7 @@ network_options! {
     AutoencoderOptions {
         /// The decoder, and whether pilots are learned with it.
         decoder: DecoderConfig,
-        /// A number that the score is compared with. Default: the one that makes the fewest errors on training frames.
+        /// A number that the score is compared with. Default: the one that makes the fewest errors on validation frames.
         threshold: Threshold,
     }
 }
@@ -21,7 +21,7 @@ network_options! {
 impl Options for AutoencoderOptions {
     fn validate(&self, prefix: &str) -> Result<(), ConfigError> {
         self.decoder().validate(&format!("{prefix}.decoder"))?;
-        check_threshold(prefix, self, Some("the one that makes the fewest errors on training frames"))?;
+        check_threshold(prefix, self, Some("the one that makes the fewest errors on validation frames"))?;
         let kinds = [PhaseKind::Joint, PhaseKind::Receiver];
         check_training(prefix, self, &kinds, "\"joint\" or \"receiver\"")
     }

@@ -13,7 +13,7 @@ network_options! {
     PcAdmmOptions {
         /// The architecture.
         admm: AdmmConfig,
-        /// A number that the logit is compared with. Default: the one that makes the fewest errors on training frames.
+        /// A number that the logit is compared with. Default: the one that makes the fewest errors on validation frames.
         threshold: Threshold,
     }
 }
@@ -21,7 +21,7 @@ network_options! {
 impl Options for PcAdmmOptions {
     fn validate(&self, prefix: &str) -> Result<(), ConfigError> {
         self.admm().validate(&format!("{prefix}.admm"))?;
-        check_threshold(prefix, self, Some("the one that makes the fewest errors on training frames"))?;
+        check_threshold(prefix, self, Some("the one that makes the fewest errors on validation frames"))?;
         let kinds = [PhaseKind::Joint, PhaseKind::LayerWise];
         check_training(prefix, self, &kinds, "\"joint\" or \"layer-wise\"")
     }

@@ -23,7 +23,7 @@ pub struct PcAdmmInfo {
     pub sizes: LinkSizes,
     /// Squared norm of the pilot columns on the link.
     pub pilot_energy: f64,
-    /// Active when the score is larger: chosen on training frames.
+    /// Active when the score is larger: chosen on validation frames.
     pub threshold: f64,
     /// Trained real parameters.
     pub parameters: usize,
