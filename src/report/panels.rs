@@ -53,17 +53,21 @@ pub fn render(dir: &Path) -> Result<String, ReportError> {
     let mut papers: Vec<&str> = panels.iter().map(|p| p.paper.as_str()).collect();
     papers.dedup();
     for paper in papers {
-        let rows: Vec<Vec<String>> = panels.iter().filter(|p| p.paper == paper).map(|p| row(dir, p)).collect();
-        let head = ["figure", "x", "y", "the paper's curves", "ours", "state", "the paper's training", "note"]
-            .map(String::from);
-        out += &format!("## System {paper}\n\n{}", table(&head, &rows));
+        let of_paper: Vec<&Panel> = panels.iter().filter(|p| p.paper == paper).collect();
+        let mut budgets: Vec<String> = of_paper.iter().map(|p| text(&p.budget)).filter(|b| !b.is_empty()).collect();
+        budgets.sort();
+        budgets.dedup();
+        let trained: String = budgets.iter().map(|b| format!("- {b}\n")).collect();
+        let rows: Vec<Vec<String>> = of_paper.iter().map(|p| row(dir, p)).collect();
+        let head = ["figure", "x", "y", "the paper's curves", "ours", "state", "note"].map(String::from);
+        out += &format!("## System {paper}\n\nTraining that the paper states:\n\n{trained}\n{}", table(&head, &rows));
     }
     Ok(out)
 }
 
 fn row(dir: &Path, p: &Panel) -> Vec<String> {
     let ours = if p.config.is_empty() { "none".into() } else { format!("{}, {}", p.config, p.figure_id) };
-    [&p.figure, &p.x, &p.y, &p.curves.join("; "), &ours, &state(dir, p), &p.budget, &p.note].map(|s| text(s)).to_vec()
+    [&p.figure, &p.x, &p.y, &p.curves.join("; "), &ours, &state(dir, p), &p.note].map(|s| text(s)).to_vec()
 }
 
 /// Where the results of a panel stand.
