@@ -61,9 +61,8 @@ options! {
 }
 
 impl Algorithm for SingleUserBoundOptions {
-    const INFO: Info = Info::receiver("single-user-bound", "every other device known")
-        .with_prior(Prior::Mean)
-        .with_truth(Role::Bound);
+    const INFO: Info =
+        Info::receiver("single-user-bound", "every other device known").with_prior(Prior::Mean).with_truth(Role::Bound);
 
     fn detector(&self, _: &Context) -> Result<Box<dyn Detector>, ClassicalError> {
         Ok(Box::new(Frames(Engine)))
