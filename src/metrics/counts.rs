@@ -143,7 +143,7 @@ pub fn count_frames(batch: &FrameBatch, decisions: &Decisions) -> Vec<FrameCount
 /// Pairs of an active and an idle device in the wrong order, and all of them: one minus the area under the curve of detection
 /// against false alarm over all thresholds, for the devices of one frame. A device's score is that of its best sequence.
 fn order(sent: &[i64], scores: &[f64]) -> Option<(f64, f64)> {
-    if scores.is_empty() || scores.len() % sent.len() != 0 {
+    if scores.is_empty() || !scores.len().is_multiple_of(sent.len()) {
         return None;
     }
     let best = |s: &[f64]| s.iter().copied().fold(f64::NEG_INFINITY, f64::max);

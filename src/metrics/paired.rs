@@ -53,7 +53,7 @@ impl PairedDifference {
         let ([a, t, aa, at, tt], [b, other_t, bb, bt, _]) = (first.sums, second.sums);
         let frames = first.frames;
         let same = frames == second.frames && (t - other_t).abs() <= 1e-9 * t.abs();
-        if !same || frames == 0 || !(t > 0.0) || ![a, b, aa, bb, product].iter().all(|v| v.is_finite()) {
+        if !same || frames == 0 || t.is_nan() || t <= 0.0 || ![a, b, aa, bb, product].iter().all(|v| v.is_finite()) {
             return None;
         }
         let n = frames as f64;

@@ -82,14 +82,14 @@ impl FrameDetector for Sums {
             }
             let weight = (exponent - top).exp();
             sum.total += weight;
-            for n in 0..beta.len() {
+            for (n, &beta) in beta.iter().enumerate() {
                 match state.sent[n] {
                     0 => sum.idle[n] += weight,
                     sent => {
                         let at = n * columns.sequences + sent - 1;
                         sum.active[at] += weight;
                         let m = columns.antennas;
-                        state.add_mean(columns, at, weight * beta[n], &mut sum.x[at * m..(at + 1) * m]);
+                        state.add_mean(columns, at, weight * beta, &mut sum.x[at * m..(at + 1) * m]);
                     }
                 }
             }

@@ -140,11 +140,11 @@ impl State {
         self.u.im.copy_from_slice(&idle.u.im);
         self.power.copy_from_slice(&idle.power);
         self.log_likelihood = 0.0;
-        for n in 0..self.sent.len() {
+        for (n, &beta) in beta.iter().enumerate() {
             if let Some(q) = self.sent[n].checked_sub(1) {
                 let at = n * columns.sequences + q;
                 let s = self.inverse.apply(isa, columns.rows.row(at));
-                self.step(isa, columns, at, beta[n], s);
+                self.step(isa, columns, at, beta, s);
             }
         }
     }
