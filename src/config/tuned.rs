@@ -8,9 +8,9 @@ use crate::metrics::MetricName;
 /// By which metric the options of a classical detector are chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tuned {
-    /// `true`: the first metric of the figure that counts frames.
+    /// `true`: the first metric of the figure that options can be chosen by, SER where there is none.
     Figure,
-    /// The name of a metric.
+    /// SER (errors at the best threshold), NMSE or MSE.
     By(MetricName),
 }
 
@@ -31,12 +31,12 @@ impl<'de> Deserialize<'de> for Tuned {
             Flag(bool),
             Text(String),
         }
-        let metric = |text: &str| text.parse().ok().filter(|m: &MetricName| m.kind().is_some());
+        let metric = |text: &str| text.parse().ok().filter(|m: &MetricName| m.is_tuned_by());
         match Given::deserialize(deserializer) {
             Ok(Given::Flag(true)) => Ok(Self::Figure),
             Ok(Given::Text(text)) if metric(&text).is_some() => Ok(Self::By(metric(&text).unwrap_or(MetricName::Ser))),
             _ => Err(D::Error::custom(
-                "tuned is true (by the first metric of the figure) or a metric of frames, for example \"mse\"; leave it out otherwise",
+                "tuned is true (by the first of these metrics in the figure), \"ser\", \"nmse_db\", \"mse\" or \"mse_entry\"; leave it out otherwise",
             )),
         }
     }

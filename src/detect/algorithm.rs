@@ -36,8 +36,8 @@ pub enum Role {
     Reference,
 }
 
-/// How much of the activity prior a detector is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// How much of the activity prior a detector is told, from nothing to everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Prior {
     /// Nothing.

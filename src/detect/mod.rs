@@ -82,7 +82,7 @@ pub use algorithm::{Algorithm, AnyAlgorithm, Candidates, Context, Info, Link, Pr
 pub use amp::{Amp, AmpSection};
 pub use beam_sic::BeamSic;
 pub use built::Built;
-pub use common::best_threshold::best_threshold;
+pub use common::best_threshold::{BestThreshold, best_threshold};
 pub use common::cost::{Operations, Sizes};
 pub use common::error::ClassicalError;
 pub use common::kkt::MOST_ITERATIONS;

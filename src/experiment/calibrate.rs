@@ -124,7 +124,7 @@ pub fn calibrate(
         if let Some(tuned) = config.tuned {
             let metric = match tuned {
                 Tuned::By(metric) => metric,
-                Tuned::Figure => point.metrics.iter().copied().find(|m| m.kind().is_some()).unwrap_or(MetricName::Ser),
+                Tuned::Figure => point.metrics.iter().copied().find(|m| m.is_tuned_by()).unwrap_or(MetricName::Ser),
             };
             let frames = Frames::draw(&validation, pilots.as_ref())?;
             let search = Search { point, seed, metric, frames };
@@ -132,9 +132,15 @@ pub fn calibrate(
         }
         detectors[own].1 = classical(&algorithm, point, seed)?;
         if threshold_left && algorithm.algorithm().threshold().is_some() {
-            let value = best_threshold::<ExperimentError>(detectors[own].1.as_ref(), &validation, pilots.as_ref())?;
-            detectors[own].1 = classical(&with_threshold(&algorithm, Threshold::Value(value)), point, seed)?;
-            choice.insert("threshold".into(), value.into());
+            // One number for all devices may be worse than a rule that knows each device's probability.
+            let rule = config.tuned.is_some() && algorithm.algorithm().threshold() == Some(Threshold::MAP);
+            let search = best_threshold::<ExperimentError>(detectors[own].1.as_ref(), &validation, pilots.as_ref())?;
+            if rule && search.own_errors <= search.errors {
+                choice.insert("threshold".into(), "map".into());
+            } else {
+                detectors[own].1 = classical(&with_threshold(&algorithm, Threshold::Value(search.value)), point, seed)?;
+                choice.insert("threshold".into(), search.value.into());
+            }
         }
         chosen.insert(id.clone(), choice);
     }
@@ -217,25 +223,106 @@ impl Search<'_> {
     /// The metric on the validation frames; decisions count at the threshold that makes the fewest errors there.
     fn cost(&self, algorithm: &Classical) -> Result<f64, ExperimentError> {
         let detector = classical(algorithm, self.point, self.seed)?;
-        let (mut sums, mut search) = (MetricSums::default(), ThresholdSearch::default());
+        let (mut sums, mut search, mut own) = (MetricSums::default(), ThresholdSearch::default(), 0.0);
         let by_threshold = !self.is_of_estimate() && algorithm.algorithm().threshold().is_some();
         for batch in &self.frames.0 {
             let decisions = detector.detect(batch)?;
             if by_threshold {
                 search.add(batch, &decisions);
-            } else {
-                for counts in count_frames(batch, &decisions) {
-                    if let Some((a, b)) = counts.ratio(self.metric).or_else(|| counts.ratio(MetricName::Ser)) {
-                        sums.add_frame(a, b);
-                    }
+            }
+            for counts in count_frames(batch, &decisions) {
+                own += f64::from(counts.errors());
+                if let Some((a, b)) = counts.ratio(self.metric).or_else(|| counts.ratio(MetricName::Ser)) {
+                    sums.add_frame(a, b);
                 }
             }
         }
+        let rule = algorithm.algorithm().threshold() == Some(Threshold::MAP);
         let cost = match search.best_with_errors() {
+            Some((_, errors)) if rule => own.min(errors as f64),
             Some((_, errors)) => errors as f64,
             None => sums.sums[0] / sums.sums[1],
         };
         // A diverged estimate is worse than any other.
         Ok(if cost.is_finite() { cost } else { f64::INFINITY })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Experiment;
+
+    fn point(detectors: &str) -> Point {
+        let scenario = "name = \"t\"\n[scenario]\nkind = \"unit-gain\"\ndevices = 30\nantennas = 2\npilot_length = 10\nbits = 0\n\
+                        activity_prob = 0.15\nactivity_ratio = 8.0\n[[figures]]\nid = \"f\"\nmetrics = [\"time_ratio\", \"mse\", \"ser\"]\n";
+        let all = Experiment::parse(&format!("{scenario}{detectors}"), "t", &[]).unwrap();
+        all.points().unwrap().remove(0)
+    }
+
+    fn run(point: &Point) -> (BTreeMap<String, Choice>, Vec<(String, Box<dyn Detector>)>) {
+        let of = |c: &DetectorConfig| before_choice(c.classical().unwrap(), point, 1).unwrap();
+        let mut detectors: Vec<_> = point.detectors.iter().map(|(id, c)| (id.clone(), of(c))).collect();
+        (calibrate(point, 1, &mut detectors).unwrap(), detectors)
+    }
+
+    fn validation(point: &Point) -> Frames {
+        Frames::draw(&Scenario::new(&point.scenario, 1, Split::Validation).unwrap(), None).unwrap()
+    }
+
+    #[test]
+    fn the_weight_with_the_smallest_error_is_chosen() {
+        let point = point("[detectors.a]\nkind = \"group-lasso\"\niterations = 30\ntuned = true\n");
+        let (chosen, _) = run(&point);
+        // The first metric of the figure that options can be chosen by is the MSE.
+        let search = Search { point: &point, seed: 1, metric: MetricName::Mse, frames: validation(&point) };
+        let start = point.detectors["a"].classical().unwrap();
+        let candidates = start.algorithm().candidates(search.frames.0[0].model());
+        let cost = |v: &toml::Value| search.cost(&with_option(start, "lambda", v).unwrap()).unwrap();
+        let best = candidates[0].values.iter().min_by(|a, b| cost(a).total_cmp(&cost(b))).unwrap();
+        assert_eq!(chosen["a"]["lambda"].as_f64(), best.as_float());
+        assert!(chosen["a"].contains_key("threshold"));
+        // It matters: the worst value costs a multiple.
+        let worst = candidates[0].values.iter().map(cost).fold(0.0, f64::max);
+        assert!(worst > 1.2 * cost(best), "{worst} {}", cost(best));
+    }
+
+    #[test]
+    fn a_rule_that_knows_every_device_is_kept_where_no_number_is_better() {
+        let point = point(
+            "[detectors.rule]\nkind = \"covariance-section\"\n[detectors.tuned]\nkind = \"covariance-section\"\ntuned = \"ser\"\n\
+             [detectors.number]\nkind = \"covariance-section\"\nthreshold = \"best\"\n",
+        );
+        let (chosen, detectors) = run(&point);
+        let errors = |at: usize| -> u32 {
+            let all = validation(&point).0;
+            all.iter().flat_map(|b| count_frames(b, &detectors[at].1.detect(b).unwrap())).map(|c| c.errors()).sum()
+        };
+        // Tuning is never worse on its own frames than what it could have left alone.
+        assert!(errors(1) <= errors(0), "{} {}", errors(1), errors(0));
+        assert!(!chosen.contains_key("rule") && chosen["tuned"].contains_key("tempering"));
+        assert!(chosen["number"]["threshold"].is_number());
+    }
+
+    #[test]
+    fn thresholds_that_shape_the_estimate_follow_the_metric() {
+        let point = point(
+            "[detectors.mse]\nkind = \"ml-mmse\"\ntuned = \"mse\"\n[detectors.ser]\nkind = \"ml-mmse\"\ntuned = \"ser\"\n",
+        );
+        let (chosen, _) = run(&point);
+        let of = |id: &str| chosen[id]["threshold"].as_f64().unwrap();
+        assert!(of("mse") < of("ser"), "{} {}", of("mse"), of("ser"));
+    }
+
+    #[test]
+    fn metrics_that_options_cannot_be_chosen_by_are_refused() {
+        let file = |metric: &str| format!("name = \"t\"\n[detectors.a]\nkind = \"amp\"\ntuned = \"{metric}\"\n");
+        assert!(Experiment::parse(&file("nmse_db"), "t", &[]).is_ok());
+        for metric in ["frame_error", "ber", "time_ratio", "x"] {
+            let error = Experiment::parse(&file(metric), "t", &[]).unwrap_err().to_string();
+            assert!(error.contains("mse_entry"), "{error}");
+        }
+        let network = "name = \"t\"\n[detectors.a]\nkind = \"mampnet\"\ntuned = true\n";
+        assert!(Experiment::parse(network, "t", &[]).unwrap_err().to_string().contains("detectors.a.tuned"));
     }
 }

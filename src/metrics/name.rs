@@ -135,6 +135,11 @@ impl MetricName {
         }
     }
 
+    /// Whether options of a detector can be chosen by it: symbol errors, or the squared error of an estimate.
+    pub fn is_tuned_by(self) -> bool {
+        matches!(self, Self::Ser | Self::NmseDb | Self::Mse | Self::MseEntry)
+    }
+
     /// Whether its values are decibels, so that differences and not ratios compare them.
     pub fn is_decibel(self) -> bool {
         self.kind() == Some(MetricKind::PowerDb)

@@ -55,7 +55,7 @@ impl MetricSums {
     /// Value and interval.
     ///
     /// - Without a denominator (no active device in any frame, say) there is no value.
-    /// - Zero events in n frames: value 0, interval `[0, 3/n]` (the rule of three; J. A. Hanley and A. Lippman-Hand, JAMA
+    /// - Zero events in n frames: value 0, interval `[0, 3/n]`, `n = (sum b)^2/sum b^2` (the rule of three; J. A. Hanley and A. Lippman-Hand, JAMA
     ///   249 (1983), 1743-1745); no value at all when n <= 3, where that bound says nothing.
     /// - One frame gives a value without an interval.
     /// - Frame events use [`clopper_pearson`] with fewer than five events (or non-events), else [`wilson`].
@@ -63,7 +63,7 @@ impl MetricSums {
     /// - Ratios R of energies use the delta method on the logarithm, `R exp(-+ t se/R)` with se of
     ///   [`ratio_standard_error`] and Student's t: both ends are positive and exist in dB.
     pub fn estimate(&self, kind: MetricKind) -> Estimate {
-        let [a, b, ..] = self.sums;
+        let [a, b, _, _, bb] = self.sums;
         if self.frames == 0 || !(b > 0.0 && a.is_finite() && b.is_finite()) {
             return Estimate::default();
         }
@@ -87,9 +87,9 @@ impl MetricSums {
             return Estimate { value: Some(r), interval };
         }
         if a == 0.0 {
-            // Errors come in bursts: n counts frames. A frame has at most as many errors as trials.
-            let frames = self.frames as f64;
-            let seen = (frames > 3.0).then_some(Interval { low: 0.0, high: 3.0 / frames });
+            // Errors come in bursts: n counts frames, those with more trials more. With as many trials in each it is their number.
+            let n = b * b / bb;
+            let seen = (n > 3.0).then_some(Interval { low: 0.0, high: 3.0 / n });
             return Estimate { value: seen.map(|_| 0.0), interval: seen };
         }
         let interval = match kind {

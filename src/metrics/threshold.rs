@@ -8,6 +8,8 @@ use crate::link::FrameBatch;
 pub struct ThresholdSearch {
     /// (largest score of the device, errors when declared active, errors when declared idle).
     samples: Vec<(f64, i32, i32)>,
+    /// Active devices without a finite score: missed at every threshold.
+    lost: i64,
 }
 
 impl ThresholdSearch {
@@ -25,6 +27,8 @@ impl ThresholdSearch {
             // NaN never exceeds a threshold: such a device is idle whatever is chosen.
             if score.is_finite() {
                 self.samples.push((score, i32::from(sent != best as i64 + 1), i32::from(sent > 0)));
+            } else {
+                self.lost += i64::from(sent > 0);
             }
         }
     }
@@ -37,7 +41,7 @@ impl ThresholdSearch {
 
     /// The same with the number of errors that it makes.
     pub fn best_with_errors(mut self) -> Option<(f64, i64)> {
-        let idle: i64 = self.samples.iter().map(|s| i64::from(s.2)).sum();
+        let idle: i64 = self.lost + self.samples.iter().map(|s| i64::from(s.2)).sum::<i64>();
         self.samples.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
         let top = self.samples.first()?.0;
         // Errors relative to declaring everybody idle, going down from the largest score.
@@ -60,14 +64,14 @@ mod tests {
 
     fn of(samples: &[(f64, bool)]) -> Option<f64> {
         let samples = samples.iter().map(|&(s, sent)| (s, i32::from(!sent), i32::from(sent))).collect();
-        ThresholdSearch { samples }.best()
+        ThresholdSearch { samples, lost: 0 }.best()
     }
 
     #[test]
     fn the_fewest_errors_win() {
         assert_eq!(of(&[]), None);
         let samples = vec![(1.0, 0, 1), (2.0, 1, 0), (3.0, 0, 1), (4.0, 0, 1)];
-        assert_eq!(ThresholdSearch { samples }.best_with_errors(), Some((2.5, 1)));
+        assert_eq!(ThresholdSearch { samples, lost: 2 }.best_with_errors(), Some((2.5, 3)));
         assert_eq!(of(&[(1.0, false), (2.0, true), (3.0, true)]), Some(1.5));
         // One idle device above one active one: giving up the weaker costs as much as a false alarm.
         let t = of(&[(0.1, false), (0.2, true), (0.5, false), (0.9, true), (1.0, true)]).unwrap();

@@ -57,7 +57,7 @@ fn relation(c: &Comparison, metric: MetricName) -> String {
 
 fn certainty(c: &Comparison) -> &'static str {
     match (c.paired, c.disjoint) {
-        (true, true) => "told apart on the same frames",
+        (true, true) => "told apart on the same devices, channels and noise",
         (true, false) => "not told apart",
         (false, true) => "intervals disjoint",
         (false, false) => "intervals overlap",

@@ -83,7 +83,7 @@ fn comparisons(panel: &Panel<'_>) -> String {
     let (detectors, metrics) = paired::compared(panel);
     let mut rows = Vec::new();
     for metric in &metrics {
-        for first in detectors.iter().filter(|d| d.role == Role::Learned) {
+        for first in detectors.iter().filter(|d| matches!(d.role, Role::Learned | Role::Reference)) {
             for second in detectors.iter().filter(|d| d.id != first.id) {
                 let of = |p: &&PointResult| {
                     let Some(d) = paired::difference(p, &first.id, &second.id, *metric) else {
@@ -113,8 +113,8 @@ fn comparisons(panel: &Panel<'_>) -> String {
     }
     let points: Vec<String> = panel.points.iter().map(|p| panel.place(p)).filter(|p| !p.is_empty()).collect();
     let places = if points.is_empty() { "verdict".into() } else { format!("verdict at {}", text(&points.join(", "))) };
-    let head = ["metric".to_owned(), "network".into(), "against".into(), places];
-    format!("Paired differences on the same frames (95 %; win: the network is lower):\n\n{}", table(&head, &rows))
+    let head = ["metric".to_owned(), "detector".into(), "against".into(), places];
+    format!("Paired differences on the same frames (95 %; win: the first is lower):\n\n{}", table(&head, &rows))
 }
 
 fn trainings(results: &Results) -> String {

@@ -1,9 +1,10 @@
 //! The part of the results that one figure shows, in legend order.
 
-use crate::config::{Figure, is_learned, role_of};
-use crate::detect;
+use crate::config::{DetectorConfig, Figure, Point, is_learned, role_of};
+use crate::detect::{self, Prior, Threshold};
 use crate::metrics::MetricName;
 use crate::results::{DetectorResult, MetricResult, PointResult, Results};
+use crate::scenario::ScenarioKind;
 
 use super::names;
 use crate::plot::format::{integer, interval, metric_value};
@@ -22,6 +23,8 @@ pub enum Role {
     Bound,
     /// The Bayes reference of all receivers that are told as much.
     Reference,
+    /// Is told a part of the truth, without being a bound.
+    Genie,
 }
 
 /// One detector of a figure.
@@ -53,15 +56,31 @@ pub struct Panel<'a> {
 }
 
 /// What a detector is to the reader. A genie is told a part of the truth, but others may do better: no bound.
-fn role(d: &DetectorResult) -> Role {
+///
+/// A sampler of the posterior is the reference where its model is that of the frames and its chains can be compared.
+fn role(d: &DetectorResult, config: Option<&DetectorConfig>, points: &[Point]) -> Role {
     match role_of(&d.kind) {
         _ if d.predicted => Role::Predicted,
         Some(detect::Role::Bound) => Role::Bound,
-        // A chain that has nothing to be compared with tells no limit.
-        Some(detect::Role::Reference) if tells_convergence(d) => Role::Reference,
+        Some(detect::Role::Reference) if tells_convergence(d) && config.is_some_and(|c| is_exact(c, points)) => {
+            Role::Reference
+        }
+        _ if d.told.is_some_and(|t| t.truth) => Role::Genie,
         _ if d.parameters > 0 || is_learned(&d.kind) => Role::Learned,
         _ => Role::Classical,
     }
+}
+
+/// Whether the posterior that a sampler samples is that of the frames of all points: independent antennas, the law of the
+/// activities that it is told, decisions by the posterior itself.
+fn is_exact(config: &DetectorConfig, points: &[Point]) -> bool {
+    let by_posterior = config.threshold() == Some(Threshold::MAP);
+    let groups = config.told().is_some_and(|t| t.activity == Prior::Groups);
+    by_posterior
+        && points.iter().all(|p| {
+            let s = &p.scenario;
+            s.kind != ScenarioKind::ChannelFile && s.active_devices.is_none() && s.activity_groups().is_some() == groups
+        })
 }
 
 fn tells_convergence(d: &DetectorResult) -> bool {
@@ -70,10 +89,15 @@ fn tells_convergence(d: &DetectorResult) -> bool {
 
 /// All figures of the results.
 pub fn panels(results: &Results) -> Vec<Panel<'_>> {
-    results.config.resolved_figures().into_iter().map(|figure| panel(results, figure)).collect()
+    // A configuration that cannot be unfolded any more has no reference.
+    let resolved = results.config.points().ok();
+    let of = |figure: &Figure| -> Vec<Point> {
+        resolved.iter().flatten().filter(|p| p.figure == figure.id).cloned().collect()
+    };
+    results.config.resolved_figures().into_iter().map(|f| panel(results, &of(&f), f)).collect()
 }
 
-fn panel(results: &Results, figure: Figure) -> Panel<'_> {
+fn panel<'a>(results: &'a Results, resolved: &[Point], figure: Figure) -> Panel<'a> {
     let mut points: Vec<&PointResult> =
         results.points.iter().filter(|p| p.figure == figure.id && !p.detectors.is_empty()).collect();
     points.sort_by_key(|p| p.index);
@@ -83,7 +107,9 @@ fn panel(results: &Results, figure: Figure) -> Panel<'_> {
     let mut detectors: Vec<Seen> = Vec::new();
     for d in points.iter().flat_map(|p| &p.detectors) {
         if detectors.iter().all(|s| s.id != d.id) {
-            let role = role(d);
+            // The configuration of a detector without points is none that a reference could rest on.
+            let config = resolved.first().and_then(|p| p.detectors.get(&d.id));
+            let role = role(d, config, resolved);
             let place = results
                 .config
                 .detectors

@@ -54,7 +54,8 @@ pub fn render(dir: &Path) -> Result<String, ReportError> {
     papers.dedup();
     for paper in papers {
         let of_paper: Vec<&Panel> = panels.iter().filter(|p| p.paper == paper).collect();
-        let mut budgets: Vec<String> = of_paper.iter().map(|p| text(&p.budget)).filter(|b| !b.is_empty()).collect();
+        let mut budgets: Vec<String> =
+            of_paper.iter().map(|p| text(&p.budget)).filter(|b| !b.is_empty() && b != "none").collect();
         budgets.sort();
         budgets.dedup();
         let trained: String = budgets.iter().map(|b| format!("- {b}\n")).collect();
@@ -87,14 +88,17 @@ fn state(dir: &Path, p: &Panel) -> String {
 
 fn of_results(results: &Results, figure: &str) -> String {
     let points: Vec<_> = results.points.iter().filter(|p| p.figure == figure).collect();
-    let done = |t: TerminationReason| !matches!(t, TerminationReason::Interrupted | TerminationReason::NotStarted);
+    let asked = results.config.points().map_or(points.len(), |all| all.iter().filter(|p| p.figure == figure).count());
+    let done = |t: TerminationReason| {
+        !matches!(t, TerminationReason::Interrupted | TerminationReason::NotStarted | TerminationReason::Shard)
+    };
     let finished = points.iter().filter(|p| done(p.termination)).count();
     let Some(fewest) = points.iter().map(|p| p.frames).min() else { return "not run".into() };
     let budget =
         if results.config.budget.is_empty() { String::new() } else { format!(", budget {}", results.config.budget) };
-    match finished == points.len() {
+    match finished == asked {
         true => format!("done{budget}, {fewest} frames a point"),
-        false => format!("{finished} of {} points{budget}", points.len()),
+        false => format!("{finished} of {asked} points{budget}"),
     }
 }
 

@@ -30,6 +30,7 @@ fn tag(role: Role) -> &'static str {
         Role::Predicted => "<span class=\"tag\">predicted</span>",
         Role::Bound => "<span class=\"tag\">bound</span>",
         Role::Reference => "<span class=\"tag\">Bayes reference</span>",
+        Role::Genie => "<span class=\"tag\">told the truth</span>",
         Role::Classical => "",
     }
 }

@@ -117,7 +117,7 @@ fn merge_point(point: &Point, known: &PointResult, shards: &[Shard]) -> Result<P
         }
         if fingerprint.get_or_insert_with(|| header.fingerprint.clone()) != &header.fingerprint {
             return Err(SimulationError::Merge(format!(
-                "{} was run with another version or other trained weights than {}; train once and evaluate the shards \
+                "{} was run with another version, other trained weights or other chosen options than {}; train once and evaluate the shards \
                  with the same bundles",
                 path.display(),
                 log_path(&shards[0].dir, &point.id).display()

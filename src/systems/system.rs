@@ -135,6 +135,6 @@ impl<N: System<Pilots = Arc<Pilots>>> Saved<N> {
     pub(super) fn best_threshold(&self, scenario: &ScenarioConfig, target: &Target<'_>) -> Result<f64, SystemError> {
         let validation = Scenario::new(scenario, target.seed, Split::Validation)?;
         let detector = N::detector(self.clone(), None, target.device)?;
-        best_threshold(detector.as_ref(), &validation, Some(&self.pilots))
+        Ok(best_threshold::<SystemError>(detector.as_ref(), &validation, Some(&self.pilots))?.value)
     }
 }

@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use grantfree::config::{Experiment, Figure, Point};
+use grantfree::config::{DetectorConfig, Experiment, Figure, Point, Tuned};
+use grantfree::detect::Threshold;
 use grantfree::metrics::MetricName;
 use serde::Deserialize;
 
@@ -96,6 +97,12 @@ fn compared(figure: &Figure) -> Compared {
     }
 }
 
+/// Whether `tuned` is an option of the kind.
+fn can_be_tuned(kind: &str) -> bool {
+    DetectorConfig::named(kind)
+        .is_some_and(|d| DetectorConfig { tuned: Some(Tuned::Figure), ..d }.validate("d").is_ok())
+}
+
 /// What a file lacks.
 fn lacking(experiment: &Experiment, rules: &Rules) -> Vec<String> {
     let mut out = Vec::new();
@@ -109,8 +116,14 @@ fn lacking(experiment: &Experiment, rules: &Rules) -> Vec<String> {
             Compared::Nothing => continue,
         };
         let has = |kind: &String| point.detectors.values().any(|d| d.kind() == kind);
-        for rival in rivals.strongest.iter().chain(more).filter(|r| !has(r)) {
-            out.push(format!("{} lacks {rival}, a strongest classical detector of its link", point.id));
+        for rival in rivals.strongest.iter().chain(more) {
+            let rows: Vec<_> = point.detectors.values().filter(|d| d.kind() == rival).collect();
+            let open = |d: &DetectorConfig| d.tuned.is_some() || d.threshold() == Some(Threshold::BEST);
+            if rows.is_empty() {
+                out.push(format!("{} lacks {rival}, a strongest classical detector of its link", point.id));
+            } else if can_be_tuned(rival) && !rows.iter().any(|d| open(d)) {
+                out.push(format!("{} has {rival} with options that nobody has chosen", point.id));
+            }
         }
         if !rivals.reference.is_empty() && !rivals.reference.iter().any(has) {
             out.push(format!("{} lacks a reference: {}", point.id, rivals.reference.join(" or ")));
@@ -156,6 +169,12 @@ fn a_file_with_a_rival_removed_is_found() {
     let rules = rules();
     let mut experiment = load(&root().join("configs/a_fig07.toml"), &[]);
     assert_eq!(lacking(&experiment, &rules), [""; 0]);
+    let untuned = {
+        let mut all = experiment.clone();
+        all.detectors.values_mut().filter(|d| d.kind() == "covariance-section").for_each(|d| d.tuned = None);
+        all
+    };
+    assert!(lacking(&untuned, &rules).iter().any(|l| l.contains("covariance-section with options that nobody")));
     experiment.detectors.retain(|_, d| d.kind() != "covariance-section");
     assert!(lacking(&experiment, &rules).iter().any(|l| l.contains("lacks covariance-section")));
 }

@@ -51,13 +51,16 @@ struct Cost {
 
 impl Cost {
     fn at(&self, d: f64) -> f64 {
-        let one = |(&lambda, &b): (&f64, &f64)| (d * lambda).ln_1p() - d * b / (1.0 + d * lambda);
+        let one = |(&lambda, &b): (&f64, &f64)| {
+            let whole = (1.0 + d * lambda).max(f64::MIN_POSITIVE);
+            whole.ln() - d * b / whole
+        };
         self.lambda.iter().zip(&self.b).map(one).sum::<f64>() - d * self.prior
     }
 
     fn slope(&self, d: f64) -> f64 {
         let one = |(&lambda, &b): (&f64, &f64)| {
-            let whole = 1.0 + d * lambda;
+            let whole = (1.0 + d * lambda).max(f64::MIN_POSITIVE);
             (lambda - b / whole) / whole
         };
         self.lambda.iter().zip(&self.b).map(one).sum::<f64>() - self.prior

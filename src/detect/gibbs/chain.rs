@@ -95,8 +95,8 @@ impl FrameDetector for Sampler {
     const ESTIMATES_GAMMA: bool = false;
 
     fn ends(&self) -> bool {
-        // A single chain has nothing to be compared with.
-        self.options.start.len() > 1
+        // Chains from one place have nothing to be compared with.
+        self.options.start.iter().any(|s| *s != self.options.start[0])
     }
 
     fn prepare(&self, batch: &FrameBatch) -> Result<Shared, DetectError> {
@@ -145,7 +145,14 @@ impl FrameDetector for Sampler {
             }
         }
         sum.clear();
-        chains.iter().for_each(|c| sum.merge(c));
+        // What the truth told must not enter the decisions where there is another chain.
+        let blind = |start: &Start| *start != Start::Truth;
+        let only_truth = !self.options.start.iter().any(blind);
+        for (start, chain) in self.options.start.iter().zip(chains.iter()) {
+            if only_truth || blind(start) {
+                sum.merge(chain);
+            }
+        }
         let pairs = (0..chains.len()).flat_map(|a| (0..a).map(move |b| (a, b)));
         let residual = pairs.map(|(a, b)| chains[a].distance(&chains[b])).fold(0.0, f64::max);
         if let Some(ending) = out.ending.as_mut() {
@@ -190,13 +197,13 @@ impl Sampler {
         marginals: &mut Marginals,
     ) {
         let GibbsOptions { iterations, warm_up, hottest, .. } = self.options;
-        let rungs = walks.len();
+        // A chain from the truth that met tempered ones would forget where it began.
+        let rungs = if start == Start::Truth { 1 } else { walks.len() };
         let rung = |r: usize| hottest.powf(r as f64 / (rungs - 1).max(1) as f64);
         // Replica `order[r]` has the temperature of rung r.
         let mut order: Vec<usize> = (0..rungs).collect();
         walks.iter_mut().for_each(|w| w.begin(isa, scene, sent));
         for sweep in 0..warm_up + iterations {
-            // A chain from the truth that was tempered would forget where it began.
             let tempered = if start == Start::Truth { 1.0 } else { (sweep + 1) as f64 / (warm_up + 1) as f64 };
             for r in 0..rungs {
                 let walk = &mut walks[order[r]];

@@ -77,7 +77,10 @@ impl Walk for GroupWalk {
             covariance.take_out(isa, g, scene.beta, on);
             let ratio = covariance.ratio(isa, g, scene.beta);
             let mut weight = [0.0];
-            let idle = softmax(std::iter::once(temper * ratio + scene.shared.log_odds[0]), &mut weight);
+            let idle = softmax(
+                std::iter::once(temper * ratio + scene.shared.log_odds[covariance.devices(g).start]),
+                &mut weight,
+            );
             if let Some(marginals) = marginals.as_deref_mut() {
                 add(isa, covariance, marginals, scene, g, [weight[0], idle]);
             }

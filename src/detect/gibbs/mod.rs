@@ -26,7 +26,8 @@
 //! A chain begins at one of the states in `start` and is tempered while it warms up (the ratio times t, rising to 1); one from
 //! the truth is not, or it would forget where it began. With `temperatures > 1` replicas at lower t run beside it and exchange
 //! states with it by the Metropolis rule, which takes a chain out of a mode that is not the right one. Chains of all starts
-//! are averaged; with one start there is no `residual`. `residual` is the largest distance (total variation) of any device's marginals between two starts, and a frame
+//! are averaged, but for one from the truth beside others: it only tells whether they came where it stayed. With one start there
+//! is no `residual`. `residual` is the largest distance (total variation) of any device's marginals between two starts, and a frame
 //! with more than `tolerance` has not converged: there the chains tell nothing about the limit.
 //!
 //! With `method = "enumeration"` the posterior is summed over all `(Q + 1)^N` states, at most 2^20 of them.
@@ -124,7 +125,7 @@ options! {
         /// Threshold on the logarithm of the odds of activity without the prior.
         threshold: Threshold = Threshold::MAP, "\"equal-prior\", \"map\", \"best\", or a finite number compared with the log-likelihood ratio" if Threshold::is_finite;
         /// A frame has converged when no device's marginals differ by more between two starts.
-        tolerance: f64 = 0.5, "in (0, 1]" if |v| *v > 0.0 && *v <= 1.0;
+        tolerance: f64 = 0.25, "in (0, 1]" if |v| *v > 0.0 && *v <= 1.0;
         /// "chains", or "enumeration" for small problems.
         method: GibbsMethod = GibbsMethod::Chains, "\"chains\" or \"enumeration\"";
         /// Devices of a group of the activity law are active together.

@@ -5,7 +5,7 @@ use crate::link::{AccessModel, C64};
 use crate::math::elementary::log1p_of_positive;
 use crate::math::inverse::InverseCovariance;
 use crate::math::isa::Isa;
-use crate::math::kernels::combine_conjugate;
+use crate::math::kernels::{combine_conjugate, real_dot};
 use crate::math::planes::Planes;
 use crate::math::real::Real;
 
@@ -166,13 +166,20 @@ impl State {
     /// signal-to-noise ratio of what is removed. Two numbers that were kept by different sums tell.
     #[inline(always)]
     fn try_step<I: Isa>(&mut self, isa: I, columns: &Columns, at: usize, gamma: f64) -> bool {
-        let s = self.inverse.apply(isa, columns.rows.row(at));
-        let rest = 1.0 + gamma * self.c[at];
-        if rest < LOST || (s - self.c[at]).abs() * gamma.abs() > DRIFT * rest {
+        if self.is_astray(isa, columns, at, gamma) {
             return false;
         }
+        let s = real_dot(isa, columns.rows.row(at), self.inverse.v.parts());
         self.step(isa, columns, at, gamma, s);
         true
+    }
+
+    /// Whether the sums have drifted too far apart for a step with `gamma`; leaves `v = Sigma^-1 a` of the column.
+    #[inline(always)]
+    fn is_astray<I: Isa>(&mut self, isa: I, columns: &Columns, at: usize, gamma: f64) -> bool {
+        let s = self.inverse.apply(isa, columns.rows.row(at));
+        let rest = 1.0 + gamma * self.c[at];
+        rest < LOST || (s - self.c[at]).abs() * gamma.abs() > DRIFT * rest
     }
 
     /// `Sigma <- Sigma + gamma a a^H` with column `at`, whose `a^H Sigma^-1 a` was just computed anew.
@@ -215,7 +222,7 @@ impl State {
     pub fn look<I: Isa>(&mut self, isa: I, columns: &Columns, idle: &Idle, beta: &[f64], n: usize) {
         let (q, m, stride) = (columns.sequences, columns.antennas, columns.matrix.stride);
         let first = n * q;
-        if self.sent[n] > 0 && 1.0 - beta[n] * self.c[first + self.sent[n] - 1] < LOST {
+        if self.sent[n] > 0 && self.is_astray(isa, columns, first + self.sent[n] - 1, -beta[n]) {
             let sent = std::mem::take(&mut self.sent[n]);
             self.rebuild(isa, columns, idle, beta);
             self.read(columns, first);
@@ -229,7 +236,7 @@ impl State {
             let rest = 1.0 - beta[n] * self.c[at];
             // Removal is a step with -beta: k = -beta/(1 - beta c).
             let k = -beta[n] / rest;
-            self.inverse.apply(isa, columns.rows.row(at));
+            // `v = Sigma^-1 a` of the own column was computed above.
             let v = self.inverse.v.parts();
             for other in 0..q {
                 let d = if other == own {
@@ -276,9 +283,8 @@ impl State {
         let (q, antennas, stride) = (columns.sequences, columns.antennas, columns.matrix.stride);
         let Some(own) = self.sent[n].checked_sub(1) else { return };
         let at = n * q + own;
-        let s = self.inverse.apply(isa, columns.rows.row(at));
         let mut rest = 1.0 - beta[n] * self.c[at];
-        if rest < LOST || (s - self.c[at]).abs() * beta[n] > DRIFT * rest {
+        if self.is_astray(isa, columns, at, -beta[n]) {
             self.rebuild(isa, columns, idle, beta);
             rest = (1.0 - beta[n] * self.inverse.apply(isa, columns.rows.row(at))).max(LOST);
         }
