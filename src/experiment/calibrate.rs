@@ -309,9 +309,19 @@ mod tests {
         let point = point(
             "[detectors.mse]\nkind = \"ml-mmse\"\ntuned = \"mse\"\n[detectors.ser]\nkind = \"ml-mmse\"\ntuned = \"ser\"\n",
         );
-        let (chosen, _) = run(&point);
-        let of = |id: &str| chosen[id]["threshold"].as_f64().unwrap();
-        assert!(of("mse") < of("ser"), "{} {}", of("mse"), of("ser"));
+        let (chosen, detectors) = run(&point);
+        assert!(chosen.values().all(|c| c["threshold"].is_number()));
+        // Squared error and symbol errors of a detector on the frames that chose.
+        let cost = |at: usize| {
+            let all = validation(&point).0;
+            let counts: Vec<_> =
+                all.iter().flat_map(|b| count_frames(b, &detectors[at].1.detect(b).unwrap())).collect();
+            let squared: f64 = counts.iter().filter_map(|c| c.squared_error).map(|e| e.0).sum();
+            (squared, counts.iter().map(|c| c.errors()).sum::<u32>())
+        };
+        let (by_mse, by_ser) = (cost(0), cost(1));
+        assert!(by_mse.0 <= by_ser.0 && by_ser.1 <= by_mse.1, "{by_mse:?} {by_ser:?}");
+        assert_ne!(by_mse, by_ser);
     }
 
     #[test]
