@@ -167,6 +167,11 @@ impl DetectorConfig {
         self.learned().is_some_and(|n| n.options().learns_pilots())
     }
 
+    /// Whether the detector works with other pilots (or signatures) than those of the scenario, because it has learned them.
+    pub fn changes_pilots(&self) -> bool {
+        self.learned().is_some_and(|n| n.options().changes_pilots())
+    }
+
     /// Whether the detector works on the spreading link of system E.
     pub fn is_spreading(&self) -> bool {
         match &self.spec {

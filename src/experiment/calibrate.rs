@@ -260,7 +260,9 @@ mod tests {
         all.points().unwrap().remove(0)
     }
 
-    fn run(point: &Point) -> (BTreeMap<String, Choice>, Vec<(String, Box<dyn Detector>)>) {
+    type Named = Vec<(String, Box<dyn Detector>)>;
+
+    fn run(point: &Point) -> (BTreeMap<String, Choice>, Named) {
         let of = |c: &DetectorConfig| before_choice(c.classical().unwrap(), point, 1).unwrap();
         let mut detectors: Vec<_> = point.detectors.iter().map(|(id, c)| (id.clone(), of(c))).collect();
         (calibrate(point, 1, &mut detectors).unwrap(), detectors)

@@ -43,7 +43,7 @@ fn is_minimised(name: MetricName) -> bool {
 /// The detector whose pilots another works with; none: those of the scenario.
 fn pilots_of<'a>(results: &'a Results, id: &'a str) -> Option<&'a str> {
     let config = results.config.detectors.get(id)?;
-    config.pilots_of.as_deref().or_else(|| config.learns_pilots().then_some(id))
+    config.pilots_of.as_deref().or_else(|| config.changes_pilots().then_some(id))
 }
 
 fn row(

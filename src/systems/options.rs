@@ -101,6 +101,11 @@ pub trait Options: Common + std::fmt::Debug {
         false
     }
 
+    /// Whether its pilots differ from those of the scenario. Default: where it learns them.
+    fn changes_pilots(&self) -> bool {
+        self.learns_pilots()
+    }
+
     /// The other detector whose network it uses.
     fn network_of(&self) -> Option<&str> {
         None

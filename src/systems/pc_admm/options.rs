@@ -39,6 +39,11 @@ impl Options for PcAdmmOptions {
         true
     }
 
+    /// It is trained for the pilots of the scenario and keeps them.
+    fn changes_pilots(&self) -> bool {
+        false
+    }
+
     fn architecture(&self) -> serde_json::Value {
         serde_json::json!(self.admm().untargeted())
     }
