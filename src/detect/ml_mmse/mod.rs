@@ -78,7 +78,7 @@ impl Algorithm for MlMmseOptions {
     }
 
     fn estimate_thresholds(&self) -> &'static [f64] {
-        &[0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6]
+        &[0.02, 0.04, 0.06, 0.08, 0.1, 0.12, 0.15, 0.18, 0.22, 0.27, 0.33, 0.4, 0.5, 0.6]
     }
 
     fn threshold(&self) -> Option<Threshold> {
