@@ -31,8 +31,8 @@ pub struct DetectorConfig {
     pub pilots_of: Option<String>,
     /// Spreading link: signatures of this detector. Default: `scenario.noma.signatures`.
     pub signatures: Option<SignatureKind>,
-    /// Classical detectors: options and threshold are chosen on validation frames, by the first metric of the figure (`true`)
-    /// or the one that is named. Default: they are what the file says.
+    /// Classical detectors: options and threshold are chosen on validation frames, by a metric of the figure (`true`)
+    /// or the one that is named, see [`Tuned`]. Default: they are what the file says.
     pub tuned: Option<Tuned>,
     /// `kind` and its options.
     pub spec: Spec,
@@ -150,10 +150,10 @@ impl DetectorConfig {
     }
 
     /// What the detector is told beside Y and the pilots.
-    pub fn told(&self) -> Option<Told> {
+    pub fn told(&self) -> Told {
         match &self.spec {
-            Spec::Classical(algorithm) => Some(algorithm.algorithm().told()),
-            Spec::Learned(network) => Some(network.options().told()),
+            Spec::Classical(algorithm) => algorithm.algorithm().told(),
+            Spec::Learned(network) => network.options().told(),
         }
     }
 
@@ -232,7 +232,7 @@ impl DetectorConfig {
         });
         if self.tuned.is_some() && !tunable {
             return Err(ConfigError::Invalid(format!(
-                "{prefix}.tuned is not an option of detector {}; it belongs to classical detectors of the access link that                  decide by a threshold",
+                "{prefix}.tuned is not an option of detector {}; it belongs to classical detectors of the access link that decide by a threshold",
                 self.kind()
             )));
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use num_complex::Complex64;
 
 use crate::config::{DetectorConfig, Point, Tuned};
+use crate::detect::common::best_threshold::batches;
 use crate::detect::{Classical, Context, KindError, Spatial, Threshold, best_threshold};
 use crate::link::{ConfigError, Detector, FrameBatch, Pilots, Split};
 use crate::metrics::{MetricName, MetricSums, ThresholdSearch, count_frames};
@@ -53,12 +54,16 @@ fn with_threshold(algorithm: &Classical, threshold: Threshold) -> Classical {
 
 /// The same algorithm with another value of an option.
 fn with_option(algorithm: &Classical, key: &str, value: &toml::Value) -> Result<Classical, ExperimentError> {
-    let kind = algorithm.algorithm().info().name;
-    let unwritten = |e: toml::ser::Error| ConfigError::Invalid(format!("options of detector {kind}: {e}"));
-    let mut table = algorithm.algorithm().table().map_err(unwritten)?;
+    let mut table = options_of(algorithm)?;
     table.insert(key.to_owned(), value.clone());
     let refused = |e: KindError| ConfigError::Invalid(e.to_string());
-    Ok(Classical::from_table(kind, table).map_err(refused)?)
+    Ok(Classical::from_table(algorithm.algorithm().info().name, table).map_err(refused)?)
+}
+
+/// The options of an algorithm as a file has them.
+fn options_of(algorithm: &Classical) -> Result<toml::Table, ConfigError> {
+    let kind = algorithm.algorithm().info().name;
+    algorithm.algorithm().table().map_err(|e| ConfigError::Invalid(format!("options of detector {kind}: {e}")))
 }
 
 /// A classical detector, with the covariance of the antennas where it asks for one.
@@ -152,14 +157,9 @@ struct Frames(Vec<FrameBatch>);
 
 impl Frames {
     fn draw(validation: &Scenario, pilots: Option<&Arc<Pilots>>) -> Result<Self, ExperimentError> {
-        let batch = |first: usize| {
-            let drawn = validation.realize(first as u64, CHUNK);
-            let block = (first / CHUNK) as u64;
-            drawn.observe(&pilots.cloned().unwrap_or_else(|| validation.pilots(block)))
-        };
         let devices = validation.config().devices;
         let frames = (TUNING_DECISIONS / devices).clamp(*TUNING_FRAMES.start(), *TUNING_FRAMES.end());
-        Ok(Self((0..frames).step_by(CHUNK).map(batch).collect::<Result<_, _>>()?))
+        Ok(Self(batches(validation, pilots, frames.next_multiple_of(CHUNK)).collect::<Result<_, _>>()?))
     }
 }
 
@@ -178,8 +178,7 @@ impl Search<'_> {
         let mut best = start.clone();
         let Some(first) = self.frames.0.first() else { return Ok((best, true)) };
         let default = Classical::named(start.algorithm().info().name);
-        let table = |c: &Classical| c.algorithm().table().unwrap_or_default();
-        let (own, default) = (table(&start), default.as_ref().map(table).unwrap_or_default());
+        let (own, default) = (options_of(&start)?, default.as_ref().map(options_of).transpose()?.unwrap_or_default());
         for candidates in start.algorithm().candidates(first.model()) {
             if own.get(candidates.key) == default.get(candidates.key) {
                 let tried = candidates.values.iter().map(|value| with_option(&best, candidates.key, value));

@@ -271,7 +271,7 @@ fn predicted(id: &str, config: &DetectorConfig, values: &[(MetricName, f64)]) ->
         kind: config.kind().to_owned(),
         predicted: true,
         parameters: 0,
-        told: config.told(),
+        told: Some(config.told()),
         chosen: BTreeMap::new(),
         seconds: None,
         metrics: values.iter().map(|(name, value)| property(*name, *value)).collect(),

@@ -43,6 +43,17 @@ pub enum Verdict {
     Loss,
 }
 
+impl Verdict {
+    /// In a word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Win => "win",
+            Self::Tie => "tie",
+            Self::Loss => "loss",
+        }
+    }
+}
+
 impl PairedDifference {
     /// The difference of two detectors from their sums over the same frames and `product`, the sum over frames of the product
     /// of their numerators; `None` for a metric that is no ratio of sums, sums of different frames, or without a value.

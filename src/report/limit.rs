@@ -6,19 +6,19 @@ use crate::results::{DetectorResult, PointResult, Results};
 
 use super::markdown::{table, text};
 use super::paired::difference;
-use super::panel::{Panel, Role, Seen, detector, metric, panels, settled};
+use super::panel::{Panel, Role, Seen, detector, metric, settled};
 use crate::plot::format::{ABSENT, duration, metric_value};
 
 /// What counts as near the limit: ten per cent more, as a ratio.
 const NEAR: f64 = 1.1;
 
 /// A table over all points whose reference has converged; empty without one.
-pub fn render(results: &Results) -> String {
+pub fn render(results: &Results, panels: &[Panel<'_>]) -> String {
     let mut rows = Vec::new();
-    for panel in panels(results) {
+    for panel in panels {
         for p in &panel.points {
             for reference in panel.detectors.iter().filter(|d| d.role == Role::Reference && settled(p, d)) {
-                rows.extend(panel.figure.metrics.iter().filter_map(|m| row(results, &panel, p, reference, *m)));
+                rows.extend(panel.figure.metrics.iter().filter_map(|m| row(results, panel, p, reference, *m)));
             }
         }
     }
@@ -126,11 +126,12 @@ fn against(p: &PointResult, seen: &Seen, reference: &Seen, limit: f64, name: Met
 mod tests {
     use super::*;
     use crate::report::fixture;
+    use crate::report::panel::panels;
 
     #[test]
     fn without_a_reference_there_is_no_distance() {
         let mut results = fixture::results();
-        assert_eq!(render(&results), "");
+        assert_eq!(render(&results, &panels(&results)), "");
         // AMP stands in for a reference that has converged.
         let points = results.config.points().unwrap();
         let id = points[0].detectors.iter().find(|(_, d)| d.kind() == "amp").unwrap().0.clone();
@@ -140,7 +141,7 @@ mod tests {
             d.metrics.retain(|m| m.metric != MetricName::NotConverged);
             d.metrics.push(crate::results::property(MetricName::NotConverged, 0.0));
         }
-        let table = render(&results);
+        let table = render(&results, &panels(&results));
         assert!(table.contains("Bayes reference") && table.lines().count() > 5, "{table}");
     }
 }

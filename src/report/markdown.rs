@@ -1,6 +1,6 @@
 //! The tables of a report as Markdown, for pages that show results: all rows, nothing chosen by hand.
 
-use crate::metrics::{MetricName, Verdict};
+use crate::metrics::MetricName;
 use crate::results::{PointResult, Results};
 
 use super::panel::{Panel, Role, Seen, detector, metric, panels, value_text};
@@ -13,10 +13,9 @@ pub fn render(results: &Results) -> String {
     if !results.config.description.trim().is_empty() {
         out += &format!("{}\n\n", results.config.description.split_whitespace().collect::<Vec<_>>().join(" "));
     }
-    for panel in panels(results) {
-        out += &figure(&panel);
-    }
-    out += &super::limit::render(results);
+    let panels = panels(results);
+    out += &panels.iter().map(figure).collect::<String>();
+    out += &super::limit::render(results, &panels);
     out += &trainings(results);
     let m = &results.machine;
     let budget = if results.config.budget.is_empty() {
@@ -86,15 +85,8 @@ fn comparisons(panel: &Panel<'_>) -> String {
         for first in detectors.iter().filter(|d| matches!(d.role, Role::Learned | Role::Reference)) {
             for second in detectors.iter().filter(|d| d.id != first.id) {
                 let of = |p: &&PointResult| {
-                    let Some(d) = paired::difference(p, &first.id, &second.id, *metric) else {
-                        return ABSENT.to_owned();
-                    };
-                    match d.verdict() {
-                        Verdict::Win => "win",
-                        Verdict::Tie => "tie",
-                        Verdict::Loss => "loss",
-                    }
-                    .into()
+                    paired::difference(p, &first.id, &second.id, *metric)
+                        .map_or_else(|| ABSENT.to_owned(), |d| d.verdict().name().to_owned())
                 };
                 let verdicts: Vec<String> = panel.points.iter().map(of).collect();
                 if verdicts.iter().any(|v| v != ABSENT) {

@@ -52,6 +52,7 @@ pub fn compared<'a>(panel: &'a Panel<'_>) -> (Vec<&'a Seen>, Vec<MetricName>) {
 /// A matrix per metric: how the row stands to the column. Empty where the results hold no products.
 pub fn matrices(panel: &Panel<'_>) -> String {
     let (detectors, metrics) = compared(panel);
+    let single = panel.points.len() == 1;
     let mut out = String::new();
     for metric in metrics {
         let mut head = String::from("<th class=\"l\">lower than …</th>");
@@ -61,16 +62,10 @@ pub fn matrices(panel: &Panel<'_>) -> String {
             body += &format!("<tr><th class=\"l\">{} {}</th>", place + 1, escape(&row.label));
             for column in &detectors {
                 body += &match score(panel, &row.id, &column.id, metric) {
-                    Some(s) if panel.points.len() == 1 => format!(
-                        "<td>{}</td>",
-                        if s.won > 0 {
-                            "win"
-                        } else if s.lost > 0 {
-                            "loss"
-                        } else {
-                            "tie"
-                        }
-                    ),
+                    Some(_) if single => {
+                        let only = difference(panel.points[0], &row.id, &column.id, metric);
+                        format!("<td>{}</td>", only.map_or(ABSENT, |d| d.verdict().name()))
+                    }
                     Some(s) => format!("<td>{}·{}·{}</td>", s.won, s.tied, s.lost),
                     None => format!("<td>{ABSENT}</td>"),
                 };
@@ -85,7 +80,7 @@ pub fn matrices(panel: &Panel<'_>) -> String {
     if out.is_empty() {
         return out;
     }
-    let cells = if panel.points.len() == 1 {
+    let cells = if single {
         "The row is lower (win), higher (loss), or the frames do not tell (tie)"
     } else {
         "Points won · tied · lost by the row against the column"

@@ -75,7 +75,7 @@ fn role(d: &DetectorResult, config: Option<&DetectorConfig>, points: &[Point]) -
 /// activities that it is told, decisions by the posterior itself.
 fn is_exact(config: &DetectorConfig, points: &[Point]) -> bool {
     let by_posterior = config.threshold() == Some(Threshold::MAP);
-    let groups = config.told().is_some_and(|t| t.activity == Prior::Groups);
+    let groups = config.told().activity == Prior::Groups;
     by_posterior
         && points.iter().all(|p| {
             let s = &p.scenario;

@@ -118,7 +118,7 @@ impl DetectorTotals {
             kind: config.map(DetectorConfig::kind).unwrap_or_default().to_owned(),
             predicted: false,
             parameters: known.parameters,
-            told: config.and_then(DetectorConfig::told),
+            told: config.map(DetectorConfig::told),
             chosen: known.chosen,
             seconds: self.sums.contains_key(&MetricName::Ser).then_some(self.seconds),
             metrics,

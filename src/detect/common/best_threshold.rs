@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::link::{DetectError, Detector, Pilots};
+use crate::link::{DetectError, Detector, FrameBatch, Pilots};
 use crate::metrics::{ThresholdSearch, count_frames};
 use crate::scenario::{Scenario, ScenarioError};
 
@@ -11,6 +11,19 @@ const DECISIONS: usize = 200_000;
 const FRAMES: std::ops::RangeInclusive<usize> = 64..=8192;
 /// Frames per call.
 const CHUNK: usize = 64;
+
+/// The first `frames` frames of a scenario in batches, through `pilots` (`None`: the scenario's).
+pub(crate) fn batches(
+    scenario: &Scenario,
+    pilots: Option<&Arc<Pilots>>,
+    frames: usize,
+) -> impl Iterator<Item = Result<FrameBatch, ScenarioError>> {
+    (0..frames).step_by(CHUNK).map(move |first| {
+        let drawn = scenario.realize(first as u64, CHUNK.min(frames - first));
+        let block = (first / CHUNK) as u64;
+        drawn.observe(&pilots.cloned().unwrap_or_else(|| scenario.pilots(block)))
+    })
+}
 
 /// The threshold with the fewest errors, and what it saves.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -35,10 +48,8 @@ pub fn best_threshold<E: From<ScenarioError> + From<DetectError>>(
 ) -> Result<BestThreshold, E> {
     let frames = (DECISIONS / scenario.config().devices).clamp(*FRAMES.start(), *FRAMES.end());
     let (mut search, mut own_errors) = (ThresholdSearch::default(), 0);
-    for first in (0..frames).step_by(CHUNK) {
-        let drawn = scenario.realize(first as u64, CHUNK.min(frames - first));
-        let block = (first / CHUNK) as u64;
-        let batch = drawn.observe(&pilots.cloned().unwrap_or_else(|| scenario.pilots(block)))?;
+    for batch in batches(scenario, pilots, frames) {
+        let batch = batch?;
         let decisions = detector.detect(&batch)?;
         own_errors += count_frames(&batch, &decisions).iter().map(|c| i64::from(c.errors())).sum::<i64>();
         search.add(&batch, &decisions);

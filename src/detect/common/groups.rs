@@ -122,7 +122,8 @@ impl<T: Real> GroupCovariance<T> {
         add(isa, columns, with, observation, devices, beta, 1.0, *antennas)
     }
 
-    /// `beta s^H Sigma^-1 Y` of a device of the last [`GroupCovariance::ratio`], its group active: times `weight` added to `x`.
+    /// Adds `scale s^H Sigma^-1 Y` of a device to `x`, `[M]`, with its group, that of the last [`GroupCovariance::ratio`], active:
+    /// with the gain the conditional mean of its row.
     #[inline(always)]
     pub fn add_mean<I: Isa>(&mut self, isa: I, device: usize, scale: f64, y: &[C64], x: &mut [C64]) {
         self.with.apply(isa, self.columns.row(device));
@@ -143,6 +144,11 @@ impl<T: Real> GroupCovariance<T> {
         weights.iter_mut().for_each(|w| *w /= sum);
         ratios
     }
+}
+
+/// Weight of all groups but one: one minus its own has no digits where it is nearly one.
+pub(crate) fn others(weights: &[f64], group: usize) -> f64 {
+    weights.iter().enumerate().filter(|(g, _)| *g != group).map(|(_, w)| w).sum()
 }
 
 /// Adds devices one after the other; returns the log-likelihood ratio of all of them together.

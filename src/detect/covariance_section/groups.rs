@@ -7,7 +7,7 @@ use super::posterior::{REBUILD_EVERY, Schedule};
 use crate::detect::common::columns::pilot_columns;
 use crate::detect::common::decide::{log_prior_odds, section_threshold};
 use crate::detect::common::frames::{FrameDetector, FrameOut};
-use crate::detect::common::groups::{GroupCovariance, known_groups};
+use crate::detect::common::groups::{GroupCovariance, known_groups, others};
 use crate::link::{DetectError, FrameBatch, Groups};
 use crate::math::isa::Isa;
 use crate::math::real::Real;
@@ -75,8 +75,7 @@ impl<T: Real> FrameDetector for SectionGroups<T> {
         if shared.groups.single {
             covariance.single(isa, beta, self.options.tempering, weights);
             for g in 0..weights.len() {
-                let others: f64 = weights.iter().enumerate().filter(|(o, _)| *o != g).map(|(_, w)| w).sum();
-                let odds = weights[g].max(f64::MIN_POSITIVE) / others.max(f64::MIN_POSITIVE);
+                let odds = weights[g].max(f64::MIN_POSITIVE) / others(weights, g).max(f64::MIN_POSITIVE);
                 llr[g] = odds.ln() - shared.log_odds[g];
             }
         } else {

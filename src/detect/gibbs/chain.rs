@@ -196,7 +196,12 @@ impl Sampler {
         rng: &mut ChaCha8Rng,
         marginals: &mut Marginals,
     ) {
-        let GibbsOptions { iterations, warm_up, hottest, .. } = self.options;
+        let hottest = self.options.hottest;
+        // With exactly one active group the first sweep computes the posterior itself; the others would repeat it.
+        let (warm_up, iterations) = match scene.shared.groups {
+            Some(law) if law.single => (0, 1),
+            _ => (self.options.warm_up, self.options.iterations),
+        };
         // A chain from the truth that met tempered ones would forget where it began.
         let rungs = if start == Start::Truth { 1 } else { walks.len() };
         let rung = |r: usize| hottest.powf(r as f64 / (rungs - 1).max(1) as f64);

@@ -7,7 +7,7 @@ use super::chain::{Scene, Shared, Walk};
 use super::devices::{pick, softmax};
 use super::marginals::{Marginals, NEGLIGIBLE};
 use crate::detect::common::columns::pilot_columns;
-use crate::detect::common::groups::GroupCovariance;
+use crate::detect::common::groups::{GroupCovariance, others};
 use crate::link::AccessModel;
 use crate::math::isa::Isa;
 
@@ -65,11 +65,10 @@ impl Walk for GroupWalk {
             *log_likelihood = ratios[drawn];
             let Some(marginals) = marginals else { return };
             for g in 0..law.count {
-                let idle = weights.iter().enumerate().filter(|(other, _)| *other != g).map(|(_, w)| w).sum();
                 if weights[g] > 0.0 {
                     covariance.ratio(isa, g, scene.beta);
                 }
-                add(isa, covariance, marginals, scene, g, [weights[g], idle]);
+                add(isa, covariance, marginals, scene, g, [weights[g], others(weights, g)]);
             }
             return;
         }

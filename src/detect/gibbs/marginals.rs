@@ -34,7 +34,7 @@ impl Marginals {
         self.total = 0.0;
     }
 
-    /// Adds the conditional distribution of device n; `rows` are the conditional means of its sequences.
+    /// Adds the conditional distribution of device n; `weights` `[Q]` and `idle` sum to one, `seen` tells the means of its rows.
     #[inline(always)]
     pub fn add(&mut self, n: usize, weights: &[f64], idle: f64, beta: f64, seen: &Seen) {
         let (q, m) = (weights.len(), seen.u.len() / weights.len());

@@ -5,7 +5,7 @@ use crate::link::{AccessModel, C64};
 use crate::math::elementary::log1p_of_positive;
 use crate::math::inverse::InverseCovariance;
 use crate::math::isa::Isa;
-use crate::math::kernels::{combine_conjugate, real_dot};
+use crate::math::kernels::combine_conjugate;
 use crate::math::planes::Planes;
 use crate::math::real::Real;
 
@@ -156,30 +156,21 @@ impl State {
         let before = std::mem::replace(&mut self.sent[n], sent);
         for (sequence, gamma) in [(before, -beta[n]), (sent, beta[n])] {
             let Some(sequence) = sequence.checked_sub(1) else { continue };
-            if !self.try_step(isa, columns, first + sequence, gamma) {
-                return self.rebuild(isa, columns, idle, beta);
-            }
+            let at = first + sequence;
+            let Some(s) = self.apply(isa, columns, at, gamma) else { return self.rebuild(isa, columns, idle, beta) };
+            self.step(isa, columns, at, gamma, s);
         }
     }
 
-    /// A step, unless rounding has grown too far to take it: every removal multiplies errors by about the
-    /// signal-to-noise ratio of what is removed. Two numbers that were kept by different sums tell.
+    /// `v = Sigma^-1 a` of a column and `a^H v`; `None` when rounding has grown too far for a step with `gamma`: every removal
+    /// multiplies errors by about the signal-to-noise ratio of what is removed. Two numbers that were kept by different sums
+    /// tell.
     #[inline(always)]
-    fn try_step<I: Isa>(&mut self, isa: I, columns: &Columns, at: usize, gamma: f64) -> bool {
-        if self.is_astray(isa, columns, at, gamma) {
-            return false;
-        }
-        let s = real_dot(isa, columns.rows.row(at), self.inverse.v.parts());
-        self.step(isa, columns, at, gamma, s);
-        true
-    }
-
-    /// Whether the sums have drifted too far apart for a step with `gamma`; leaves `v = Sigma^-1 a` of the column.
-    #[inline(always)]
-    fn is_astray<I: Isa>(&mut self, isa: I, columns: &Columns, at: usize, gamma: f64) -> bool {
+    fn apply<I: Isa>(&mut self, isa: I, columns: &Columns, at: usize, gamma: f64) -> Option<f64> {
         let s = self.inverse.apply(isa, columns.rows.row(at));
         let rest = 1.0 + gamma * self.c[at];
-        rest < LOST || (s - self.c[at]).abs() * gamma.abs() > DRIFT * rest
+        let astray = rest < LOST || (s - self.c[at]).abs() * gamma.abs() > DRIFT * rest;
+        (!astray).then_some(s)
     }
 
     /// `Sigma <- Sigma + gamma a a^H` with column `at`, whose `a^H Sigma^-1 a` was just computed anew.
@@ -222,7 +213,7 @@ impl State {
     pub fn look<I: Isa>(&mut self, isa: I, columns: &Columns, idle: &Idle, beta: &[f64], n: usize) {
         let (q, m, stride) = (columns.sequences, columns.antennas, columns.matrix.stride);
         let first = n * q;
-        if self.sent[n] > 0 && self.is_astray(isa, columns, first + self.sent[n] - 1, -beta[n]) {
+        if self.sent[n] > 0 && self.apply(isa, columns, first + self.sent[n] - 1, -beta[n]).is_none() {
             let sent = std::mem::take(&mut self.sent[n]);
             self.rebuild(isa, columns, idle, beta);
             self.read(columns, first);
@@ -284,7 +275,7 @@ impl State {
         let Some(own) = self.sent[n].checked_sub(1) else { return };
         let at = n * q + own;
         let mut rest = 1.0 - beta[n] * self.c[at];
-        if self.is_astray(isa, columns, at, -beta[n]) {
+        if self.apply(isa, columns, at, -beta[n]).is_none() {
             self.rebuild(isa, columns, idle, beta);
             rest = (1.0 - beta[n] * self.inverse.apply(isa, columns.rows.row(at))).max(LOST);
         }
